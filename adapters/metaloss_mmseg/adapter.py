@@ -1,0 +1,159 @@
+"""A segmentation network of MMSegmentation as a task."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from mmengine.config import Config
+from mmengine.model import revert_sync_batchnorm
+from mmengine.registry import DefaultScope
+from mmengine.structures import PixelData
+from mmseg.registry import MODELS
+from mmseg.structures import SegDataSample
+from mmseg.utils import register_all_modules
+from torch import Tensor
+
+import metaloss
+from metaloss.checkpoint import load
+from metaloss.errors import CheckpointError, ConfigError, ShapeError
+from metaloss.modes import evaluating
+from metaloss_mmseg.configs import load_config, model_config
+from metaloss_mmseg.evaluator import SegmentationEvaluator
+from metaloss_mmseg.quiet import quiet
+
+IGNORED = 255
+
+
+class SegmentationTask(metaloss.TaskAdapter):
+    """Semantic segmentation of fused images: loss, prediction and score are MMSegmentation's own.
+
+    Args:
+        config: a file, an ``mmseg::`` name, or a Config.
+        num_classes: classes to tell apart, background included.
+        checkpoint: a local weight file; entries that belong to another number of classes are left out.
+        classes: their names, for the score's table.
+
+    Raises:
+        ConfigError: no such config, or fewer than two classes.
+        CheckpointError: a weight file that does not fit the network.
+    """
+
+    def __init__(
+        self,
+        *,
+        config: str | os.PathLike[str] | Config,
+        num_classes: int,
+        checkpoint: str | os.PathLike[str] | None = None,
+        classes: Sequence[str] | None = None,
+    ) -> None:
+        super().__init__()
+        if num_classes < 2:
+            raise ConfigError(f"num_classes={num_classes}: segmentation tells at least two classes apart")
+        if classes is not None and len(classes) != num_classes:
+            raise ConfigError(f"{len(classes)} class names given for num_classes={num_classes}")
+        self.classes = tuple(classes or (f"class {number}" for number in range(num_classes)))
+        register_all_modules(init_default_scope=False)
+        with DefaultScope.overwrite_default_scope("mmseg"), quiet():
+            self.segmentor = MODELS.build(model_config(load_config(config), num_classes))
+            self.segmentor.init_weights()
+        if not torch.distributed.is_initialized():
+            self.segmentor = revert_sync_batchnorm(self.segmentor)
+        if checkpoint is not None:
+            load_weights(self.segmentor, checkpoint)
+
+    def forward(self, fused: Tensor, target: Tensor) -> dict[str, Tensor]:
+        """Measures the segmentor's own losses.
+
+        Args:
+            fused: of shape (B, 1, H, W) grey or (B, 3, H, W) RGB, in [0, 1].
+            target: class ids (B, H, W), int64; 255 is ignored.
+
+        Returns:
+            The named losses and accuracies.
+
+        Raises:
+            ShapeError: ids of another size than the image.
+        """
+        if not isinstance(target, Tensor) or target.shape != (len(fused), *fused.shape[-2:]):
+            given = tuple(target.shape) if isinstance(target, Tensor) else type(target).__name__
+            raise ShapeError(
+                f"segmentation target {given} with fused images {tuple(fused.shape)}: expected class ids (B, H, W)"
+            )
+        inputs, samples = self._prepare(fused)
+        right, down = inputs.shape[-1] - fused.shape[-1], inputs.shape[-2] - fused.shape[-2]
+        padded = F.pad(target, (0, right, 0, down), value=IGNORED)
+        for sample, ids in zip(samples, padded, strict=True):
+            sample.gt_sem_seg = PixelData(data=ids.unsqueeze(0))
+        losses = self.segmentor(inputs, samples, mode="loss")
+        return {name: _mean(value) for name, value in losses.items()}
+
+    def predict(self, fused: Tensor) -> list[SegDataSample]:
+        """Segments, without gradient and in evaluation mode.
+
+        Args:
+            fused: of shape (B, 1, H, W) or (B, 3, H, W), in [0, 1].
+
+        Returns:
+            One ``SegDataSample`` per image, with ``pred_sem_seg`` and ``seg_logits`` of the image's size.
+        """
+        inputs, samples = self._prepare(fused)
+        with evaluating(self), torch.no_grad():
+            return list(self.segmentor(inputs, samples, mode="predict"))
+
+    def evaluator(self) -> SegmentationEvaluator:
+        """Makes a fresh evaluator: MMSegmentation's own IoU metric (mIoU, mAcc, aAcc in percent)."""
+        return SegmentationEvaluator(self.classes, IGNORED)
+
+    def _prepare(self, fused: Tensor) -> tuple[Tensor, list[SegDataSample]]:
+        """The segmentor's data preprocessor, inside the graph: channels, range, mean and std, padding."""
+        preprocessor = self.segmentor.data_preprocessor
+        image = fused * 255
+        normalised = getattr(preprocessor, "_enable_normalize", False)
+        channels = preprocessor.mean.numel() if normalised else 3
+        if image.shape[1] == 1 and channels == 3:
+            image = image.expand(-1, 3, -1, -1)
+        elif image.shape[1] == 3 and not getattr(preprocessor, "_channel_conversion", False):
+            image = image.flip(1)  # a network without conversion was trained on BGR
+        if normalised:
+            image = (image - preprocessor.mean) / preprocessor.std
+        height, width = fused.shape[-2:]
+        divisor = getattr(preprocessor, "size_divisor", None) or 1
+        down, right = -height % divisor, -width % divisor
+        if down or right:
+            image = F.pad(image, (0, right, 0, down), value=preprocessor.pad_val)
+        shape = {"ori_shape": (height, width), "img_shape": tuple(image.shape[-2:]), "pad_shape": tuple(image.shape[-2:])}
+        metainfo = {**shape, "padding_size": [0, right, 0, down]}
+        return image, [SegDataSample(metainfo=metainfo) for _ in range(len(fused))]
+
+
+def _mean(value: Any) -> Tensor:
+    return sum(item.mean() for item in value) if isinstance(value, (list, tuple)) else value.mean()
+
+
+def load_weights(segmentor: torch.nn.Module, path: str | os.PathLike[str]) -> None:
+    """Loads a local weight file, of a whole segmentor or of its backbone.
+
+    Raises:
+        CheckpointError: unreadable, or nothing in it fits.
+    """
+    content = load(path)
+    state = content.get("state_dict", content)
+    own = segmentor.state_dict()
+    if not any(name in own for name in state):
+        state = {f"backbone.{name}": value for name, value in state.items()}
+    fitting = {
+        name: value
+        for name, value in state.items()
+        if name in own and isinstance(value, Tensor) and own[name].shape == value.shape
+    }
+    if not fitting:
+        raise CheckpointError(f"{path}: holds no weights of {type(segmentor).__name__} with this backbone")
+    segmentor.load_state_dict(fitting, strict=False)
+    left = sorted(name for name in own if name not in fitting)
+    if left:
+        warnings.warn(f"{path}: {len(left)} entries stay as initialised, the first {left[0]!r}", stacklevel=3)

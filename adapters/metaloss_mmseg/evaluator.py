@@ -1,0 +1,41 @@
+"""MMSegmentation's own IoU metric behind metaloss's face."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from mmseg.evaluation import IoUMetric
+from mmseg.structures import SegDataSample
+from torch import Tensor
+
+from metaloss_mmseg.quiet import quiet
+
+
+class SegmentationEvaluator:
+    """Collects predictions; scores them with ``IoUMetric``.
+
+    Args:
+        classes: their names.
+        ignored: the id that does not count.
+    """
+
+    def __init__(self, classes: Sequence[str], ignored: int) -> None:
+        with quiet():
+            self.metric = IoUMetric(ignore_index=ignored, iou_metrics=["mIoU"])
+        self.metric.dataset_meta = {"classes": list(classes)}
+        self.size = 0
+
+    def update(self, predictions: Sequence[SegDataSample], target: Tensor) -> None:
+        """Takes in predictions and their class ids (B, H, W)."""
+        self.metric.process(
+            {},
+            [
+                {"pred_sem_seg": {"data": sample.pred_sem_seg.data}, "gt_sem_seg": {"data": ids}}
+                for sample, ids in zip(predictions, target, strict=True)
+            ],
+        )
+        self.size += len(predictions)
+
+    def compute(self) -> dict[str, float]:
+        """Returns ``mIoU``, ``mAcc`` and ``aAcc``, in percent."""
+        return {name: float(value) for name, value in self.metric.evaluate(self.size).items()}

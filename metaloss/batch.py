@@ -1,0 +1,116 @@
+"""The one thing that flows through the house: a batch of registered source images."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from metaloss.errors import ShapeError
+
+
+@dataclass(frozen=True)
+class FusionBatch:
+    """A batch of n >= 2 registered images of the same scenes.
+
+    Attributes:
+        sources: n tensors of shape (B, C, H, W), float in [0, 1]: the view that the task sees.
+        target: what the task learns from; opaque to everything but the task.
+        fusion_view: n tensors of shape (B, C, h, w): the view that the fusion loss sees
+            (a crop, say); ``None`` stands for ``sources`` themselves.
+        chroma: the CbCr that belongs to ``sources``, of shape (B, 2, H, W), or ``None``.
+        names: one name per item of the batch, for messages.
+        order: of shape (B, n), int64: ``order[b, k]`` is the number of the original source that
+            stands at place k of item b after a source exchange; ``None``: nothing was exchanged.
+
+    Raises:
+        ShapeError: fewer than two sources, or sources that differ in shape.
+    """
+
+    sources: tuple[Tensor, ...]
+    target: Any = None
+    fusion_view: tuple[Tensor, ...] | None = None
+    chroma: Tensor | None = None
+    names: Sequence[str] = ()
+    order: Tensor | None = None
+
+    def __post_init__(self) -> None:
+        check_sources(self.sources)
+        if self.fusion_view is not None:
+            check_sources(self.fusion_view)
+            if len(self.fusion_view) != len(self.sources):
+                raise ShapeError(
+                    f"fusion_view has {len(self.fusion_view)} sources and sources has {len(self.sources)}: "
+                    "give one crop per source"
+                )
+        if self.chroma is not None and self.chroma.shape != (len(self), 2, *self.sources[0].shape[-2:]):
+            raise ShapeError(
+                f"chroma of shape {tuple(self.chroma.shape)} given with sources of shape "
+                f"{tuple(self.sources[0].shape)}: expected (B, 2, H, W)"
+            )
+
+    def __len__(self) -> int:
+        """The number of scenes B in the batch."""
+        return self.sources[0].shape[0]
+
+    @property
+    def loss_view(self) -> tuple[Tensor, ...]:
+        """The sources as the fusion loss sees them: ``fusion_view``, or else ``sources``."""
+        return self.sources if self.fusion_view is None else self.fusion_view
+
+    def to(self, *args: Any, **kwargs: Any) -> FusionBatch:
+        """Moves every tensor, as ``Tensor.to`` does; a dtype is applied to images only.
+
+        Returns:
+            A new batch; this one is left as it is.
+        """
+        device, _, non_blocking, _ = torch._C._nn._parse_to(*args, **kwargs)
+
+        def image(tensor: Tensor) -> Tensor:
+            return tensor.to(*args, **kwargs)
+
+        return replace(
+            self,
+            sources=tuple(map(image, self.sources)),
+            target=_move(self.target, device, non_blocking) if device is not None else self.target,
+            fusion_view=None if self.fusion_view is None else tuple(map(image, self.fusion_view)),
+            chroma=None if self.chroma is None else image(self.chroma),
+            order=self.order if self.order is None or device is None else self.order.to(device),
+        )
+
+
+def check_sources(sources: Sequence[Tensor]) -> None:
+    """Checks that there are at least two sources and that they lie pixel on pixel.
+
+    Args:
+        sources: the tensors, each of shape (B, C, H, W).
+
+    Raises:
+        ShapeError: fewer than two, not (B, C, H, W), not floating point, or not all of one shape.
+    """
+    if len(sources) < 2:
+        raise ShapeError(f"{len(sources)} source given: image fusion needs at least two registered sources")
+    first = sources[0]
+    for number, source in enumerate(sources):
+        if source.ndim != 4:
+            raise ShapeError(f"source {number} has shape {tuple(source.shape)}: expected (B, C, H, W)")
+        if not source.is_floating_point():
+            raise ShapeError(f"source {number} is {source.dtype}: expected floating point values in [0, 1]")
+        if source.shape != first.shape:
+            raise ShapeError(
+                f"source {number} has shape {tuple(source.shape)}, source 0 has {tuple(first.shape)}: "
+                "registered sources have one shape; resize or register them first"
+            )
+
+
+def _move(value: Any, device: torch.device, non_blocking: bool) -> Any:
+    if isinstance(value, Tensor):
+        return value.to(device, non_blocking=non_blocking)
+    if isinstance(value, dict):
+        return {key: _move(item, device, non_blocking) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return type(value)(_move(item, device, non_blocking) for item in value)
+    return value

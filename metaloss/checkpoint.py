@@ -1,0 +1,86 @@
+"""Files that are never half written and never run code, and the state of all random generators."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import random
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from metaloss.errors import CheckpointError
+
+
+def save(path: str | os.PathLike[str], content: dict[str, Any]) -> None:
+    """Writes a checkpoint beside its place and renames it into it.
+
+    Args:
+        path: the file; its folder is made when missing.
+        content: tensors and plain values.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    try:
+        with partial.open("wb") as file:
+            torch.save(content, file)
+            file.flush()
+            os.fsync(file.fileno())
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def load(path: str | os.PathLike[str]) -> dict[str, Any]:
+    """Reads a checkpoint onto the CPU, always with ``weights_only=True``.
+
+    Args:
+        path: the file.
+
+    Returns:
+        Its content.
+
+    Raises:
+        CheckpointError: no such file, damaged, not a checkpoint, or with code in it.
+    """
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except FileNotFoundError:
+        raise CheckpointError(f"{path}: no such file; give a checkpoint (.pth)") from None
+    except IsADirectoryError:
+        raise CheckpointError(f"{path}: is a folder; give a checkpoint (.pth) in it") from None
+    except pickle.UnpicklingError:
+        raise CheckpointError(
+            f"{path}: not a file of plain tensors: it is damaged, or holds code, which is never run"
+        ) from None
+    except (RuntimeError, EOFError, OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise CheckpointError(f"{path}: damaged or not a checkpoint ({type(error).__name__})") from None
+    if not isinstance(content, dict):
+        raise CheckpointError(f"{path}: holds a {type(content).__name__}: expected a checkpoint")
+    return content
+
+
+def random_state() -> dict[str, Any]:
+    """Reads the state of torch's (CPU and CUDA), NumPy's and Python's generators, as plain values."""
+    name, keys, position, has_gauss, gauss = np.random.get_state()
+    cuda = torch.cuda.get_rng_state_all() if torch.cuda.is_available() and torch.cuda.is_initialized() else []
+    return {
+        "torch": torch.get_rng_state(),
+        "cuda": list(cuda),
+        "numpy": [name, torch.from_numpy(np.asarray(keys, dtype=np.int64)), position, has_gauss, gauss],
+        "python": random.getstate(),
+    }
+
+
+def restore_random_state(state: dict[str, Any]) -> None:
+    """Sets every generator to what :func:`random_state` read."""
+    torch.set_rng_state(state["torch"])
+    if state["cuda"] and len(state["cuda"]) == torch.cuda.device_count():
+        torch.cuda.set_rng_state_all(state["cuda"])
+    name, keys, position, has_gauss, gauss = state["numpy"]
+    np.random.set_state((name, keys.numpy().astype(np.uint32), position, has_gauss, gauss))
+    version, internal, following = state["python"]
+    random.setstate((version, tuple(internal), following))

@@ -1,0 +1,21 @@
+# What every training shares: runner, hooks, logs. Loops, data and networks are in the configs that build on this.
+custom_imports = dict(imports=["metaloss.engine"], allow_failed_imports=False)
+default_scope = "metaloss"
+runner_type = "metaloss.MetaLossRunner"
+
+default_hooks = dict(
+    timer=dict(type="IterTimerHook"),
+    logger=dict(type="LoggerHook", interval=10),
+    param_scheduler=dict(type="ParamSchedulerHook"),
+    checkpoint=dict(type="CheckpointHook", interval=1, max_keep_ckpts=3),
+)
+custom_hooks = [
+    dict(type="metaloss.ProgressHook"),
+    dict(type="metaloss.PicturesHook"),
+    dict(type="metaloss.SummaryHook"),
+]
+log_processor = dict(type="metaloss.MetaLossLogProcessor", window_size=10)
+visualizer = dict(type="Visualizer", vis_backends=[dict(type="LocalVisBackend")])
+env_cfg = dict(cudnn_benchmark=False, mp_cfg=dict(mp_start_method="fork"), dist_cfg=dict(backend="nccl"))
+log_level = "INFO"
+val_evaluator = []

@@ -1,0 +1,72 @@
+"""Reads a whole data set once, so that a bad file is found before the training and not in the middle."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from torch import Tensor
+
+from metaloss.data.dataset import PairedDataset, size_mismatches
+from metaloss.data.images import read_ids, read_image
+from metaloss.errors import DataError
+
+_READERS = 4
+
+
+def check_dataset(dataset: PairedDataset, progress: Callable[[int, int], None] | None = None) -> None:
+    """Reads every file and checks that sizes agree and that labels hold known class ids.
+
+    Ids are checked when the data set knows its classes.
+
+    Args:
+        dataset: what to check.
+        progress: called with the number of scenes done and of all scenes, after each scene.
+
+    Raises:
+        DataError: files cannot be read, differ in size within a scene, or hold an id that is no
+            class; the first one is named, with the number of further bad files.
+    """
+    problems: list[str] = []
+    readers = ThreadPoolExecutor(_READERS)
+    try:
+        for done, found in enumerate(readers.map(lambda index: _problems(dataset, index), range(len(dataset))), 1):
+            problems += found
+            if progress is not None:
+                progress(done, len(dataset))
+    finally:
+        readers.shutdown(cancel_futures=True)
+    if problems:
+        others = len(problems) - 1
+        more = f" ({others} more bad {'file' if others == 1 else 'files'})" if others else ""
+        raise DataError(problems[0] + more)
+
+
+def _problems(dataset: PairedDataset, index: int) -> list[str]:
+    """What is wrong with a scene, one line per bad file."""
+    pair = dataset.pairs[index]
+    files = [*pair.sources] if pair.target is None else [*pair.sources, pair.target]
+    images: list[Tensor] = []
+    problems: dict[Path, str] = {}
+    for number, file in enumerate(files):
+        is_label = number == len(pair.sources)
+        try:
+            images.append(read_ids(file) if is_label else read_image(file))
+            if is_label and dataset.classes:
+                _check_ids(file, images[-1], dataset.num_classes, dataset.ignore)
+        except DataError as error:
+            problems[file] = str(error)
+    if len(images) == len(files):
+        problems = size_mismatches(pair, images) | problems
+    return list(problems.values())
+
+
+def _check_ids(file: Path, ids: Tensor, num_classes: int, ignore: int) -> None:
+    wrong = sorted(set(ids[((ids < 0) | (ids >= num_classes)) & (ids != ignore)].tolist()))
+    if wrong:
+        shown = ", ".join(map(str, wrong[:3])) + (" ..." if len(wrong) > 3 else "")
+        raise DataError(
+            f"{file}: class id {shown} is outside 0..{num_classes - 1} ({num_classes} classes) and is not the ignored "
+            f"id {ignore}: correct the label, or give classes= or ignore= that hold it"
+        )

@@ -1,0 +1,143 @@
+"""A data set of registered image pairs in folders."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from metaloss.colour import merge_chroma, rgb_to_ycbcr
+from metaloss.data.images import read_ids, read_image
+from metaloss.data.pairing import Pair, pair_by_stem
+from metaloss.errors import ConfigError, DataError, nearest
+
+
+class PairedDataset(Dataset[dict[str, Any]]):
+    """Registered images paired by file stem, with a label image of class ids or without.
+
+    An item is a dict with the keys of a ``FusionBatch``: ``sources``, a tuple of luma images
+    (1, H, W), float32 in [0, 1], one per source; ``target``, (H, W) int64 class ids, or ``None``;
+    ``chroma``, the sources' merged CbCr (2, H, W) in [-0.5, 0.5], or ``None`` where all are grey;
+    ``names``, the stem.
+
+    Args:
+        root: the folder that holds one folder per source, and the labels'.
+        sources: the names of at least two source folders.
+        target: the name of the labels' folder, or ``None`` for unlabelled data.
+        split: a text file of stems, relative to ``root`` or absolute; ``None`` takes every file.
+        classes: how many classes there are, or their names, or a text file with one name per line,
+            relative to ``root`` or absolute; ``None`` reads ``root/classes.txt`` where there is one.
+        ignore: the label id that stands for "no class".
+
+    Attributes:
+        pairs: the files, one :class:`~metaloss.data.pairing.Pair` per item.
+        classes: the names of the classes, in the order of their ids; empty when unknown.
+        num_classes: how many there are; 0 when unknown.
+        ignore: as given.
+
+    Raises:
+        ConfigError: fewer than two sources are named, or ``classes`` cannot be used.
+        DataError: the files cannot be paired, or the file of classes cannot be read.
+    """
+
+    def __init__(
+        self,
+        root: str | os.PathLike[str],
+        *,
+        sources: Sequence[str] = ("ir", "vi"),
+        target: str | None = "label",
+        split: str | os.PathLike[str] | None = None,
+        classes: int | str | os.PathLike[str] | Sequence[str] | None = None,
+        ignore: int = 255,
+    ) -> None:
+        self.pairs: list[Pair] = pair_by_stem(root, sources, target, split)
+        self.classes = _class_names(Path(root), classes)
+        self.num_classes = len(self.classes)
+        self.ignore = ignore
+
+    def __len__(self) -> int:
+        """The number of scenes."""
+        return len(self.pairs)
+
+    def __getitem__(self, index: int) -> dict[str, Any]:
+        """Reads one scene.
+
+        Args:
+            index: its number in ``pairs``.
+
+        Returns:
+            The item, as described for the class.
+
+        Raises:
+            DataError: a file cannot be read, or the sizes of the scene's images differ.
+        """
+        pair = self.pairs[index]
+        lumas, chromas = zip(*(_luma_and_chroma(read_image(file)) for file in pair.sources), strict=True)
+        target = None if pair.target is None else read_ids(pair.target)
+        for message in size_mismatches(pair, lumas if target is None else (*lumas, target)).values():
+            raise DataError(message)
+        return {"sources": lumas, "target": target, "chroma": merge_chroma(chromas), "names": pair.name}
+
+
+def size_mismatches(pair: Pair, images: Sequence[Tensor]) -> dict[Path, str]:
+    """Finds the images of a scene that have not the first source's size.
+
+    Args:
+        pair: the files.
+        images: each (..., H, W): the sources in order, then the target where there is one.
+
+    Returns:
+        The message for each file that differs; empty when all have one size.
+    """
+    files = [*pair.sources] if pair.target is None else [*pair.sources, pair.target]
+    sizes = [(image.shape[-1], image.shape[-2]) for image in images]
+    return {
+        file: f"{file}: {size[0]}x{size[1]} pixels (width x height), and {files[0]} has {sizes[0][0]}x{sizes[0][1]}: "
+        "the images of a scene have one size; register or resize them first"
+        for file, size in zip(files, sizes, strict=True)
+        if size != sizes[0]
+    }
+
+
+def _luma_and_chroma(image: Tensor) -> tuple[Tensor, Tensor | None]:
+    if image.shape[0] == 1:
+        return image, None
+    luma, chroma = rgb_to_ycbcr(image)
+    return luma.clamp(0, 1), chroma
+
+
+def _class_names(root: Path, classes: int | str | os.PathLike[str] | Sequence[str] | None) -> tuple[str, ...]:
+    if classes is None:
+        classes = root / "classes.txt"
+        if not classes.exists():
+            return ()
+    if isinstance(classes, int):
+        if isinstance(classes, bool) or classes < 1:
+            raise ConfigError(f"classes={classes!r}: give a number of at least 1, names, or a file of names")
+        return tuple(map(str, range(classes)))
+    if isinstance(classes, (str, os.PathLike)):
+        return _distinct(_read_names(root / classes), f"{root / classes}")
+    return _distinct(list(classes), "classes")
+
+
+def _read_names(path: Path) -> list[str]:
+    try:
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
+    except FileNotFoundError as error:
+        known = [file.name for file in path.parent.glob("*.txt")]
+        raise DataError(f"{path}: no such file of class names{nearest(path.name, known)}") from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataError(f"{path}: cannot be read as text; expected one class name per line, in UTF-8") from error
+    return [line.strip() for line in lines if line.strip()]
+
+
+def _distinct(names: Sequence[str], where: str) -> tuple[str, ...]:
+    if not names:
+        raise ConfigError(f"{where}: no class names; give at least one")
+    if len(set(names)) < len(names):
+        raise ConfigError(f"{where}: class names are given twice among {', '.join(names)}; ids need one name each")
+    return tuple(names)

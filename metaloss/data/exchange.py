@@ -1,0 +1,51 @@
+"""Source exchange: no network may learn a source by its place."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import torch
+from torch import Tensor
+
+from metaloss.batch import FusionBatch
+
+
+def exchange_sources(batch: FusionBatch, generator: torch.Generator) -> FusionBatch:
+    """Permutes the sources in half of a batch (for two sources: swaps them).
+
+    Of an odd batch the odd item is permuted every second time. Chroma and target stay: they
+    belong to the scene.
+
+    Args:
+        batch: a batch of B items with n sources.
+        generator: which items, and which permutation, are drawn from it.
+
+    Returns:
+        A new batch; its ``order`` says which original source stands where.
+    """
+    size, count = len(batch), len(batch.sources)
+    chosen = size // 2 + int(torch.randint(1 + size % 2, (), generator=generator))
+    items = torch.randperm(size, generator=generator)[:chosen]
+    order = torch.arange(count).repeat(size, 1)
+    order[items] = _other_order(count, generator)
+    device = batch.sources[0].device
+    view = batch.fusion_view
+    return replace(
+        batch,
+        sources=_permute(batch.sources, order),
+        fusion_view=None if view is None else _permute(view, order),
+        order=order.to(device),
+    )
+
+
+def _other_order(count: int, generator: torch.Generator) -> Tensor:
+    identity = torch.arange(count)
+    while True:
+        permutation = torch.randperm(count, generator=generator)
+        if not torch.equal(permutation, identity):
+            return permutation
+
+
+def _permute(sources: tuple[Tensor, ...], order: Tensor) -> tuple[Tensor, ...]:
+    rows = order.tolist()
+    return tuple(torch.stack([sources[row[k]][b] for b, row in enumerate(rows)]) for k in range(len(sources)))

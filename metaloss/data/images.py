@@ -1,0 +1,217 @@
+"""Image files to tensors and back; Pillow does the work, OpenCV where Pillow would lose bits."""
+
+from __future__ import annotations
+
+import io
+import os
+import uuid
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from metaloss.errors import ConfigError, DataError, ShapeError, nearest
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+FORMATS = {".bmp": "BMP", ".jpeg": "JPEG", ".jpg": "JPEG", ".png": "PNG", ".tif": "TIFF", ".tiff": "TIFF"}
+_TIFF_BITS_PER_SAMPLE = 258
+
+
+def read_image(path: str | os.PathLike[str]) -> Tensor:
+    """Reads an image file of 8 or 16 bits per channel.
+
+    Palette images become colour, transparency is dropped, the camera's orientation mark is applied,
+    and a colour file whose three channels are equal everywhere is returned as grey.
+
+    Args:
+        path: a PNG, TIFF, JPEG or BMP file.
+
+    Returns:
+        Of shape (C, H, W), float32 in [0, 1] (full scale of the file's bit depth is 1);
+        C is 1 (grey) or 3 (red, green, blue).
+
+    Raises:
+        DataError: the file is missing, not an image, truncated, or of a depth that cannot be read here.
+    """
+    path = Path(path)
+    image, bits = _load(path)
+    if image.mode == "F":
+        pixels = np.array(image, dtype=np.float32)
+        if not (np.isfinite(pixels).all() and pixels.min() >= 0 and pixels.max() <= 1):
+            raise DataError(f"{path}: floating point pixels outside [0, 1]; scale them, or save 8 or 16 bits")
+        return torch.from_numpy(pixels)[None]
+    if image.mode.startswith("I"):
+        raw = np.array(image)
+        if bits > 16 or raw.min() < 0:
+            raise DataError(f"{path}: signed or {bits}-bit integer pixels; save it with 8 or 16 bits, unsigned")
+    elif bits == 16:
+        raw = _decode_deep_colour(path)
+    else:
+        bits = 8
+        if image.mode in ("1", "L", "LA"):
+            raw = np.array(image.convert("L"))
+        else:
+            # By way of RGBA: the direct way warns about palettes with transparency.
+            via = image.convert("RGBA") if image.mode in ("P", "PA") else image
+            raw = np.array(via.convert("RGB"))
+    if raw.ndim == 3 and _is_grey(raw):
+        raw = raw[..., 0]
+    scaled = torch.from_numpy(raw.astype(np.float32)).div_(2**bits - 1)
+    return scaled[None] if scaled.ndim == 2 else scaled.permute(2, 0, 1).contiguous()
+
+
+def read_ids(path: str | os.PathLike[str]) -> Tensor:
+    """Reads a label image whose pixels are class ids.
+
+    Args:
+        path: a PNG, TIFF or BMP file: grey values or palette indices, taken as they are, or a
+            colour file whose three channels are equal.
+
+    Returns:
+        Of shape (H, W), int64.
+
+    Raises:
+        DataError: the file is missing or unreadable, or holds colours or fractions and not ids.
+    """
+    path = Path(path)
+    image, bits = _load(path)
+    if image.format == "JPEG":
+        raise DataError(f"{path}: JPEG compression changes class ids; save the label as PNG")
+    if image.mode == "F":
+        raise DataError(f"{path}: floating point pixels; class ids are expected, as integers in one channel")
+    if bits == 16 and not image.mode.startswith("I"):
+        ids = _decode_deep_colour(path)
+    else:
+        ids = np.array(image.getchannel(0) if image.mode in ("LA", "PA") else image)
+    if ids.ndim == 3:
+        if ids.shape[-1] < 3 or not _is_grey(ids):
+            raise DataError(
+                f"{path}: a {image.mode} label; class ids are expected in one channel (grey or palette): "
+                "convert its colours to ids"
+            )
+        ids = ids[..., 0]
+    ids = ids.astype(np.int64)
+    if image.mode == "L" and bits < 8:
+        # Pillow stretches grey of 2 or 4 bits to the full range of 8.
+        ids //= 255 // (2**bits - 1)
+    return torch.from_numpy(ids)
+
+
+def write_image(path: str | os.PathLike[str], image: Tensor, bits: int = 8) -> None:
+    """Writes an image; the format follows the suffix, and the file is never half there.
+
+    Args:
+        path: ends in .png, .tif, .tiff, .jpg, .jpeg or .bmp; missing folders are made.
+        image: of shape (C, H, W), C 1 or 3, floating point; rounded, and clamped to [0, 1].
+        bits: per channel, 8 or 16; 16 needs PNG or TIFF.
+
+    Raises:
+        ShapeError: ``image`` is not (1, H, W) or (3, H, W).
+        ConfigError: the suffix is unknown, or the format does not hold that many bits.
+        DataError: a value is not finite, or the file cannot be written.
+    """
+    path = Path(path)
+    suffix = path.suffix.lower()
+    if suffix not in FORMATS:
+        raise ConfigError(f"{path}: unknown image suffix {suffix!r}; give one of {', '.join(FORMATS)}")
+    if bits not in (8, 16) or (bits == 16 and FORMATS[suffix] not in ("PNG", "TIFF")):
+        raise ConfigError(f"{path}: {bits} bits asked for; PNG and TIFF hold 8 or 16, the others 8")
+    if image.ndim != 3 or image.shape[0] not in (1, 3):
+        raise ShapeError(f"{path}: image of shape {tuple(image.shape)}; expected (1, H, W) or (3, H, W)")
+    values = image.detach().to("cpu", torch.float32)
+    if not values.isfinite().all():
+        raise DataError(f"{path}: the image to write holds NaN or infinite values; nothing was written")
+    levels = values.clamp(0, 1).mul(2**bits - 1).round().permute(1, 2, 0).numpy()
+    pixels = levels.astype(np.uint8 if bits == 8 else np.uint16)
+    encoded = _encode(path, pixels[..., 0] if pixels.shape[-1] == 1 else pixels)
+    beside = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.tmp")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        beside.write_bytes(encoded)
+        os.replace(beside, path)
+    except OSError as error:
+        raise DataError(f"{path}: cannot be written ({_reason(error)}); check the folder and its rights") from error
+    finally:
+        if beside.parent.is_dir():
+            beside.unlink(missing_ok=True)
+
+
+def _load(path: Path) -> tuple[Image, int]:
+    """Decodes a file to the end; gives the picture and the bits per channel in the file."""
+    from PIL import Image, ImageOps
+
+    if not path.exists():
+        siblings = [entry.name for entry in path.parent.iterdir()] if path.parent.is_dir() else []
+        raise DataError(f"{path}: no such file{nearest(path.name, siblings)}")
+    if path.is_dir():
+        raise DataError(f"{path}: is a folder; an image file is expected")
+    # Damaged files make Pillow raise nearly anything (OSError, SyntaxError, struct.error ...).
+    try:
+        with Image.open(path) as image:
+            bits = _bits_per_channel(path, image)
+            image.load()
+            ImageOps.exif_transpose(image, in_place=True)
+            return image, bits
+    except Exception as error:
+        raise DataError(
+            f"{path}: cannot be read as an image ({_reason(error)}); the file is damaged, cut short or of another "
+            "kind: copy or export it again, or leave it out of the split"
+        ) from error
+
+
+def _bits_per_channel(path: Path, image: Image) -> int:
+    if image.format == "PNG":
+        with path.open("rb") as file:
+            return file.read(25)[24]
+    if image.format == "TIFF":
+        bits = getattr(image, "tag_v2", {}).get(_TIFF_BITS_PER_SAMPLE, 1)
+        return int(max(bits) if isinstance(bits, tuple) else bits)
+    return 8
+
+
+def _decode_deep_colour(path: Path) -> NDArray[Any]:
+    """Decodes 16 bits per channel, (H, W, 3) in red, green, blue: Pillow would keep 8 of them."""
+    cv2 = _opencv(path)
+    pixels = cv2.imdecode(np.fromfile(path, dtype=np.uint8), cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH)
+    if pixels is None or pixels.dtype != np.uint16:
+        raise DataError(f"{path}: OpenCV cannot read this 16-bit colour file; save it as PNG, or with 8 bits")
+    return np.ascontiguousarray(pixels[..., ::-1])
+
+
+def _encode(path: Path, pixels: NDArray[Any]) -> bytes:
+    from PIL import Image
+
+    if pixels.dtype == np.uint16 and pixels.ndim == 3:
+        _, encoded = _opencv(path).imencode(path.suffix.lower(), np.ascontiguousarray(pixels[..., ::-1]))
+        return bytes(encoded)
+    buffer = io.BytesIO()
+    kind = FORMATS[path.suffix.lower()]
+    options = {"quality": 95, "subsampling": 0} if kind == "JPEG" else {}
+    Image.fromarray(pixels).save(buffer, kind, **options)
+    return buffer.getvalue()
+
+
+def _opencv(path: Path) -> Any:
+    try:
+        import cv2
+    except ImportError as error:
+        raise DataError(
+            f"{path}: colour with 16 bits per channel needs OpenCV: pip install opencv-python, or use 8 bits"
+        ) from error
+    return cv2
+
+
+def _is_grey(pixels: NDArray[Any]) -> bool:
+    red = pixels[..., 0]
+    return bool((red == pixels[..., 1]).all() and (red == pixels[..., 2]).all())
+
+
+def _reason(error: Exception) -> str:
+    """The error's text in one line, without the path that the message already names."""
+    text = (error.strerror if isinstance(error, OSError) else None) or str(error) or type(error).__name__
+    return " ".join(text.split())

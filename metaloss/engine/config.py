@@ -1,0 +1,167 @@
+"""Finds a config, and lets settings given on the command line hold everywhere the config uses them."""
+
+from __future__ import annotations
+
+import ast
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from mmengine.config import Config
+
+import metaloss.configs
+from metaloss.errors import ConfigError, nearest
+
+SHIPPED = Path(metaloss.configs.__path__[0])
+
+
+def shipped_configs() -> dict[str, Path]:
+    """The configs in the package, by name (``tdfusion/segformer_synthetic``)."""
+    return {
+        path.relative_to(SHIPPED).with_suffix("").as_posix(): path
+        for path in sorted(SHIPPED.glob("*/*.py"))
+        if not path.parent.name.startswith("_") and not path.name.startswith("_")
+    }
+
+
+def find_config(config: str) -> Path:
+    """Takes a path, or the name of a shipped config.
+
+    Raises:
+        ConfigError: neither.
+    """
+    known = shipped_configs()
+    if config in known:
+        return known[config]
+    path = Path(config)
+    if path.is_file():
+        return path
+    raise ConfigError(
+        f"config {config!r} is neither a file nor the name of a shipped config"
+        f"{nearest(config, known)}: choose one of {', '.join(known)}, or give a path"
+    )
+
+
+def parse_options(options: Sequence[str]) -> dict[str, Any]:
+    """Reads ``key=value`` options; values as Python literals where they are, else as text.
+
+    Raises:
+        ConfigError: an option that is not ``key=value``.
+    """
+    parsed = {}
+    for option in options:
+        key, separator, value = option.partition("=")
+        if not separator or not key:
+            raise ConfigError(f"--cfg-options {option!r}: expected key=value, one option each")
+        try:
+            parsed[key] = ast.literal_eval(value)
+        except (ValueError, SyntaxError):
+            parsed[key] = {"true": True, "false": False, "none": None}.get(value.lower(), value)
+    return parsed
+
+
+def load_config(config: str, options: Mapping[str, Any] | None = None) -> Config:
+    """Reads a config with settings overridden.
+
+    A key without dots is a setting of the config file, or of one that it builds on: its value is
+    replaced before the file is run, so it holds wherever the file uses it. A key with dots
+    changes one place of the result.
+
+    Args:
+        config: a path, or the name of a shipped config.
+        options: values by key.
+
+    Returns:
+        The config.
+
+    Raises:
+        ConfigError: no such config, a config that cannot be run, or a key that it does not have.
+    """
+    path = find_config(config)
+    options = dict(options or {})
+    settings = {key: value for key, value in options.items() if "." not in key}
+    used: set[str] = set()
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            rewritten = _rewrite(path.resolve(), settings, used, Path(folder), "0")
+            loaded = Config.fromfile(rewritten)
+        except (SyntaxError, NameError, FileNotFoundError, ImportError, KeyError, TypeError, AttributeError) as error:
+            raise ConfigError(f"config {path}: {type(error).__name__}: {error}") from error
+    for key in options:
+        if key not in used:
+            _check_key(loaded, key, path)
+    loaded.merge_from_dict({key: value for key, value in options.items() if key not in used})
+    return loaded
+
+
+def _rewrite(path: Path, settings: Mapping[str, Any], used: set[str], folder: Path, number: str) -> Path:
+    """Copies a config, and those it builds on, into a folder, with settings replaced."""
+    source = path.read_text(encoding="utf-8")
+    replacements: list[tuple[ast.expr, str]] = []
+    for target, value in _assignments(ast.parse(source, filename=str(path))):
+        if target == "_base_":
+            bases = ast.literal_eval(value)
+            names = [bases] if isinstance(bases, str) else list(bases)
+            copies = [_base(path, name, settings, used, folder, f"{number}_{k}") for k, name in enumerate(names)]
+            replacements.append((value, repr(copies)))
+        elif target in settings:
+            _check_type(path, target, value, settings[target])
+            replacements.append((value, repr(settings[target])))
+            used.add(target)
+    place = folder / number
+    place.mkdir()
+    copy = place / path.name
+    copy.write_text(_replaced(source, replacements), encoding="utf-8")
+    return copy
+
+
+def _base(path: Path, name: str, settings: Mapping[str, Any], used: set[str], folder: Path, number: str) -> str:
+    if "::" in name:
+        return name
+    base = (path.parent / name).resolve()
+    if not base.is_file():
+        raise ConfigError(f"config {path}: builds on {name!r}, and there is no file {base}")
+    return str(_rewrite(base, settings, used, folder, number))
+
+
+def _assignments(tree: ast.Module) -> Iterator[tuple[str, ast.expr]]:
+    for node in tree.body:
+        if isinstance(node, ast.Assign) and len(node.targets) == 1 and isinstance(node.targets[0], ast.Name):
+            yield node.targets[0].id, node.value
+
+
+def _replaced(source: str, replacements: Sequence[tuple[ast.expr, str]]) -> str:
+    lines = source.encode().splitlines(keepends=True)
+    starts = [0]
+    for line in lines:
+        starts.append(starts[-1] + len(line))
+    content = source.encode()
+    for node, text in sorted(replacements, key=lambda pair: -pair[0].lineno):
+        begin = starts[node.lineno - 1] + node.col_offset
+        end = starts[(node.end_lineno or node.lineno) - 1] + (node.end_col_offset or 0)
+        content = content[:begin] + text.encode() + content[end:]
+    return content.decode()
+
+
+def _check_type(path: Path, name: str, old: ast.expr, new: Any) -> None:
+    try:
+        value = ast.literal_eval(old)
+    except ValueError:
+        return
+    if isinstance(value, (int, float)) and not isinstance(new, (int, float)):
+        raise ConfigError(f"--cfg-options {name}={new}: expected a number, as in {path.name} ({name} = {value})")
+
+
+def _check_key(config: Config, key: str, path: Path) -> None:
+    part: Any = config._cfg_dict
+    walked: list[str] = []
+    for name in key.split("."):
+        known = [str(index) for index in range(len(part))] if isinstance(part, list) else list(part)
+        if name not in known:
+            where = f" in {'.'.join(walked)}" if walked else ""
+            raise ConfigError(f"--cfg-options {key}: config {path} has no {name!r}{where}{nearest(name, known)}")
+        part = part[int(name)] if isinstance(part, list) else part[name]
+        walked.append(name)
+        if not isinstance(part, (dict, list)):
+            part = {}

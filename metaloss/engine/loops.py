@@ -1,0 +1,239 @@
+"""Training and validation as MMEngine loops."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from mmengine.evaluator import Evaluator
+from mmengine.runner import BaseLoop, TestLoop, ValLoop
+from torch import nn
+from torch.utils.data import DataLoader
+
+from metaloss import checkpoint
+from metaloss.data import Episodes, Resized, as_size, collate
+from metaloss.engine.registry import DATASETS, LOOPS
+from metaloss.fitting import Means, warn_of_collapse
+from metaloss.modes import evaluating
+from metaloss.steps import weight_statistics
+from metaloss.tasks import TaskAdapter, targets_of, task_loss
+
+Size = int | Sequence[int] | None
+
+
+class EpochSteps:
+    """What MMEngine's hooks look at for the length of an epoch: meta steps and fusion steps together."""
+
+    def __init__(self, episodes: Episodes, warmup_epochs: int) -> None:
+        self.episodes, self.warmup_epochs = episodes, warmup_epochs
+        self.dataset, self.batch_size, self.num_workers = episodes.dataset, episodes.batch_size, episodes.num_workers
+        self.epoch = 0
+
+    def length(self, epoch: int) -> int:
+        """Steps of one epoch."""
+        return self.episodes.fusion_steps + (self.episodes.meta_steps if epoch >= self.warmup_epochs else 0)
+
+    def __len__(self) -> int:
+        return self.length(self.epoch)
+
+
+@LOOPS.register_module()
+class MetaLossTrainLoop(BaseLoop):
+    """Algorithm 1: per epoch a meta phase and a fusion phase, with every MMEngine hook point.
+
+    Args:
+        runner: the runner.
+        dataloader: ``dict(dataset=..., batch_size=2, num_workers=0)``.
+        max_epochs: L.
+        meta_steps: M, meta steps per epoch.
+        warmup_epochs: first epochs without meta steps.
+        fusion_crop: height and width of the random crop that the fusion loss sees.
+        task_size: height and width that the task's view is resized to.
+        exchange: permute the sources in half of each batch.
+        val_begin: first epoch that is validated.
+        val_interval: epochs from one validation to the next.
+    """
+
+    def __init__(
+        self,
+        runner: Any,
+        dataloader: dict[str, Any],
+        max_epochs: int,
+        meta_steps: int = 200,
+        warmup_epochs: int = 0,
+        fusion_crop: Size = None,
+        task_size: Size = None,
+        exchange: bool = True,
+        val_begin: int = 1,
+        val_interval: int = 1,
+    ) -> None:
+        episodes = Episodes(
+            dataset=_dataset(dataloader),
+            batch_size=dataloader.get("batch_size", 2),
+            num_workers=dataloader.get("num_workers", 0),
+            meta_steps=meta_steps if _model(runner).learner.learns_loss else 0,
+            fusion_crop=as_size(fusion_crop),
+            task_size=as_size(task_size),
+            exchange=exchange,
+            seed=runner.seed,
+        )
+        self.steps = EpochSteps(episodes, warmup_epochs)
+        super().__init__(runner, self.steps)
+        self._max_epochs, self.val_begin, self.val_interval = max_epochs, val_begin, val_interval
+        self._epoch = self._iter = 0
+        self.phase = "fusion"
+        self.stop_training = False
+
+    @property
+    def max_epochs(self) -> int:
+        """L."""
+        return self._max_epochs
+
+    @property
+    def max_iters(self) -> int:
+        """Meta and fusion steps of all epochs."""
+        return sum(self.steps.length(epoch) for epoch in range(self._max_epochs))
+
+    @property
+    def epoch(self) -> int:
+        """Epochs done."""
+        return self._epoch
+
+    @property
+    def iter(self) -> int:
+        """Steps done."""
+        return self._iter
+
+    def run(self) -> nn.Module:
+        """Trains to the last epoch."""
+        self.runner.call_hook("before_train")
+        while self._epoch < self._max_epochs and not self.stop_training:
+            self.run_epoch()
+            due = self._epoch % self.val_interval == 0 or self._epoch == self._max_epochs
+            if self.runner.val_loop is not None and self._epoch >= self.val_begin and due:
+                self.runner.val_loop.run()
+        self.runner.call_hook("after_train")
+        return self.runner.model  # type: ignore[no-any-return]
+
+    def run_epoch(self) -> None:
+        """One meta phase and one fusion phase."""
+        self.steps.epoch = self._epoch
+        self.runner.call_hook("before_train_epoch")
+        model, episodes = _model(self.runner), self.steps.episodes
+        model.train()
+        model.use(self.runner.optim_wrapper)
+        means, index = Means(), 0
+        if self._epoch >= self.steps.warmup_epochs:
+            self.phase = "meta"
+            for pair in episodes.meta(self._epoch):
+                batches = tuple(model.on_device(batch) for batch in pair)
+                self._step(index, batches, lambda both: model.learner.meta_step(*both), means)
+                index += 1
+        self.phase = "fusion"
+        for batch in episodes.fusion(self._epoch):
+            self._step(index, model.on_device(batch), model.learner.fusion_step, means)
+            index += 1
+        warn_of_collapse(means.read())
+        self.runner.call_hook("after_train_epoch")
+        self._epoch += 1
+
+    def _step(self, index: int, batch: Any, step: Any, means: Means) -> None:
+        self.runner.call_hook("before_train_iter", batch_idx=index, data_batch=batch)
+        values = step(batch)
+        means.add(values)
+        outputs = {f"{self.phase}/{name}": value for name, value in values.items()}
+        self.runner.call_hook("after_train_iter", batch_idx=index, data_batch=batch, outputs=outputs)
+        self._iter += 1
+
+
+class _Evaluation:
+    """Validation by the task's own evaluator; leaves no trace in the random generators."""
+
+    def _build(self, runner: Any, dataloader: dict[str, Any], evaluator: Any, task_size: Size) -> None:
+        dataset = Resized(_dataset(dataloader), as_size(task_size))
+        loader = DataLoader(
+            dataset,
+            batch_size=dataloader.get("batch_size", 1),
+            num_workers=dataloader.get("num_workers", 0),
+            collate_fn=collate,
+        )
+        BaseLoop.__init__(self, runner, loader)  # type: ignore[arg-type]
+        self.evaluator = evaluator if isinstance(evaluator, Evaluator) else runner.build_evaluator(evaluator)
+
+    def _evaluate(self, mode: str) -> dict[str, float]:
+        before = checkpoint.random_state()
+        runner, model = self.runner, _model(self.runner)  # type: ignore[attr-defined]
+        for point in (f"before_{mode}", f"before_{mode}_epoch"):
+            runner.call_hook(point)
+        scored = model.task.evaluator() if isinstance(model.task, TaskAdapter) else None
+        means = Means()
+        with evaluating(model), torch.no_grad():
+            for index, batch in enumerate(self.dataloader):  # type: ignore[attr-defined]
+                runner.call_hook(f"before_{mode}_iter", batch_idx=index, data_batch=batch)
+                outputs = model.val_step(batch)
+                batch = model.on_device(batch)
+                fused = torch.stack([output["fused"] for output in outputs])
+                target = targets_of(model.task, batch)
+                means.add({"task_loss": task_loss(model.task, fused, target)})
+                weights = model.loss(fused, batch.sources).weights
+                means.add(weight_statistics(weights, batch.order))
+                for output, scene in zip(outputs, weights, strict=True):
+                    output["weights"] = scene
+                if scored is not None:
+                    scored.update([output["prediction"] for output in outputs], target)
+                self.evaluator.process(data_samples=outputs, data_batch=batch)
+                runner.call_hook(f"after_{mode}_iter", batch_idx=index, data_batch=batch, outputs=outputs)
+        metrics = {**(scored.compute() if scored is not None else {}), **means.read()}
+        metrics.update(self.evaluator.evaluate(len(self.dataloader.dataset)))  # type: ignore[attr-defined]
+        runner.call_hook(f"after_{mode}_epoch", metrics=metrics)
+        runner.call_hook(f"after_{mode}")
+        checkpoint.restore_random_state(before)
+        return metrics
+
+
+@LOOPS.register_module()
+class MetaLossValLoop(_Evaluation, ValLoop):
+    """Validates: the task's own metrics on fused images, its loss, and the mean weights.
+
+    Args:
+        runner: the runner.
+        dataloader: ``dict(dataset=..., batch_size=1, num_workers=0)``.
+        evaluator: further metrics, of the fused images say; may be empty.
+        task_size: height and width that images are resized to.
+    """
+
+    def __init__(self, runner: Any, dataloader: dict[str, Any], evaluator: Any, task_size: Size = None) -> None:
+        self._build(runner, dataloader, evaluator, task_size)
+
+    def run(self) -> dict[str, float]:
+        """Validates once."""
+        return self._evaluate("val")
+
+
+@LOOPS.register_module()
+class MetaLossTestLoop(_Evaluation, TestLoop):
+    """Tests, as :class:`MetaLossValLoop` validates.
+
+    Args:
+        runner: the runner.
+        dataloader: ``dict(dataset=..., batch_size=1, num_workers=0)``.
+        evaluator: further metrics; may be empty.
+        task_size: height and width that images are resized to.
+    """
+
+    def __init__(self, runner: Any, dataloader: dict[str, Any], evaluator: Any, task_size: Size = None) -> None:
+        self._build(runner, dataloader, evaluator, task_size)
+
+    def run(self) -> dict[str, float]:
+        """Tests once."""
+        return self._evaluate("test")
+
+
+def _dataset(dataloader: dict[str, Any]) -> Any:
+    dataset = dataloader["dataset"]
+    return DATASETS.build(dataset) if isinstance(dataset, dict) else dataset
+
+
+def _model(runner: Any) -> Any:
+    return getattr(runner.model, "module", runner.model)

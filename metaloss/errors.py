@@ -1,0 +1,51 @@
+"""The errors of metaloss.
+
+Every message says what was given (file, key, shape), what was expected, and the nearest fix.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class MetaLossError(Exception):
+    """The base of every error that metaloss raises on purpose."""
+
+
+class ConfigError(MetaLossError):
+    """A setting, a configuration file or an argument cannot be used as given."""
+
+
+class DataError(MetaLossError):
+    """A file or folder of the data is missing, unreadable or inconsistent."""
+
+
+class PluginError(MetaLossError):
+    """A plug-in, or a record of one, cannot be found, loaded or told from another."""
+
+
+class ShapeError(MetaLossError):
+    """A tensor has not the shape, or two tensors have not the same shape, that was expected."""
+
+
+class MetaGradientError(MetaLossError):
+    """The meta-gradient is missing, zero or not finite, or cannot be computed by the method asked for."""
+
+
+class CheckpointError(MetaLossError):
+    """A checkpoint is missing, unreadable, or belongs to another network."""
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """Says which of the known names is closest to a mistyped one.
+
+    Args:
+        name: what was given.
+        known: the names that would have been right.
+
+    Returns:
+        ``" (did you mean 'x'?)"``, or an empty string when nothing is close.
+    """
+    close = difflib.get_close_matches(name, list(known), n=1, cutoff=0.5)
+    return f" (did you mean {close[0]!r}?)" if close else ""

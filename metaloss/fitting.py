@@ -1,0 +1,154 @@
+"""The training loop of the library (TDFusion, Algorithm 1)."""
+
+from __future__ import annotations
+
+import re
+import warnings
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import torch
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from metaloss import checkpoint
+from metaloss.data.episodes import Episodes
+from metaloss.data.views import Size, as_size
+from metaloss.errors import CheckpointError, ConfigError
+from metaloss.networks.spec import describe_fusion
+from metaloss.progress import Advance, progress
+
+if TYPE_CHECKING:
+    from metaloss.learner import MetaLearner
+
+EpochLog: TypeAlias = dict[str, float]
+Callback: TypeAlias = "Callable[[MetaLearner, EpochLog], Any]"
+COLLAPSED = 0.98
+
+
+def fit(
+    learner: MetaLearner,
+    dataset: Dataset[Any],
+    *,
+    epochs: int,
+    meta_steps: int,
+    warmup_epochs: int,
+    batch_size: int,
+    fusion_crop: int | Size | None,
+    task_size: int | Size | None,
+    exchange: bool,
+    num_workers: int,
+    work_dir: Path | None,
+    resume: bool,
+    callbacks: Sequence[Callback],
+) -> list[EpochLog]:
+    """Trains; see :meth:`metaloss.MetaLearner.fit`."""
+    if resume and work_dir is None:
+        raise ConfigError("fit(resume=True) needs work_dir, where the checkpoints are")
+    if resume and work_dir is not None:
+        _resume(learner, work_dir)
+    if learner.progress["seed"] is None:
+        learner.progress["seed"] = int(torch.randint(2**62, ()))
+    episodes = Episodes(
+        dataset=dataset,
+        batch_size=batch_size,
+        meta_steps=meta_steps if learner.learns_loss else 0,
+        fusion_crop=as_size(fusion_crop),
+        task_size=as_size(task_size),
+        exchange=exchange,
+        seed=learner.progress["seed"],
+        num_workers=num_workers,
+    )
+    modules = (learner.fusion, learner.loss, learner.task)
+    flags = [(module, module.training) for root in modules for module in root.modules()]
+    try:
+        for root in modules:
+            root.train()
+        while learner.progress["epoch"] < epochs:
+            log = _epoch(learner, episodes, epochs, warmup=learner.progress["epoch"] < warmup_epochs)
+            learner.progress["log"].append(log)
+            warn_of_collapse(log)
+            if work_dir is not None:
+                save(learner, work_dir / f"epoch_{learner.progress['epoch']}.pth")
+            for callback in callbacks:
+                callback(learner, log)
+    finally:
+        for module, training in flags:
+            module.training = training
+    return list(learner.progress["log"])
+
+
+def _epoch(learner: MetaLearner, episodes: Episodes, epochs: int, *, warmup: bool) -> EpochLog:
+    number = learner.progress["epoch"]
+    means = Means()
+    steps = episodes.fusion_steps + (0 if warmup else episodes.meta_steps)
+    device = next((param.device for param in learner.fusion.parameters()), torch.device("cpu"))
+    with progress(f"epoch {number + 1}/{epochs}", steps) as advance:
+        if not warmup:
+            _run((learner.meta_step(a.to(device), b.to(device)) for a, b in episodes.meta(number)), means, advance)
+        _run((learner.fusion_step(batch.to(device)) for batch in episodes.fusion(number)), means, advance)
+    for scheduler in learner.schedulers:
+        scheduler.step()
+    learner.progress["epoch"] = number + 1
+    return {"epoch": number + 1, **means.read()}
+
+
+def _run(steps: Iterable[Mapping[str, Tensor]], means: Means, advance: Advance) -> None:
+    for values in steps:
+        means.add(values)
+        advance("")
+
+
+class Means:
+    """Running means of 0-d tensors; nothing is read from the device before :meth:`read`."""
+
+    def __init__(self) -> None:
+        self.sums: dict[str, Tensor] = {}
+        self.counts: dict[str, int] = defaultdict(int)
+
+    def add(self, values: Mapping[str, Tensor]) -> None:
+        """Takes in one step's values."""
+        for name, value in values.items():
+            self.sums[name] = self.sums[name] + value if name in self.sums else value.clone()
+            self.counts[name] += 1
+
+    def read(self) -> EpochLog:
+        """The means so far."""
+        return {name: float(total) / self.counts[name] for name, total in self.sums.items()}
+
+
+def warn_of_collapse(log: Mapping[str, float]) -> None:
+    """Warns when the weights' mean says that one source has taken over."""
+    for name, value in log.items():
+        if re.fullmatch(r"weight_\d+", name) and value > COLLAPSED:
+            warnings.warn(
+                f"the loss weights have collapsed onto source {name.removeprefix('weight_')} (mean {value:.3f}, entropy "
+                f"{log['entropy']:.3f}): the fused image will ignore the others; lower the rate of the loss "
+                "generator, or begin with warm-up epochs",
+                stacklevel=2,
+            )
+
+
+def save(learner: MetaLearner, path: Path) -> None:
+    """Writes the learner's whole state, never half, with what it takes to rebuild F."""
+    checkpoint.save(path, {**learner.state_dict(), "metaloss": {"fusion": describe_fusion(learner.fusion)}})
+
+
+def newest(work_dir: Path) -> Path | None:
+    """The checkpoint of the last epoch in a folder."""
+    found = [(int(match[1]), path) for path in work_dir.glob("epoch_*.pth")
+             if (match := re.fullmatch(r"epoch_(\d+)\.pth", path.name))]
+    return max(found)[1] if found else None
+
+
+def _resume(learner: MetaLearner, work_dir: Path) -> None:
+    path = newest(work_dir)
+    if path is None:
+        return
+    try:
+        learner.load_state_dict(checkpoint.load(path))
+    except CheckpointError as error:
+        raise CheckpointError(f"{path}: {error}" if str(path) not in str(error) else str(error)) from None
+

@@ -1,0 +1,63 @@
+"""The exact meta-gradient by forward-mode differentiation: the memory of a plain training step.
+
+The fusion network is differentiated once forwards along one direction (u = J_F nu), never twice
+backwards; the task network once backwards. See :mod:`metaloss.hypergradient.walk` for the rest.
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.autograd.forward_ad as fwd
+from torch import Tensor, nn
+
+from metaloss.batch import FusionBatch
+from metaloss.hypergradient.functional import clones, gradients, leaves, with_tensors
+from metaloss.hypergradient.problem import MetaGradient, MetaProblem
+from metaloss.hypergradient.unroll import InnerStep, Trajectory, fuse
+from metaloss.hypergradient.walk import walk_back
+
+
+def forward(problem: MetaProblem, meta_train: FusionBatch, meta_test: FusionBatch) -> MetaGradient:
+    """Computes Eq. 7 exactly, with forward-mode differentiation of F.
+
+    Args:
+        problem: F, L_f, T, and the inner rules.
+        meta_train: the batch of the inner updates.
+        meta_test: the batch of the outer loss.
+
+    Returns:
+        The meta-gradient.
+
+    Raises:
+        NotImplementedError: an operator of F has no forward-mode rule (torch names it).
+    """
+    return walk_back(problem, meta_train, meta_test, _directional)
+
+
+def _directional(
+    trajectory: Trajectory, step: InnerStep, batch: FusionBatch, direction: dict[str, Tensor], hessian: bool
+) -> tuple[Tensor, Tensor, dict[str, Tensor] | None]:
+    fusion, loss = trajectory.fusion, trajectory.loss
+    params = leaves(step.params) if hessian else step.params
+    with step.random.replayed(), torch.set_grad_enabled(hessian), fwd.dual_level():
+        duals = {name: fwd.make_dual(tensor, direction[name]) for name, tensor in params.items()}
+
+        def body(network: nn.Module) -> tuple[Tensor, dict[str, Tensor]]:
+            fused = fuse(network, batch.loss_view)
+            if not hessian:
+                return fused, {}
+            tensors = {**loss.params, **loss.frozen}
+            total = with_tensors(
+                loss.module, tensors, clones(step.loss_buffers), lambda module: module(fused, batch.loss_view).total
+            )
+            return fused, gradients(total, params)
+
+        fused, grads = with_tensors(fusion.module, {**duals, **fusion.frozen}, clones(step.buffers), body)
+        value, tangent = _unpack(fused)
+        product = {name: _unpack(grad)[1] for name, grad in grads.items()} if hessian else None
+    return value, tangent, product
+
+
+def _unpack(dual: Tensor) -> tuple[Tensor, Tensor]:
+    value, tangent = fwd.unpack_dual(dual)
+    return value.detach(), torch.zeros_like(value) if tangent is None else tangent.detach()

@@ -1,0 +1,336 @@
+"""MetaLearner: learns a fusion loss, a thin face over pure functions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from torch import Tensor, nn
+from torch.optim import Optimizer
+from torch.utils.data import Dataset
+
+from metaloss import checkpoint
+from metaloss.batch import FusionBatch, check_sources
+from metaloss.data.views import Size
+from metaloss.errors import CheckpointError, ConfigError
+from metaloss.fitting import Callback, EpochLog, fit
+from metaloss.fusing import fuse_any_size
+from metaloss.hypergradient import Auto, HypergradientMethod, MetaGradient, MetaProblem
+from metaloss.inner import InnerRule, build_rule
+from metaloss.plugins import find
+from metaloss.steps import FusionStep, check_meta_gradient, max_normalised, step_with
+
+OuterUpdate = Literal["optimizer", "max_normalised_sgd"]
+_NETWORKS = ("fusion", "loss", "task")
+
+
+class MetaLearner:
+    """Learns the fusion loss that makes a fusion network useful to a task (TDFusion, Algorithm 1).
+
+    Args:
+        fusion: F, any ``nn.Module``: ``(*sources) -> fused`` (B, C, H, W).
+        loss: L_f with its loss generator G, any ``nn.Module``: ``(fused, sources) -> FusionLossTerms``.
+        task: T, an adapter or any ``nn.Module``: ``(fused, target) -> loss``.
+        hypergradient: ``"auto"``, ``"forward"``, ``"reverse"``, ``"finite_difference"``, or a name
+            that a plug-in registered.
+        inner_rule: ``"sgd"``, or any pure callable ``(params, grads, state) -> (params, state)``.
+        inner_steps: K >= 1.
+        inner_lr: of the inner updates, one number or a pair for F and T.
+        lr: of the default optimizers (Adam).
+        fusion_optimizer: steps F; default Adam, built when first needed.
+        task_optimizer: steps T, likewise.
+        loss_optimizer: steps G, likewise.
+        schedulers: learning-rate schedulers that ``fit`` steps once an epoch.
+        outer_update: ``"optimizer"``; or ``"max_normalised_sgd"``, plain SGD on the gradient divided by
+            its largest absolute entry, as in the published code.
+        accumulate: meta steps per update of G; their gradients are averaged.
+        on_nonfinite: ``"raise"``, or ``"skip"`` to leave G as it is and count.
+
+    Raises:
+        ConfigError: a setting out of its range.
+        PluginError: an unknown hypergradient.
+    """
+
+    def __init__(
+        self,
+        *,
+        fusion: nn.Module,
+        loss: nn.Module,
+        task: nn.Module,
+        hypergradient: str = "auto",
+        inner_rule: str | InnerRule = "sgd",
+        inner_steps: int = 1,
+        inner_lr: float | tuple[float, float] = 1e-4,
+        lr: float = 1e-4,
+        fusion_optimizer: Optimizer | None = None,
+        task_optimizer: Optimizer | None = None,
+        loss_optimizer: Optimizer | None = None,
+        schedulers: Sequence[Any] = (),
+        outer_update: OuterUpdate = "optimizer",
+        accumulate: int = 1,
+        on_nonfinite: Literal["raise", "skip"] = "raise",
+    ) -> None:
+        for name, number in (("inner_steps", inner_steps), ("accumulate", accumulate)):
+            if not isinstance(number, int) or number < 1:
+                raise ConfigError(f"{name}={number!r}: expected a whole number of at least 1")
+        for name, given, known in (
+            ("outer_update", outer_update, ("optimizer", "max_normalised_sgd")),
+            ("on_nonfinite", on_nonfinite, ("raise", "skip")),
+        ):
+            if given not in known:
+                raise ConfigError(f"{name}={given!r}: choose one of {known}")
+        self.fusion, self.loss, self.task = fusion, loss, task
+        self.lr, self.outer_update, self.accumulate, self.on_nonfinite = lr, outer_update, accumulate, on_nonfinite
+        self.schedulers = list(schedulers)
+        self.skipped = 0
+        self.progress: dict[str, Any] = {"epoch": 0, "seed": None, "log": []}
+        rates = inner_lr if isinstance(inner_lr, tuple) else (inner_lr, inner_lr)
+        self._problem = MetaProblem(
+            fusion=fusion,
+            loss=loss,
+            task=task,
+            fusion_rule=build_rule(inner_rule, rates[0]),
+            task_rule=build_rule(inner_rule, rates[1]),
+            steps=inner_steps,
+        )
+        self._method: HypergradientMethod
+        self._method = Auto() if hypergradient == "auto" else find("hypergradients", hypergradient).load()
+        self._optimizers: dict[str, Optimizer | None] = {
+            "fusion": fusion_optimizer,
+            "task": task_optimizer,
+            "loss": loss_optimizer,
+        }
+        self._pending: dict[str, Tensor] = {}
+        self._pending_count = 0
+
+    def meta_gradient(self, meta_train: FusionBatch, meta_test: FusionBatch) -> MetaGradient:
+        """Computes the gradient of the outer loss with respect to the loss generator (Eq. 4-7).
+
+        Pure: every parameter, buffer, ``.grad``, optimizer and train/eval flag is as it was
+        afterwards; the random generators have moved on by what the forward passes drew.
+
+        Args:
+            meta_train: the batch of the inner updates.
+            meta_test: the batch of the outer loss.
+
+        Returns:
+            The meta-gradient, by name as in ``loss.named_parameters()``, and the losses on the way.
+
+        Raises:
+            MetaGradientError: a parameter gets no gradient, all are zero, or one is not finite.
+        """
+        gradient = self._method(self._problem, meta_train, meta_test)
+        check_meta_gradient(gradient, self.loss, finite=self.on_nonfinite == "raise")
+        return gradient
+
+    def meta_step(self, meta_train: FusionBatch, meta_test: FusionBatch) -> dict[str, Tensor]:
+        """Steps the loss generator by the meta-gradient (Eq. 6). F and T do not change.
+
+        Args:
+            meta_train: the batch of the inner updates.
+            meta_test: the batch of the outer loss.
+
+        Returns:
+            ``inner_loss``, ``task_inner_loss`` and ``outer_loss``, detached and 0-d.
+
+        Raises:
+            MetaGradientError: as :meth:`meta_gradient`; nothing has been stepped by then.
+        """
+        gradient = self.meta_gradient(meta_train, meta_test)
+        if self.on_nonfinite == "skip" and not all(value.isfinite().all() for value in gradient.gradients.values()):
+            self.skipped += 1
+        else:
+            self._accumulate(gradient.gradients)
+        return {
+            "inner_loss": gradient.inner_loss,
+            "task_inner_loss": gradient.task_inner_loss,
+            "outer_loss": gradient.outer_loss,
+        }
+
+    def _accumulate(self, gradients: Mapping[str, Tensor]) -> None:
+        for name, value in gradients.items():
+            share = value / self.accumulate
+            self._pending[name] = self._pending[name] + share if name in self._pending else share
+        self._pending_count += 1
+        if self._pending_count < self.accumulate:
+            return
+        pending, self._pending, self._pending_count = self._pending, {}, 0
+        if self.outer_update == "max_normalised_sgd":
+            pending = max_normalised(pending)
+        step_with(self.optimizer("loss"), self.loss, pending)
+
+    def fusion_step(self, batch: FusionBatch) -> dict[str, Tensor]:
+        """Steps F on the learned loss (Eq. 8) and T on detached fused images (Eq. 9).
+
+        Args:
+            batch: a fusion-train batch.
+
+        Returns:
+            ``loss``, ``intensity``, ``gradient``, ``task_loss``, the mean weight of every source as
+            ``weight_0`` ... in the data set's own order, and their ``entropy`` in [0, 1]; detached and 0-d.
+        """
+        step = FusionStep(self.fusion, self.loss, self.task)
+        fused = step.fusion_gradients(batch)
+        step_with(self.optimizer("fusion"), self.fusion, step.gradients)
+        step.task_gradients(batch, fused)
+        step_with(self.optimizer("task"), self.task, step.gradients)
+        return step.log
+
+    def fit(
+        self,
+        dataset: Dataset[Any],
+        epochs: int,
+        meta_steps: int,
+        warmup_epochs: int = 0,
+        batch_size: int = 2,
+        fusion_crop: int | Size | None = None,
+        task_size: int | Size | None = None,
+        exchange: bool = True,
+        num_workers: int = 0,
+        work_dir: str | Path | None = None,
+        resume: bool = False,
+        callbacks: Sequence[Callback] = (),
+    ) -> list[EpochLog]:
+        """Trains by Algorithm 1: per epoch ``meta_steps`` meta steps, then one pass of fusion steps.
+
+        Each epoch splits the data into two disjoint halves, meta-train and meta-test, each cycled
+        with reshuffling. Warm-up epochs are fusion steps only.
+
+        Args:
+            dataset: items with the keys of :class:`metaloss.FusionBatch`.
+            epochs: L, counted from the start of training, also after a resume.
+            meta_steps: M.
+            warmup_epochs: first epochs without meta steps.
+            batch_size: scenes per batch.
+            fusion_crop: height and width of the random crop that the fusion loss sees.
+            task_size: height and width that the task's view is resized to.
+            exchange: permute the sources in half of each batch.
+            num_workers: processes that load data.
+            work_dir: where ``epoch_N.pth`` is written after every epoch; ``None``: nowhere.
+            resume: go on from the newest checkpoint in ``work_dir``, if there is one.
+            callbacks: called after each epoch as ``callback(learner, log)``.
+
+        Returns:
+            One mapping of means per epoch, from the first.
+
+        Raises:
+            ConfigError: ``resume`` without ``work_dir``.
+            DataError: fewer than two items, or a crop larger than an image.
+        """
+        return fit(
+            self,
+            dataset,
+            epochs=epochs,
+            meta_steps=meta_steps,
+            warmup_epochs=warmup_epochs,
+            batch_size=batch_size,
+            fusion_crop=fusion_crop,
+            task_size=task_size,
+            exchange=exchange,
+            num_workers=num_workers,
+            work_dir=None if work_dir is None else Path(work_dir),
+            resume=resume,
+            callbacks=callbacks,
+        )
+
+    def fuse(self, *sources: Tensor) -> Tensor:
+        """Fuses, without gradient and in evaluation mode.
+
+        Args:
+            sources: n tensors of shape (B, C, H, W), in [0, 1]; any H and W.
+
+        Returns:
+            The fused image, of shape (B, C, H, W).
+
+        Raises:
+            ShapeError: fewer than two sources, or sources that differ in shape.
+        """
+        check_sources(sources)
+        return fuse_any_size(self.fusion, sources)
+
+    def optimizer(self, name: Literal["fusion", "task", "loss"]) -> Optimizer:
+        """The optimizer of F, T or G; built with the default settings when first needed."""
+        optimizer = self._optimizers[name]
+        if optimizer is None:
+            params = [param for param in getattr(self, name).parameters() if param.requires_grad]
+            plain = name == "loss" and self.outer_update == "max_normalised_sgd"
+            optimizer = torch.optim.SGD(params, lr=self.lr) if plain else torch.optim.Adam(params, lr=self.lr)
+            self._optimizers[name] = optimizer
+        return optimizer
+
+    def use_optimizer(self, name: Literal["fusion", "task", "loss"], optimizer: Any) -> None:
+        """Steps F, T or G with this optimizer from now on; anything with ``step()``, ``state_dict()`` and its pair."""
+        self._optimizers[name] = optimizer
+
+    @property
+    def learns_loss(self) -> bool:
+        """Whether the loss has anything to learn; with uniform weights it has not."""
+        return any(param.requires_grad for param in self.loss.parameters())
+
+    def progress_state(self) -> dict[str, Any]:
+        """What lies between two updates of G: accumulated meta-gradients, and how many were skipped."""
+        return {"gradients": dict(self._pending), "count": self._pending_count, "skipped": self.skipped}
+
+    def load_progress_state(self, state: Mapping[str, Any]) -> None:
+        """Takes up what :meth:`progress_state` gave."""
+        device = next(self.loss.parameters(), torch.empty(0)).device
+        self._pending = {name: value.to(device) for name, value in state["gradients"].items()}
+        self._pending_count, self.skipped = state["count"], state["skipped"]
+
+    def state_dict(self) -> dict[str, Any]:
+        """Everything that training needs to go on: F, G, T, optimizers, schedulers, random state and progress."""
+        return {
+            **{name: getattr(self, name).state_dict() for name in _NETWORKS},
+            "optimizers": {
+                name: None if optimizer is None else optimizer.state_dict()
+                for name, optimizer in self._optimizers.items()
+            },
+            "schedulers": [scheduler.state_dict() for scheduler in self.schedulers],
+            "pending": self.progress_state(),
+            "random": checkpoint.random_state(),
+            "progress": {**self.progress, "log": list(self.progress["log"])},
+        }
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Takes up what :meth:`state_dict` gave, the global random state included.
+
+        Args:
+            state: the mapping.
+
+        Raises:
+            CheckpointError: a part is missing, or belongs to another network; nothing has changed then.
+        """
+        missing = [key for key in (*_NETWORKS, "optimizers", "pending", "random", "progress") if key not in state]
+        if missing:
+            raise CheckpointError(f"the learner's state lacks {missing}: expected what state_dict() gave")
+        for name in _NETWORKS:
+            _check_fits(getattr(self, name), state[name], name)
+        if len(state.get("schedulers", ())) != len(self.schedulers):
+            raise CheckpointError(
+                f"the state has {len(state.get('schedulers', ()))} schedulers and the learner {len(self.schedulers)}"
+            )
+        for name in _NETWORKS:
+            getattr(self, name).load_state_dict(state[name])
+        for name, saved in state["optimizers"].items():
+            if saved is not None:
+                self.optimizer(name).load_state_dict(saved)
+        for scheduler, saved in zip(self.schedulers, state.get("schedulers", ()), strict=True):
+            scheduler.load_state_dict(saved)
+        self.load_progress_state(state["pending"])
+        self.progress = {**state["progress"], "log": list(state["progress"]["log"])}
+        checkpoint.restore_random_state(state["random"])
+
+
+def _check_fits(module: nn.Module, state: Mapping[str, Any], name: str) -> None:
+    own = module.state_dict()
+    wrong = [key for key in own if key not in state] or [key for key in state if key not in own]
+    wrong = wrong or [
+        key for key, value in own.items() if isinstance(value, Tensor) and value.shape != state[key].shape
+    ]
+    if wrong:
+        raise CheckpointError(
+            f"the saved {name} network is not this {type(module).__name__}: {len(wrong)} entries differ, "
+            f"the first {wrong[0]!r}"
+        )

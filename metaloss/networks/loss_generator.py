@@ -1,0 +1,64 @@
+"""The loss generator G: proposes the per-pixel weights of the fusion loss."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from metaloss.errors import ConfigError
+from metaloss.networks.refusion import WIDTH, check_grey_sources
+from metaloss.networks.restormer import conv3x3, restormer_blocks
+
+OUTPUTS = ("intensity", "gradient")
+
+
+class LossGenerator(nn.Module):
+    """Restormer blocks on each source, on all together, and a softmax over the sources (TDFusion Sec. 3.6).
+
+    44,529 parameters for two sources and one output.
+
+    Args:
+        sources: n >= 2.
+        outputs: the loss terms to weigh: ``("intensity",)``, or with ``"gradient"`` as well (ReFusion).
+
+    Raises:
+        ConfigError: fewer than two sources, or an unknown or missing output.
+    """
+
+    def __init__(self, sources: int = 2, outputs: Sequence[str] = ("intensity",)) -> None:
+        super().__init__()
+        if sources < 2:
+            raise ConfigError(f"LossGenerator(sources={sources}): image fusion needs at least two sources")
+        if not outputs or any(name not in OUTPUTS for name in outputs) or len(set(outputs)) != len(outputs):
+            raise ConfigError(f"LossGenerator(outputs={tuple(outputs)!r}): choose from {OUTPUTS}, each once")
+        self.arguments = {"sources": sources, "outputs": tuple(outputs)}
+        self.outputs = tuple(outputs)
+        self.embed = nn.ModuleList(conv3x3(1, WIDTH) for _ in range(sources))
+        self.encoders = nn.ModuleList(restormer_blocks(WIDTH) for _ in range(sources))
+        self.joint = restormer_blocks(sources * WIDTH)
+        self.head = nn.Sequential(
+            conv3x3(sources * WIDTH, WIDTH), nn.PReLU(), conv3x3(WIDTH, sources * len(self.outputs))
+        )
+
+    def forward(self, *sources: Tensor) -> Tensor | dict[str, Tensor]:
+        """Proposes weights.
+
+        Args:
+            sources: n tensors of shape (B, 1, H, W), in [0, 1].
+
+        Returns:
+            Weights of shape (B, n, H, W) that sum to 1 over the sources; a dict of such by output
+            name when there are several outputs.
+
+        Raises:
+            ShapeError: another number of sources, sources that are not grey, or that differ in shape.
+        """
+        check_grey_sources(sources, len(self.embed), "LossGenerator")
+        features = [
+            encoder(embed(x)) for embed, encoder, x in zip(self.embed, self.encoders, sources, strict=True)
+        ]
+        logits = self.head(self.joint(torch.cat(features, dim=1)))
+        weights = [part.softmax(dim=1) for part in logits.chunk(len(self.outputs), dim=1)]
+        return weights[0] if len(weights) == 1 else dict(zip(self.outputs, weights, strict=True))

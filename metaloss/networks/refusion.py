@@ -1,0 +1,117 @@
+"""The ReFusion network, which TDFusion uses as well: the reference fusion network."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from metaloss.batch import check_sources
+from metaloss.errors import ConfigError, ShapeError
+from metaloss.networks.restormer import channel_attention, conv3x3, depthwise, pointwise, restormer_blocks
+
+WIDTH = 16
+HEADS = 8
+
+
+class BranchMixing(nn.Module):
+    """One source's part of the adaptive fusion module: attention to its neighbour, and its gated features."""
+
+    def __init__(self, sources: int) -> None:
+        super().__init__()
+        self.temperature = nn.Parameter(torch.ones(HEADS, 1, 1))
+        self.qkv = pointwise(WIDTH, 3 * WIDTH)
+        self.qkv_depthwise = depthwise(3 * WIDTH)
+        self.projection = pointwise(WIDTH, WIDTH)
+        self.value = pointwise(WIDTH, 4 * WIDTH)
+        self.value_depthwise = depthwise(4 * WIDTH)
+        self.output = pointwise(4 * WIDTH, sources * WIDTH)
+
+
+class AdaptiveFusion(nn.Module):
+    """Cross attention between the branches, then gated depth-wise feature mixing.
+
+    Branch k takes its queries from branch k + 1 (cyclic), its keys and values from itself: for two
+    sources this is attention in both directions.
+
+    Args:
+        sources: n.
+    """
+
+    def __init__(self, sources: int) -> None:
+        super().__init__()
+        self.branches = nn.ModuleList(BranchMixing(sources) for _ in range(sources))
+        self.gate = pointwise(sources * WIDTH, sources * 4 * WIDTH)
+        self.gate_depthwise = depthwise(sources * 4 * WIDTH)
+
+    def forward(self, *features: Tensor) -> Tensor:
+        """Fuses n feature maps (B, 16, H, W) into (B, 16 n, H, W)."""
+        branches: list[BranchMixing] = list(self.branches)  # type: ignore[arg-type]
+        triples = [b.qkv_depthwise(b.qkv(x)).chunk(3, dim=1) for b, x in zip(branches, features, strict=True)]
+        mixed = []
+        for k, (branch, x) in enumerate(zip(branches, features, strict=True)):
+            query = triples[(k + 1) % len(branches)][0]
+            _, key, value = triples[k]
+            mixed.append(x + channel_attention(query, key, value, branch.temperature, branch.projection.weight))
+        out = torch.cat(mixed, dim=1)
+        gates = self.gate_depthwise(self.gate(out)).chunk(len(branches), dim=1)
+        for branch, x, gate in zip(branches, mixed, gates, strict=True):
+            out = out + branch.output(F.gelu(gate) * branch.value_depthwise(branch.value(x)))
+        return out
+
+
+class ReFusionNet(nn.Module):
+    """Fuses n grey images into one (ReFusion, IJCV 2024; 59,856 parameters for two sources).
+
+    Args:
+        sources: n >= 2.
+
+    Raises:
+        ConfigError: fewer than two sources.
+    """
+
+    def __init__(self, sources: int = 2) -> None:
+        super().__init__()
+        if sources < 2:
+            raise ConfigError(f"ReFusionNet(sources={sources}): image fusion needs at least two sources")
+        self.arguments = {"sources": sources}
+        self.embed = nn.ModuleList(conv3x3(1, WIDTH) for _ in range(sources))
+        self.encoders = nn.ModuleList(restormer_blocks(WIDTH) for _ in range(sources))
+        self.mixing = AdaptiveFusion(sources)
+        self.decoder = restormer_blocks(sources * WIDTH)
+        self.head = nn.Sequential(conv3x3(sources * WIDTH, WIDTH), nn.LeakyReLU(), conv3x3(WIDTH, 1), nn.Sigmoid())
+
+    def forward(self, *sources: Tensor) -> Tensor:
+        """Fuses.
+
+        Args:
+            sources: n tensors of shape (B, 1, H, W), in [0, 1]; any H and W.
+
+        Returns:
+            The fused image, of shape (B, 1, H, W), in (0, 1).
+
+        Raises:
+            ShapeError: another number of sources, sources that are not grey, or that differ in shape.
+        """
+        check_grey_sources(sources, len(self.embed), "ReFusionNet")
+        features = [
+            encoder(embed(x)) for embed, encoder, x in zip(self.embed, self.encoders, sources, strict=True)
+        ]
+        fused: Tensor = self.head(self.decoder(self.mixing(*features)))
+        return fused
+
+
+def check_grey_sources(sources: tuple[Tensor, ...], expected: int, network: str) -> None:
+    """Checks that a network is given as many grey sources as it was built for.
+
+    Raises:
+        ShapeError: when it is not.
+    """
+    check_sources(sources)
+    if len(sources) != expected:
+        raise ShapeError(f"{network} was built for {expected} sources and given {len(sources)}")
+    if sources[0].shape[1] != 1:
+        raise ShapeError(
+            f"{network} takes grey sources (B, 1, H, W) and was given {tuple(sources[0].shape)}: "
+            "pass the luma (metaloss.colour.luma)"
+        )

@@ -1,0 +1,127 @@
+"""Restormer blocks (Zamir et al., CVPR 2022), written for speed.
+
+The block is the published one; three things are done differently and give the same numbers.
+Layer norm runs on a channels-last view. The attention matrix, a few entries per head, is
+normalised instead of q and k at full resolution. Attention and the projection behind it are
+one small matrix per image, so the values are read once. All operators have forward-mode rules
+and second derivatives.
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+
+def pointwise(inputs: int, outputs: int) -> nn.Conv2d:
+    """A 1x1 convolution without bias."""
+    return nn.Conv2d(inputs, outputs, 1, bias=False)
+
+
+def depthwise(channels: int) -> nn.Conv2d:
+    """A 3x3 convolution of each channel by itself, zero-padded, without bias."""
+    return nn.Conv2d(channels, channels, 3, padding=1, groups=channels, bias=False)
+
+
+def conv3x3(inputs: int, outputs: int) -> nn.Conv2d:
+    """A zero-padded 3x3 convolution without bias."""
+    return nn.Conv2d(inputs, outputs, 3, padding=1, bias=False)
+
+
+class ChannelNorm(nn.LayerNorm):
+    """Layer norm over the channels of each pixel, of (B, C, H, W)."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Normalises; the result lies channels-last in memory."""
+        return super().forward(x.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
+
+
+def channel_attention(q: Tensor, k: Tensor, v: Tensor, temperature: Tensor, projection: Tensor) -> Tensor:
+    """Attends over channels (multi-Dconv head transposed attention, Restormer Eq. 1) and projects.
+
+    Per head, ``softmax(temperature * cos(q_i, k_j)) v``, with the cosine over all pixels of the image.
+
+    Args:
+        q: queries of shape (B, C, H, W).
+        k: keys, likewise.
+        v: values, likewise.
+        temperature: of shape (heads, 1, 1); C is a multiple of heads.
+        projection: weight of the 1x1 convolution that follows, of shape (O, C, 1, 1).
+
+    Returns:
+        Of shape (B, O, H, W), channels-last in memory.
+    """
+    height, width = v.shape[-2:]
+    channels, heads = q.shape[1], temperature.shape[0]
+    q, k, v = q.flatten(2), k.flatten(2), v.flatten(2)
+    norms = _norm(q).unsqueeze(2) * _norm(k).unsqueeze(1)
+    scale = temperature.view(heads, 1).expand(heads, channels // heads).reshape(channels, 1)
+    head = torch.arange(channels, device=q.device) // (channels // heads)
+    logits = (q @ k.mT) / norms * scale
+    attention = logits.masked_fill(head[:, None] != head, float("-inf")).softmax(-1)
+    mixing = projection.flatten(1) @ attention
+    return (v.mT @ mixing.mT).unflatten(1, (height, width)).permute(0, 3, 1, 2)
+
+
+def _norm(x: Tensor) -> Tensor:
+    return torch.linalg.vector_norm(x, dim=-1).clamp_min(1e-12)
+
+
+class TransposedAttention(nn.Module):
+    """Self-attention over channels, of (B, C, H, W)."""
+
+    def __init__(self, channels: int, heads: int) -> None:
+        super().__init__()
+        self.temperature = nn.Parameter(torch.ones(heads, 1, 1))
+        self.qkv = pointwise(channels, 3 * channels)
+        self.qkv_depthwise = depthwise(3 * channels)
+        self.projection = pointwise(channels, channels)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Attends; shape in is shape out."""
+        q, k, v = self.qkv_depthwise(self.qkv(x)).chunk(3, dim=1)
+        return channel_attention(q, k, v, self.temperature, self.projection.weight)
+
+
+class GatedFeedForward(nn.Module):
+    """The gated depth-wise feed-forward network of Restormer, of (B, C, H, W)."""
+
+    def __init__(self, channels: int, expansion: int) -> None:
+        super().__init__()
+        hidden = channels * expansion
+        self.expand = pointwise(channels, 2 * hidden)
+        self.depthwise = depthwise(2 * hidden)
+        self.projection = pointwise(hidden, channels)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Mixes channels; shape in is shape out."""
+        gate, value = self.depthwise(self.expand(x)).chunk(2, dim=1)
+        return self.projection(F.gelu(gate) * value)
+
+
+class RestormerBlock(nn.Module):
+    """``x + attention(norm(x))``, then ``x + feed_forward(norm(x))``, of (B, C, H, W).
+
+    Args:
+        channels: C.
+        heads: attention heads; C is a multiple of it.
+        expansion: width of the feed-forward network over C.
+    """
+
+    def __init__(self, channels: int, heads: int = 8, expansion: int = 2) -> None:
+        super().__init__()
+        self.attention_norm = ChannelNorm(channels)
+        self.attention = TransposedAttention(channels, heads)
+        self.feed_forward_norm = ChannelNorm(channels)
+        self.feed_forward = GatedFeedForward(channels, expansion)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Applies the block; shape in is shape out."""
+        x = x + self.attention(self.attention_norm(x))
+        return x + self.feed_forward(self.feed_forward_norm(x))
+
+
+def restormer_blocks(channels: int, count: int = 2) -> nn.Sequential:
+    """A stack of Restormer blocks of one width."""
+    return nn.Sequential(*(RestormerBlock(channels) for _ in range(count)))

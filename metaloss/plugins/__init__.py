@@ -1,0 +1,26 @@
+"""Plug-ins: tasks, networks and methods by name, from anyone."""
+
+from metaloss.plugins.hookspecs import hookimpl
+from metaloss.plugins.manager import (
+    FailedPlugin,
+    PluginManager,
+    build_fusion,
+    build_task,
+    find,
+    plugin_manager,
+    records,
+)
+from metaloss.plugins.records import Record, install_hint
+
+__all__ = [
+    "FailedPlugin",
+    "PluginManager",
+    "Record",
+    "build_fusion",
+    "build_task",
+    "find",
+    "hookimpl",
+    "install_hint",
+    "plugin_manager",
+    "records",
+]

@@ -1,0 +1,46 @@
+"""The built-in records, registered through the same hooks as everyone's."""
+
+from __future__ import annotations
+
+from metaloss.plugins.hookspecs import hookimpl
+from metaloss.plugins.records import Record
+
+
+@hookimpl
+def metaloss_tasks() -> list[Record]:
+    """Tasks that need no framework."""
+    return [Record("module", "metaloss.tasks:ModuleTask", description="any nn.Module and a loss function")]
+
+
+@hookimpl
+def metaloss_fusion_networks() -> list[Record]:
+    """The reference fusion network."""
+    return [
+        Record(
+            "refusion",
+            "metaloss.networks:ReFusionNet",
+            description="the network of ReFusion and TDFusion, 59,856 parameters",
+        )
+    ]
+
+
+@hookimpl
+def metaloss_loss_generators() -> list[Record]:
+    """The reference loss generator."""
+    return [
+        Record(
+            "restormer", "metaloss.networks:LossGenerator", description="Restormer blocks, as in TDFusion and ReFusion"
+        )
+    ]
+
+
+@hookimpl
+def metaloss_hypergradients() -> list[Record]:
+    """The methods of metaloss.hypergradient."""
+    return [
+        Record("forward", "metaloss.hypergradient:forward", description="exact, forward mode: least memory"),
+        Record("reverse", "metaloss.hypergradient:reverse", description="exact, double backward"),
+        Record(
+            "finite_difference", "metaloss.hypergradient:finite_difference", description="approximate, any operator"
+        ),
+    ]

@@ -1,0 +1,194 @@
+"""The one plug-in manager: built-ins, installed entry points, and what a script registers."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import os
+import warnings
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, Literal
+
+import pluggy
+from torch import nn
+
+from metaloss.errors import PluginError, nearest
+from metaloss.plugins import builtin, hookspecs
+from metaloss.plugins.records import Record
+
+Kind = Literal["tasks", "fusion_networks", "loss_generators", "hypergradients"]
+GROUP = "metaloss"
+_STRICT = "METALOSS_STRICT_PLUGINS"
+
+
+@dataclass(frozen=True)
+class FailedPlugin:
+    """An installed plug-in that could not be used.
+
+    Attributes:
+        name: of its entry point.
+        version: of its distribution.
+        error: what went wrong.
+    """
+
+    name: str
+    version: str
+    error: str
+
+    def __str__(self) -> str:
+        return f"{self.name} {self.version} ({self.error})"
+
+
+class PluginManager(pluggy.PluginManager):
+    """pluggy's manager, which also remembers the plug-ins that failed."""
+
+    def __init__(self) -> None:
+        super().__init__("metaloss")
+        self.failed: list[FailedPlugin] = []
+        self.add_hookspecs(hookspecs)
+
+    def register(self, plugin: Any, name: str | None = None) -> str | None:
+        """Registers a plug-in, as pluggy does, and refuses misspelt hooks at once.
+
+        Raises:
+            PluginError: a hook that does not exist, or a plug-in registered twice.
+        """
+        try:
+            registered = super().register(plugin, name)
+            self.check_pending()
+        except pluggy.PluginValidationError as error:
+            self.unregister(plugin)
+            known = [key for key in vars(hookspecs) if key.startswith("metaloss_")]
+            wrong = next((key for key in dir(plugin) if key.startswith("metaloss_") and key not in known), "")
+            raise PluginError(
+                f"plug-in {name or self.get_canonical_name(plugin)}: unknown hook {wrong!r}{nearest(wrong, known)}; "
+                f"the hooks are {', '.join(known)}"
+                if wrong
+                else f"plug-in {name or self.get_canonical_name(plugin)}: {error}"
+            ) from error
+        except ValueError as error:
+            raise PluginError(f"plug-in {name or plugin!r} is registered already: {error}") from error
+        return registered
+
+    def load_entry_points(self) -> None:
+        """Loads installed plug-ins one by one; a broken one is reported and kills nothing.
+
+        Raises:
+            PluginError: with METALOSS_STRICT_PLUGINS=1, at the first broken one.
+        """
+        for entry in sorted(importlib.metadata.entry_points(group=GROUP), key=lambda entry: entry.name):
+            try:
+                self.register(entry.load(), name=entry.name)
+            except Exception as error:
+                self.report(entry.name, entry.dist.version if entry.dist else "unknown version", error)
+
+    def report(self, name: str, version: str, error: Exception) -> None:
+        """Notes a plug-in that failed, and warns the first time.
+
+        Raises:
+            PluginError: with METALOSS_STRICT_PLUGINS=1.
+        """
+        reason = str(error) if isinstance(error, PluginError) else f"{type(error).__name__}: {error}"
+        failed = FailedPlugin(name, version, " ".join(reason.split()))
+        if os.environ.get(_STRICT) == "1":
+            raise PluginError(f"plug-in {failed}") from error
+        if failed not in self.failed:
+            self.failed.append(failed)
+            warnings.warn(f"plug-in {failed} is left out", stacklevel=2)
+
+
+@lru_cache(maxsize=1)
+def plugin_manager() -> PluginManager:
+    """The one manager; a script may ``register()`` its own plug-in on it at any time."""
+    manager = PluginManager()
+    manager.register(builtin, name="metaloss")
+    manager.load_entry_points()
+    return manager
+
+
+def records(kind: Kind) -> dict[str, Record]:
+    """Collects the records of one kind from every plug-in, anew at each call.
+
+    Raises:
+        PluginError: two records of one name, naming both plug-ins.
+    """
+    manager = plugin_manager()
+    found: dict[str, Record] = {}
+    origin: dict[str, str] = {}
+    for implementation in reversed(getattr(manager.hook, f"metaloss_{kind}").get_hookimpls()):
+        plugin = implementation.plugin_name
+        try:
+            given = list(implementation.function())
+            strangers = [record for record in given if not isinstance(record, Record)]
+            if strangers:
+                raise TypeError(f"metaloss_{kind}() returned {strangers[0]!r}: expected metaloss.plugins.Record")
+        except Exception as error:
+            manager.report(plugin, _version(plugin), error)
+            continue
+        for record in given:
+            if record.name in found:
+                raise PluginError(
+                    f"{kind} {record.name!r} is given by the plug-ins {origin[record.name]!r} and {plugin!r}: "
+                    "uninstall or rename one"
+                )
+            found[record.name], origin[record.name] = record, plugin
+    return found
+
+
+def _version(plugin: str) -> str:
+    for entry in importlib.metadata.entry_points(group=GROUP, name=plugin):
+        if entry.dist:
+            return entry.dist.version
+    return "unknown version"
+
+
+def find(kind: Kind, name: str) -> Record:
+    """Looks a record up.
+
+    Raises:
+        PluginError: unknown; the message lists the known ones and the plug-ins that failed.
+    """
+    known = records(kind)
+    if name in known:
+        return known[name]
+    failed = plugin_manager().failed
+    broken = f"; plug-ins that failed to load: {', '.join(map(str, failed))}" if failed else ""
+    raise PluginError(
+        f"no {kind.replace('_', ' ').removesuffix('s')} {name!r}{nearest(name, known)}: "
+        f"choose one of {', '.join(sorted(known))}{broken}"
+    )
+
+
+def build_task(name: str, /, **arguments: Any) -> nn.Module:
+    """Builds a task network by name: ``build_task("mmseg", config=..., num_classes=9)``.
+
+    Args:
+        name: of a task record.
+        arguments: for its factory.
+
+    Returns:
+        A task adapter, or a module that is a task.
+
+    Raises:
+        PluginError: unknown name, or a framework that is not installed (the message names the extra).
+    """
+    task: nn.Module = find("tasks", name).load()(**arguments)
+    return task
+
+
+def build_fusion(name: str, /, **arguments: Any) -> nn.Module:
+    """Builds a fusion network by name; it remembers its record, so that checkpoints can name it.
+
+    Args:
+        name: of a fusion network record.
+        arguments: for its factory; plain values, since checkpoints keep them.
+
+    Returns:
+        The network.
+
+    Raises:
+        PluginError: unknown name, or a package that is not installed.
+    """
+    network: nn.Module = find("fusion_networks", name).load()(**arguments)
+    network.metaloss_record = {"name": name, "arguments": arguments}  # type: ignore[assignment]
+    return network

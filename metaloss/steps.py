@@ -1,0 +1,147 @@
+"""What a meta step and a fusion step are made of."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from metaloss.batch import FusionBatch
+from metaloss.errors import MetaGradientError
+from metaloss.hypergradient.functional import gradients, with_tensors
+from metaloss.hypergradient.problem import MetaGradient
+from metaloss.hypergradient.unroll import fuse
+from metaloss.tasks.base import targets_of, task_loss
+
+
+def check_meta_gradient(gradient: MetaGradient, loss: nn.Module, *, finite: bool) -> None:
+    """Refuses a meta-gradient that would teach nothing, or harm.
+
+    Args:
+        gradient: what a hypergradient method gave.
+        loss: the loss module.
+        finite: whether values that are not finite are refused as well.
+
+    Raises:
+        MetaGradientError: naming the parameters.
+    """
+    expected = [name for name, param in loss.named_parameters() if param.requires_grad]
+    if not expected:
+        raise MetaGradientError(
+            f"{type(loss).__name__} has no trainable parameter: with uniform weights there are no meta steps"
+        )
+    missing = [name for name in expected if name not in gradient.gradients]
+    if missing:
+        raise MetaGradientError(
+            f"no meta-gradient reaches {_some(missing)} of {type(loss).__name__}: the loss ignores "
+            f"{'them' if len(missing) > 1 else 'it'}, or the path from the weights to the fused image is cut "
+            "(detach, no_grad, argmax); freeze what is not meant to learn with requires_grad_(False)"
+        )
+    # one synchronisation for all parameters together
+    largest = torch.stack([value.abs().amax() for value in gradient.gradients.values()])
+    if finite and not largest.isfinite().all():
+        bad = [name for name, value in gradient.gradients.items() if not value.isfinite().all()]
+        raise MetaGradientError(
+            f"the meta-gradient of {_some(bad)} is not finite (outer loss {gradient.outer_loss.item():.4g}): "
+            "lower inner_lr, look at the task's loss on empty targets, or pass on_nonfinite='skip'"
+        )
+    if not largest.any():
+        raise MetaGradientError(
+            f"the meta-gradient of all of {_some(list(gradient.gradients))} is zero: the outer loss does not depend on "
+            "the learned loss (inner_lr=0, a frozen fusion network, or a task that ignores the fused image)"
+        )
+
+
+def _some(names: list[str]) -> str:
+    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+
+
+def max_normalised(gradients: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Divides a gradient by its largest absolute entry over all parameters, as the published code does."""
+    largest = torch.stack([value.abs().amax() for value in gradients.values()]).amax()
+    return {name: value / largest for name, value in gradients.items()}
+
+
+def step_with(optimizer: Optimizer, module: nn.Module, values: Mapping[str, Tensor]) -> None:
+    """Steps an optimizer on given gradients; every ``.grad`` is what it was afterwards.
+
+    Args:
+        optimizer: of the module's parameters.
+        module: whose parameters they are.
+        values: gradients by parameter name.
+    """
+    params = dict(module.named_parameters())
+    before = {name: param.grad for name, param in params.items()}
+    try:
+        for name, param in params.items():
+            param.grad = values.get(name)
+        optimizer.step()
+    finally:
+        for name, param in params.items():
+            param.grad = before[name]
+
+
+class FusionStep:
+    """The two gradients of a fusion step, with G fixed, and what is worth logging."""
+
+    def __init__(self, fusion: nn.Module, loss: nn.Module, task: nn.Module) -> None:
+        self.fusion, self.loss, self.task = fusion, loss, task
+        self.gradients: dict[str, Tensor] = {}
+        self.log: dict[str, Tensor] = {}
+
+    def fusion_gradients(self, batch: FusionBatch) -> Tensor:
+        """Takes the gradient of L_f with respect to F (Eq. 8).
+
+        Returns:
+            The fused image in the task's view, detached.
+        """
+        view = batch.loss_view
+        constants = {name: param.detach() for name, param in self.loss.named_parameters()}
+        with torch.enable_grad():
+            fused = fuse(self.fusion, view)
+            terms = with_tensors(
+                self.loss, constants, dict(self.loss.named_buffers()), lambda module: module(fused, view)
+            )
+            self.gradients = gradients(terms.total, _trainable(self.fusion))
+        self.log = {
+            "loss": terms.total.detach(),
+            "intensity": terms.intensity.detach(),
+            "gradient": terms.gradient.detach(),
+            **weight_statistics(terms.weights.detach(), batch.order),
+        }
+        if batch.fusion_view is None:
+            return fused.detach()
+        with torch.no_grad():
+            return fuse(self.fusion, batch.sources)
+
+    def task_gradients(self, batch: FusionBatch, fused: Tensor) -> None:
+        """Takes the gradient of L_t with respect to T, on fused images held fixed (Eq. 9)."""
+        with torch.enable_grad():
+            total = task_loss(self.task, fused, targets_of(self.task, batch))
+            self.gradients = gradients(total, _trainable(self.task))
+        self.log["task_loss"] = total.detach()
+
+
+def _trainable(module: nn.Module) -> dict[str, Tensor]:
+    return {name: param for name, param in module.named_parameters() if param.requires_grad}
+
+
+def weight_statistics(weights: Tensor, order: Tensor | None) -> dict[str, Tensor]:
+    """Mean weight of each source and the weights' entropy.
+
+    Args:
+        weights: of shape (B, n, H, W), summing to 1 over the sources.
+        order: of shape (B, n): which original source stood where, or ``None``.
+
+    Returns:
+        ``weight_0`` ... for the original sources, and ``entropy``, averaged over pixels and divided
+        by log n: 1 for uniform weights, 0 when each pixel has one source.
+    """
+    means = weights.mean((-2, -1))
+    if order is not None:
+        means = torch.zeros_like(means).scatter(1, order, means)
+    entropy = -torch.special.xlogy(weights, weights).sum(1).mean() / math.log(weights.shape[1])
+    return {**{f"weight_{k}": mean for k, mean in enumerate(means.mean(0))}, "entropy": entropy}

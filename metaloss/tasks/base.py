@@ -1,0 +1,93 @@
+"""What a task is: anything that turns a fused image and a target into a loss."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor, nn
+
+from metaloss.batch import FusionBatch
+from metaloss.errors import ConfigError, ShapeError
+
+
+class TaskEvaluator(Protocol):
+    """Collects predictions and says how good they were; one life per validation run."""
+
+    def update(self, predictions: Any, target: Any) -> None:
+        """Takes in what ``predict`` gave for a batch, and that batch's target."""
+
+    def compute(self) -> dict[str, float]:
+        """Returns the metrics by name, as their framework names them."""
+
+
+class TaskAdapter(nn.Module):
+    """A task network behind one face; subclass it to bring a framework's models in.
+
+    Any ``nn.Module`` whose ``forward(fused, target)`` gives a loss is a task already. An adapter
+    adds where the target comes from, what a prediction is and how it is scored. It also does the
+    colour and range conversion, inside the graph.
+    """
+
+    def forward(self, fused: Tensor, target: Any) -> Tensor | Mapping[str, Tensor]:
+        """Measures the task's loss on fused images.
+
+        Args:
+            fused: of shape (B, C, H, W), in [0, 1].
+            target: what :meth:`targets` gave.
+
+        Returns:
+            A scalar mean loss, or named tensors, of which those whose key contains "loss" are summed.
+        """
+        raise ConfigError(f"{type(self).__name__} defines no forward(fused, target): a task gives a loss")
+
+    def targets(self, batch: FusionBatch) -> Any:
+        """Picks from a batch what the task learns from; default: ``batch.target``."""
+        return batch.target
+
+    def predict(self, fused: Tensor) -> Any:
+        """Predicts, without gradient and in evaluation mode, in the framework's own structures."""
+        raise ConfigError(f"{type(self).__name__} defines no predict(fused)")
+
+    def evaluator(self) -> TaskEvaluator:
+        """Makes a fresh evaluator of this task."""
+        raise ConfigError(f"{type(self).__name__} defines no evaluator()")
+
+
+def targets_of(task: nn.Module, batch: FusionBatch) -> Any:
+    """Picks the task's target from a batch, for adapters and plain modules alike."""
+    return task.targets(batch) if isinstance(task, TaskAdapter) else batch.target
+
+
+def task_loss(task: nn.Module, fused: Tensor, target: Any) -> Tensor:
+    """Runs a task and reduces what it returns to one number.
+
+    Args:
+        task: an adapter, or any module ``(fused, target) -> loss``.
+        fused: of shape (B, C, H, W), in [0, 1].
+        target: what the task expects.
+
+    Returns:
+        0-d. Of a mapping, the entries whose key contains "loss", each averaged, are summed.
+
+    Raises:
+        ShapeError: a tensor that is not a scalar was returned.
+        ConfigError: a mapping without a loss, or something else, was returned.
+    """
+    output = task(fused, target)
+    if isinstance(output, Tensor):
+        if output.ndim != 0:
+            raise ShapeError(
+                f"{type(task).__name__} returned a loss of shape {tuple(output.shape)}: expected a scalar mean; "
+                "reduce it in the task (loss.mean())"
+            )
+        return output
+    if isinstance(output, Mapping):
+        losses = [value.mean() for key, value in output.items() if "loss" in key]
+        if losses:
+            return torch.stack(losses).sum()
+        raise ConfigError(f"{type(task).__name__} returned {sorted(output)}: no key contains 'loss'")
+    raise ConfigError(
+        f"{type(task).__name__} returned {type(output).__name__}: expected a scalar tensor or a dict of losses"
+    )

@@ -1,0 +1,107 @@
+import numpy as np
+import pytest
+from PIL import Image
+
+from metaloss.data.checks import check_dataset
+from metaloss.data.dataset import PairedDataset
+from metaloss.errors import DataError
+
+
+@pytest.fixture
+def root(tmp_path):
+    noise = np.random.default_rng(0)
+    for folder, top in (("ir", 256), ("vi", 256), ("label", 3)):
+        (tmp_path / folder).mkdir()
+        for number in range(5):
+            pixels = noise.integers(0, top, (16, 20), dtype=np.uint8)
+            Image.fromarray(pixels).save(tmp_path / folder / f"{number}.png")
+    return tmp_path
+
+
+def label(root, number, value):
+    Image.new("L", (20, 16), value).save(root / "label" / f"{number}.png")
+
+
+def cut_short(path):
+    path.write_bytes(path.read_bytes()[:100])
+
+
+def check(root, **options):
+    with pytest.raises(DataError) as error:
+        check_dataset(PairedDataset(root, **{"classes": 3} | options))
+    text = str(error.value)
+    assert "\n" not in text
+    return text
+
+
+def test_good_data_passes_and_reports_progress(root):
+    label(root, 1, 255)
+    seen = []
+    check_dataset(PairedDataset(root, classes=3), progress=lambda done, total: seen.append((done, total)))
+    assert seen == [(number, 5) for number in range(1, 6)]
+    check_dataset(PairedDataset(root, target=None))
+
+
+@pytest.mark.parametrize("folder", ["ir", "vi", "label"])
+def test_truncated_file(root, folder):
+    cut_short(root / folder / "3.png")
+    text = check(root)
+    assert text.startswith(str(root / folder / "3.png"))
+    assert "damaged" in text
+    assert "more bad" not in text
+
+
+def test_sizes_that_differ(root):
+    Image.new("L", (20, 15)).save(root / "vi" / "2.png")
+    text = check(root)
+    assert text.startswith(f"{root / 'vi' / '2.png'}: 20x15")
+    assert f"{root / 'ir' / '2.png'} has 20x16" in text
+
+
+def test_id_outside_the_classes(root):
+    label(root, 4, 7)
+    text = check(root)
+    assert text.startswith(f"{root / 'label' / '4.png'}: class id 7 is outside 0..2 (3 classes)")
+    assert "ignored id 255" in text
+    check_dataset(PairedDataset(root, classes=8))
+    check_dataset(PairedDataset(root, classes=3, ignore=7))
+
+
+def test_id_255_is_outside_when_another_is_ignored(root):
+    label(root, 0, 255)
+    assert "class id 255 is outside 0..2" in check(root, ignore=9)
+
+
+def test_ids_are_free_where_the_classes_are_unknown(root):
+    label(root, 0, 77)
+    check_dataset(PairedDataset(root))
+
+
+def test_names_the_first_and_counts_the_others(root):
+    label(root, 1, 9)
+    cut_short(root / "vi" / "3.png")
+    text = check(root)
+    assert text.startswith(str(root / "label" / "1.png"))
+    assert text.endswith("(1 more bad file)")
+    Image.new("RGB", (20, 16), (1, 2, 3)).save(root / "label" / "4.png")
+    assert check(root).endswith("(2 more bad files)")
+
+
+def test_a_file_with_two_faults_counts_once(root):
+    Image.new("L", (20, 15), 9).save(root / "label" / "2.png")
+    text = check(root)
+    assert "class id 9" in text
+    assert "more bad" not in text
+
+
+def test_an_error_in_progress_stops_the_check(root):
+    def stop(done, total):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        check_dataset(PairedDataset(root), progress=stop)
+
+
+def test_real_data(real_data):
+    check_dataset(PairedDataset(real_data("msrs_person"), classes=2))
+    check_dataset(PairedDataset(real_data("cwfid_seg"), split="test.txt"))

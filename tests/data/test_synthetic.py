@@ -1,0 +1,154 @@
+import random
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+
+from metaloss.batch import FusionBatch
+from metaloss.data.checks import check_dataset
+from metaloss.data.dataset import PairedDataset
+from metaloss.data.synthetic import CONDITIONS, OBJECTS, VISIBILITY, SyntheticScenes, write_scenes
+from metaloss.errors import ConfigError
+
+
+@pytest.fixture(scope="module")
+def scenes():
+    dataset = SyntheticScenes(80, seed=7)
+    return [dataset.scene(index) for index in range(80)]
+
+
+def test_item_for_segmentation():
+    dataset = SyntheticScenes(3, size=(64, 80))
+    assert dataset.classes == ("background", "person", "sign", "car")
+    assert dataset.num_classes == 4
+    assert dataset.visibility == {"person": "ir", "sign": "vi", "car": "both"}
+    item = dataset[0]
+    assert [tuple(source.shape) for source in item["sources"]] == [(1, 64, 80), (1, 64, 80)]
+    assert item["target"].shape == (64, 80)
+    assert item["target"].dtype == torch.int64
+    FusionBatch(
+        sources=tuple(source[None] for source in item["sources"]),
+        target=item["target"][None],
+        chroma=item["chroma"][None],
+        names=[item["names"]],
+    )
+
+
+def test_item_for_detection():
+    dataset = SyntheticScenes(3, target="detection")
+    assert dataset.classes == ("person", "sign", "car")
+    assert dataset.num_classes == 3
+    target = dataset[1]["target"]
+    assert set(target) == {"boxes", "labels"}
+    assert target["boxes"].dtype == torch.float32
+    assert target["labels"].dtype == torch.int64
+
+
+def test_every_scene_is_well_formed(scenes):
+    for scene in scenes:
+        assert scene.vi_rgb.shape == (3, 96, 128)
+        assert scene.ir.shape == (1, 96, 128)
+        for image in (scene.ir, scene.vi_rgb):
+            assert image.dtype == torch.float32
+            assert image.is_contiguous()
+            assert image.min() >= 0
+            assert image.max() <= 1
+        assert scene.boxes.shape == (len(scene.labels), 4)
+        assert scene.visible_in == tuple(VISIBILITY[OBJECTS[label]] for label in scene.labels)
+    assert {scene.condition for scene in scenes} == set(CONDITIONS)
+    assert {0, 1, 2} == set(torch.cat([scene.labels for scene in scenes]).tolist())
+    assert min(len(scene.boxes) for scene in scenes) == 0
+
+
+def test_boxes_are_tight_around_what_is_to_be_seen(scenes):
+    for scene in scenes:
+        for (left, top, right, bottom), label in zip(scene.boxes.int().tolist(), scene.labels.tolist(), strict=True):
+            assert 0 <= left < right <= 128
+            assert 0 <= top < bottom <= 96
+            inside = scene.mask[top:bottom, left:right] == label + 1
+            assert inside.any(0)[[0, -1]].all()
+            assert inside.any(1)[[0, -1]].all()
+
+
+def test_a_scene_depends_on_seed_index_and_size_alone():
+    long, short = SyntheticScenes(9, seed=3), SyntheticScenes(5, seed=3, target="detection")
+    for index in (4, 0):
+        assert torch.equal(long.scene(index).vi_rgb, short.scene(index).vi_rgb)
+        assert torch.equal(long.scene(index).ir, short.scene(index).ir)
+    assert torch.equal(long[-1]["sources"][0], long[8]["sources"][0])
+    assert long[-1]["names"] == long[8]["names"]
+    assert not torch.equal(long.scene(0).ir, long.scene(1).ir)
+    assert not torch.equal(long.scene(0).ir, SyntheticScenes(9, seed=4).scene(0).ir)
+    with pytest.raises(IndexError, match="scene 5 of 5"):
+        short[5]
+    assert len(list(short)) == 5
+
+
+def test_global_random_state_is_left_alone():
+    states = torch.get_rng_state(), np.random.get_state()[1].tolist(), random.getstate()
+    SyntheticScenes(1)[0]
+    assert torch.equal(torch.get_rng_state(), states[0])
+    assert np.random.get_state()[1].tolist() == states[1]
+    assert random.getstate() == states[2]
+
+
+def contrasts(scenes, kind):
+    """How far objects stand out from what surrounds them, in units of the surroundings' texture."""
+    found = {"ir": [], "vi": []}
+    for scene in scenes:
+        inside = scene.mask == kind
+        near = F.max_pool2d(inside[None].float(), 9, 1, 4)[0] > 0
+        around = near & (scene.mask == 0)
+        if inside.sum() < 20:
+            continue
+        for name, image in (("ir", scene.ir[0]), ("vi", scene.vi_rgb.mean(0))):
+            found[name].append(((image[inside].mean() - image[around].mean()) / image[around].std()).abs().item())
+    return {name: float(np.median(values)) for name, values in found.items()}
+
+
+def test_each_class_shows_in_its_own_sources_only(scenes):
+    person, sign, car = (contrasts(scenes, kind) for kind in (1, 2, 3))
+    assert person["vi"] < 0.3
+    assert person["ir"] > 3
+    assert sign["ir"] < 0.4
+    assert sign["vi"] > 1.5
+    assert min(car.values()) > 0.7
+
+
+@pytest.mark.parametrize("size", [(32, 32), (128, 48), (33, 200)])
+def test_any_size(size):
+    dataset = SyntheticScenes(20, size=size)
+    for index in range(20):
+        assert dataset.scene(index).mask.shape == size
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"length": 0}, "length=0"),
+        ({"length": 1, "size": (31, 64)}, r"size=\(31, 64\)"),
+        ({"length": 1, "seed": -1}, "seed=-1"),
+        ({"length": 1, "target": "segmentations"}, "did you mean 'segmentation'"),
+    ],
+)
+def test_arguments_that_cannot_be_used(options, message):
+    with pytest.raises(ConfigError, match=message):
+        SyntheticScenes(**options)
+
+
+def test_written_scenes_are_a_paired_data_set(tmp_path):
+    scenes = SyntheticScenes(6, size=(48, 64), seed=1)
+    write_scenes(tmp_path / "new", scenes)
+    train, test = (PairedDataset(tmp_path / "new", split=f"{name}.txt") for name in ("train", "test"))
+    assert (len(train), len(test)) == (5, 1)
+    assert train.classes == scenes.classes
+    check_dataset(train)
+    for index in range(5):
+        read, drawn = train[index], scenes[index]
+        assert read["names"] == drawn["names"]
+        assert torch.equal(read["target"], drawn["target"])
+        assert (read["sources"][1] - drawn["sources"][1]).abs().max() < 0.003
+        assert (read["sources"][0] - drawn["sources"][0]).abs().max() < 0.003
+    with pytest.raises(ConfigError, match="1 scene cannot be split"):
+        write_scenes(tmp_path, SyntheticScenes(1))
