@@ -46,7 +46,17 @@ __all__ = [
 ]
 
 _SUBMODULES = (
-    "colour", "data", "errors", "hypergradient", "inner", "losses", "metrics", "networks", "plugins", "tasks", "testing",
+    "colour",
+    "data",
+    "errors",
+    "hypergradient",
+    "inner",
+    "losses",
+    "metrics",
+    "networks",
+    "plugins",
+    "tasks",
+    "testing",
 )
 
 

@@ -47,5 +47,5 @@ def nearest(name: str, known: Iterable[str]) -> str:
     Returns:
         ``" (did you mean 'x'?)"``, or an empty string when nothing is close.
     """
-    close = difflib.get_close_matches(name, list(known), n=1, cutoff=0.5)
+    close = difflib.get_close_matches(name, list(known), n=1, cutoff=0.6)
     return f" (did you mean {close[0]!r}?)" if close else ""

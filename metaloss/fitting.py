@@ -124,8 +124,8 @@ def warn_of_collapse(log: Mapping[str, float]) -> None:
     for name, value in log.items():
         if re.fullmatch(r"weight_\d+", name) and value > COLLAPSED:
             warnings.warn(
-                f"the loss weights have collapsed onto source {name.removeprefix('weight_')} (mean {value:.3f}, entropy "
-                f"{log['entropy']:.3f}): the fused image will ignore the others; lower the rate of the loss "
+                f"the loss weights have collapsed onto source {name.removeprefix('weight_')} (mean {value:.3f}, "
+                f"entropy {log['entropy']:.3f}): the fused image will ignore the others; lower the rate of the loss "
                 "generator, or begin with warm-up epochs",
                 stacklevel=2,
             )
@@ -138,8 +138,11 @@ def save(learner: MetaLearner, path: Path) -> None:
 
 def newest(work_dir: Path) -> Path | None:
     """The checkpoint of the last epoch in a folder."""
-    found = [(int(match[1]), path) for path in work_dir.glob("epoch_*.pth")
-             if (match := re.fullmatch(r"epoch_(\d+)\.pth", path.name))]
+    found = [
+        (int(match[1]), path)
+        for path in work_dir.glob("epoch_*.pth")
+        if (match := re.fullmatch(r"epoch_(\d+)\.pth", path.name))
+    ]
     return max(found)[1] if found else None
 
 
@@ -151,4 +154,3 @@ def _resume(learner: MetaLearner, work_dir: Path) -> None:
         learner.load_state_dict(checkpoint.load(path))
     except CheckpointError as error:
         raise CheckpointError(f"{path}: {error}" if str(path) not in str(error) else str(error)) from None
-

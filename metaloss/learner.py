@@ -19,7 +19,7 @@ from metaloss.fitting import Callback, EpochLog, fit
 from metaloss.fusing import fuse_any_size
 from metaloss.hypergradient import Auto, HypergradientMethod, MetaGradient, MetaProblem
 from metaloss.inner import InnerRule, build_rule
-from metaloss.plugins import find
+from metaloss.plugins import difference, find
 from metaloss.steps import FusionStep, check_meta_gradient, max_normalised, step_with
 
 OuterUpdate = Literal["optimizer", "max_normalised_sgd"]
@@ -306,7 +306,11 @@ class MetaLearner:
         if missing:
             raise CheckpointError(f"the learner's state lacks {missing}: expected what state_dict() gave")
         for name in _NETWORKS:
-            _check_fits(getattr(self, name), state[name], name)
+            mismatch = difference(getattr(self, name), state[name])
+            if mismatch:
+                raise CheckpointError(
+                    f"the saved {name} network is not this {type(getattr(self, name)).__name__}: {mismatch}"
+                )
         if len(state.get("schedulers", ())) != len(self.schedulers):
             raise CheckpointError(
                 f"the state has {len(state.get('schedulers', ()))} schedulers and the learner {len(self.schedulers)}"
@@ -321,16 +325,3 @@ class MetaLearner:
         self.load_progress_state(state["pending"])
         self.progress = {**state["progress"], "log": list(state["progress"]["log"])}
         checkpoint.restore_random_state(state["random"])
-
-
-def _check_fits(module: nn.Module, state: Mapping[str, Any], name: str) -> None:
-    own = module.state_dict()
-    wrong = [key for key in own if key not in state] or [key for key in state if key not in own]
-    wrong = wrong or [
-        key for key, value in own.items() if isinstance(value, Tensor) and value.shape != state[key].shape
-    ]
-    if wrong:
-        raise CheckpointError(
-            f"the saved {name} network is not this {type(module).__name__}: {len(wrong)} entries differ, "
-            f"the first {wrong[0]!r}"
-        )

@@ -126,7 +126,11 @@ class SegmentationTask(metaloss.TaskAdapter):
         down, right = -height % divisor, -width % divisor
         if down or right:
             image = F.pad(image, (0, right, 0, down), value=preprocessor.pad_val)
-        shape = {"ori_shape": (height, width), "img_shape": tuple(image.shape[-2:]), "pad_shape": tuple(image.shape[-2:])}
+        shape = {
+            "ori_shape": (height, width),
+            "img_shape": tuple(image.shape[-2:]),
+            "pad_shape": tuple(image.shape[-2:]),
+        }
         metainfo = {**shape, "padding_size": [0, right, 0, down]}
         return image, [SegDataSample(metainfo=metainfo) for _ in range(len(fused))]
 

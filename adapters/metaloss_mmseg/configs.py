@@ -8,6 +8,7 @@ from typing import Any
 
 import mmseg
 from mmengine.config import Config, ConfigDict
+
 from metaloss.errors import ConfigError, nearest
 
 PREFIX = "mmseg::"
@@ -27,10 +28,14 @@ def load_config(config: str | os.PathLike[str] | Config) -> Config:
     else:
         path = _named(str(config)) if str(config).startswith(PREFIX) else Path(config)
         if not path.is_file():
-            raise ConfigError(f"config {str(config)!r}: no such file; give a file, or a name as {PREFIX}segformer/...py")
+            raise ConfigError(
+                f"config {str(config)!r}: no such file; give a file, or a name as {PREFIX}segformer/...py"
+            )
         loaded = _read(path)
     if "model" not in loaded:
-        raise ConfigError(f"config {getattr(loaded, 'filename', config)!r} defines no `model`: expected MMSegmentation's")
+        raise ConfigError(
+            f"config {getattr(loaded, 'filename', config)!r} defines no `model`: expected MMSegmentation's"
+        )
     return loaded
 
 

@@ -22,9 +22,9 @@ from metaloss.errors import DataError
 
 
 class Draw(NamedTuple):
-    """One item of one batch: which, and the seed of its crop."""
+    """One item of one batch: its number, and the seed of its crop."""
 
-    index: int
+    item: int
     seed: int
 
 
@@ -126,7 +126,7 @@ class _Views(Dataset[Any]):
         episodes = self.episodes
         generator = torch.Generator().manual_seed(draw.seed)
         item = make_views(
-            episodes.dataset[draw.index],
+            episodes.dataset[draw.item],
             fusion_crop=episodes.fusion_crop,
             task_size=episodes.task_size,
             generator=generator,

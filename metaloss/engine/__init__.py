@@ -1,6 +1,7 @@
 """Training with MMEngine; importing this module registers ``metaloss.X`` with MMEngine's registries."""
 
-from metaloss.engine.config import load_config, shipped_configs
+from metaloss.engine.build import build_dataset, build_model, build_network, build_runner
+from metaloss.engine.config import load_config, parse_options
 from metaloss.engine.hooks import PicturesHook, ProgressHook, SummaryHook
 from metaloss.engine.logs import MetaLossLogProcessor
 from metaloss.engine.loops import MetaLossTestLoop, MetaLossTrainLoop, MetaLossValLoop
@@ -20,6 +21,10 @@ __all__ = [
     "ProgressHook",
     "StateHook",
     "SummaryHook",
+    "build_dataset",
+    "build_model",
+    "build_network",
+    "build_runner",
     "load_config",
-    "shipped_configs",
+    "parse_options",
 ]

@@ -10,19 +10,8 @@ from typing import Any
 
 from mmengine.config import Config
 
-import metaloss.configs
+from metaloss.configs import shipped_configs
 from metaloss.errors import ConfigError, nearest
-
-SHIPPED = Path(metaloss.configs.__path__[0])
-
-
-def shipped_configs() -> dict[str, Path]:
-    """The configs in the package, by name (``tdfusion/segformer_synthetic``)."""
-    return {
-        path.relative_to(SHIPPED).with_suffix("").as_posix(): path
-        for path in sorted(SHIPPED.glob("*/*.py"))
-        if not path.parent.name.startswith("_") and not path.name.startswith("_")
-    }
 
 
 def find_config(config: str) -> Path:

@@ -15,7 +15,6 @@ from metaloss.networks import Adapted, Concatenated, LossGenerator, ReFusionNet
 from metaloss.plugins import find
 
 
-
 def _child(parent: Registry) -> Registry:
     return Registry(parent.name, parent=parent, scope="metaloss", locations=["metaloss.engine"])
 

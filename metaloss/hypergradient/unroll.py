@@ -129,6 +129,7 @@ def _fusion_gradient(
 
 
 def update_task(problem: MetaProblem, task: Network, fusion: Network, fused: Tensor, batch: FusionBatch) -> Tensor:
+    """Runs one inner update of T on a detached fused image (Eq. 5); returns its loss before the update."""
     if batch.fusion_view is not None:
         with torch.no_grad():
             fused = fusion.run(fusion.params, lambda network: fuse(network, batch.sources))

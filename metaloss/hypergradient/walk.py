@@ -64,7 +64,9 @@ def walk_back(
     return MetaGradient(total, trajectory.inner_loss, trajectory.task_inner_loss, outer_loss)
 
 
-def _through_rule(problem: MetaProblem, step: InnerStep, cotangents: Cotangents) -> tuple[dict[str, Tensor], Cotangents]:
+def _through_rule(
+    problem: MetaProblem, step: InnerStep, cotangents: Cotangents
+) -> tuple[dict[str, Tensor], Cotangents]:
     """Pulls cotangents back through one update: to its gradient, and to its parameters and state."""
     state, rebuild = pytree.tree_flatten(step.state)
     moving = [_is_float(item) for item in state]

@@ -18,9 +18,7 @@ def sgd(lr: float) -> Callable[[Mapping[str, Tensor], Mapping[str, Tensor], Any]
         A pure rule ``(params, grads, state) -> (params, state)``; the state stays ``None``.
     """
 
-    def rule(
-        params: Mapping[str, Tensor], grads: Mapping[str, Tensor], state: Any
-    ) -> tuple[dict[str, Tensor], Any]:
+    def rule(params: Mapping[str, Tensor], grads: Mapping[str, Tensor], state: Any) -> tuple[dict[str, Tensor], Any]:
         return {name: param - lr * grads[name] for name, param in params.items()}, state
 
     return rule

@@ -96,8 +96,10 @@ def gradient_term(
         first, second = ((mine - target).abs().mean() for mine, target in zip(own, targets, strict=True))
         return first + second
     if weights is None:
-        raise ConfigError('gradient="learned" needs weights for the gradient term: use a loss generator with '
-                          'outputs=("intensity", "gradient")')
+        raise ConfigError(
+            'gradient="learned" needs weights for the gradient term: use a loss generator with '
+            'outputs=("intensity", "gradient")'
+        )
     total = fused.new_zeros(())
     for weight, theirs in zip(weights.split(1, dim=1), others, strict=True):
         for mine, their in zip(own, theirs, strict=True):

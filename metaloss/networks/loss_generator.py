@@ -56,9 +56,7 @@ class LossGenerator(nn.Module):
             ShapeError: another number of sources, sources that are not grey, or that differ in shape.
         """
         check_grey_sources(sources, len(self.embed), "LossGenerator")
-        features = [
-            encoder(embed(x)) for embed, encoder, x in zip(self.embed, self.encoders, sources, strict=True)
-        ]
+        features = [encoder(embed(x)) for embed, encoder, x in zip(self.embed, self.encoders, sources, strict=True)]
         logits = self.head(self.joint(torch.cat(features, dim=1)))
         weights = [part.softmax(dim=1) for part in logits.chunk(len(self.outputs), dim=1)]
         return weights[0] if len(weights) == 1 else dict(zip(self.outputs, weights, strict=True))

@@ -94,9 +94,7 @@ class ReFusionNet(nn.Module):
             ShapeError: another number of sources, sources that are not grey, or that differ in shape.
         """
         check_grey_sources(sources, len(self.embed), "ReFusionNet")
-        features = [
-            encoder(embed(x)) for embed, encoder, x in zip(self.embed, self.encoders, sources, strict=True)
-        ]
+        features = [encoder(embed(x)) for embed, encoder, x in zip(self.embed, self.encoders, sources, strict=True)]
         fused: Tensor = self.head(self.decoder(self.mixing(*features)))
         return fused
 

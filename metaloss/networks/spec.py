@@ -24,3 +24,9 @@ def describe_fusion(network: nn.Module) -> dict[str, Any]:
     if type(network) is ReFusionNet:
         return {"name": "refusion", "arguments": dict(network.arguments)}
     return {"class": f"{type(network).__module__}:{type(network).__qualname__}"}
+
+
+def source_count(network: nn.Module) -> int | None:
+    """How many sources a network was built for, where that is known."""
+    arguments = getattr(network, "arguments", None)
+    return arguments.get("sources") if isinstance(arguments, dict) else None

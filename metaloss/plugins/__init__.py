@@ -11,6 +11,7 @@ from metaloss.plugins.manager import (
     records,
 )
 from metaloss.plugins.records import Record, install_hint
+from metaloss.plugins.weights import difference, load_fusion
 
 __all__ = [
     "FailedPlugin",
@@ -18,9 +19,11 @@ __all__ = [
     "Record",
     "build_fusion",
     "build_task",
+    "difference",
     "find",
     "hookimpl",
     "install_hint",
+    "load_fusion",
     "plugin_manager",
     "records",
 ]

@@ -1,0 +1,81 @@
+"""The ``metaloss`` command."""
+
+from __future__ import annotations
+
+import sys
+import traceback
+import warnings
+from typing import Any
+
+import typer
+
+import metaloss
+from metaloss.cli.fuse import fuse
+from metaloss.cli.listing import list_everything
+from metaloss.cli.train import train
+from metaloss.errors import MetaLossError
+
+app = typer.Typer(
+    name="metaloss",
+    help="Learn the loss of an image fusion network by meta-learning, for any network and any task.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command("train")(train)
+app.command("fuse")(fuse)
+app.command("list")(list_everything)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"metaloss {metaloss.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: bool = typer.Option(False, "--version", callback=_version, is_eager=True, help="Show the version."),
+    debug: bool = typer.Option(False, "--debug", help="Show the traceback of an error."),
+) -> None:
+    """Learn the loss of an image fusion network by meta-learning, for any network and any task."""
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Runs the command line; exits with 0, or with 2 and one line on stderr.
+
+    Args:
+        arguments: default: the process's own.
+    """
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    debug = "--debug" in given
+    given = [argument for argument in given if argument != "--debug"]
+    if not debug:
+        warnings.showwarning = _one_line
+    try:
+        status: Any = app(given, standalone_mode=False)
+    except (typer.Abort, KeyboardInterrupt):
+        status = _fail("interrupted", debug=False, code=130)
+    except Exception as error:
+        status = _fail(_words(error), debug)
+    sys.exit(status if isinstance(status, int) else 0)
+
+
+def _words(error: Exception) -> str:
+    if isinstance(error, MetaLossError):
+        return str(error)
+    if hasattr(error, "format_message"):  # a usage error, of click or of the copy of it inside Typer
+        return f"{error.format_message()} (see --help)"
+    return f"{type(error).__name__}: {error} (--debug shows where)"
+
+
+def _fail(message: str, debug: bool, code: int = 2) -> int:
+    if debug:
+        traceback.print_exc()
+    print("error: " + " ".join(message.split()), file=sys.stderr)
+    return code
+
+
+def _one_line(message: Warning | str, *_: Any, **__: Any) -> None:
+    print("warning: " + " ".join(str(message).split()), file=sys.stderr)

@@ -1,0 +1,5 @@
+"""What the scenes show: kinds of object, weather, and which source sees what."""
+
+OBJECTS = ("person", "sign", "car")
+CONDITIONS = ("day", "night", "haze")
+VISIBILITY = {"person": "ir", "sign": "vi", "car": "both"}

@@ -1,0 +1,125 @@
+"""The data set of procedural scenes."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+from torch.utils.data import Dataset
+
+from metaloss.colour import rgb_to_ycbcr
+from metaloss.data.images import write_image
+from metaloss.data.synthetic.classes import OBJECTS, VISIBILITY
+from metaloss.data.synthetic.scene import SyntheticScene, draw_scene
+from metaloss.errors import ConfigError, nearest
+
+
+class SyntheticScenes(Dataset[dict[str, Any]]):
+    """A data set of procedural scenes; scene i depends on nothing but the seed, i and the size.
+
+    An item is a dict with the keys of a ``FusionBatch``: ``sources``, infrared and visible luma, each
+    (1, H, W) float32 in [0, 1]; ``chroma`` (2, H, W) in [-0.5, 0.5]; ``names``; and ``target``: class
+    ids (H, W) int64 for segmentation, or for detection a dict of ``boxes`` (N, 4) float32 xyxy in
+    pixels and ``labels`` (N,) int64, where N may be 0.
+
+    Args:
+        length: the number of scenes, at least 1.
+        size: height and width in pixels, each at least 32.
+        seed: 0 or greater.
+        target: ``"segmentation"`` or ``"detection"``.
+
+    Attributes:
+        classes: the names of the classes; for segmentation ``"background"`` comes first.
+        num_classes: 4 for segmentation, 3 for detection.
+        visibility: for each kind of object, the source that shows it: ``"ir"``, ``"vi"`` or ``"both"``.
+
+    Raises:
+        ConfigError: an argument is outside what is said above.
+    """
+
+    visibility = VISIBILITY
+
+    def __init__(
+        self, length: int, *, size: tuple[int, int] = (96, 128), seed: int = 0, target: str = "segmentation"
+    ) -> None:
+        if length < 1:
+            raise ConfigError(f"length={length}: a data set has at least one scene")
+        if min(size) < 32:
+            raise ConfigError(f"size={tuple(size)}: height and width are at least 32 pixels")
+        if seed < 0:
+            raise ConfigError(f"seed={seed}: give 0 or a positive number")
+        if target not in ("segmentation", "detection"):
+            hint = nearest(target, ("segmentation", "detection"))
+            raise ConfigError(f"target={target!r}: give 'segmentation' or 'detection'{hint}")
+        self.length, self.size, self.seed, self.target = length, (size[0], size[1]), seed, target
+        self.classes = OBJECTS if target == "detection" else ("background", *OBJECTS)
+        self.num_classes = len(self.classes)
+
+    def __len__(self) -> int:
+        """The number of scenes."""
+        return self.length
+
+    def __getitem__(self, index: int) -> dict[str, Any]:
+        """Draws one scene.
+
+        Args:
+            index: its number, from the end where negative.
+
+        Returns:
+            The item, as described for the class.
+
+        Raises:
+            IndexError: there is no such scene.
+        """
+        scene = self.scene(index)
+        luma, chroma = rgb_to_ycbcr(scene.vi_rgb)
+        target = {"boxes": scene.boxes, "labels": scene.labels} if self.target == "detection" else scene.mask
+        name = f"{index % self.length:04d}_{scene.condition}"
+        return {"sources": (scene.ir, luma.clamp(0, 1)), "target": target, "chroma": chroma, "names": name}
+
+    def scene(self, index: int) -> SyntheticScene:
+        """Draws one scene with its whole ground truth.
+
+        Args:
+            index: its number, from the end where negative.
+
+        Returns:
+            The scene.
+
+        Raises:
+            IndexError: there is no such scene.
+        """
+        if not -self.length <= index < self.length:
+            raise IndexError(f"scene {index} of {self.length}")
+        return _draw(np.random.default_rng([self.seed, index % self.length]), *self.size)
+
+
+def write_scenes(root: str | os.PathLike[str], dataset: SyntheticScenes) -> None:
+    """Writes the scenes as an example of the folder layout that a paired data set has.
+
+    ``root/ir``, ``root/vi`` and ``root/label`` (class ids) get one PNG file per scene each;
+    ``root/train.txt`` and ``root/test.txt`` list the scenes, the last fifth for the test;
+    ``root/classes.txt`` names the classes of the label images.
+
+    Args:
+        root: the folder to write to; made where missing.
+        dataset: the scenes, at least two.
+
+    Raises:
+        ConfigError: a single scene cannot be split.
+        DataError: a file cannot be written.
+    """
+    if len(dataset) < 2:
+        raise ConfigError("1 scene cannot be split into train.txt and test.txt: give a longer data set")
+    root = Path(root)
+    names = []
+    for index in range(len(dataset)):
+        scene = dataset.scene(index)
+        names.append(f"{index:04d}_{scene.condition}")
+        write_image(root / "ir" / f"{names[-1]}.png", scene.ir)
+        write_image(root / "vi" / f"{names[-1]}.png", scene.vi_rgb)
+        write_image(root / "label" / f"{names[-1]}.png", scene.mask[None] / 255)
+    test = max(1, len(names) // 5)
+    for file, lines in (("train", names[:-test]), ("test", names[-test:]), ("classes", ("background", *OBJECTS))):
+        (root / f"{file}.txt").write_text("\n".join(lines) + "\n", encoding="utf-8")
