@@ -75,7 +75,7 @@ def model_config(config: Config, num_classes: int) -> ConfigDict:
     Returns:
         A copy that ``mmseg.registry.MODELS`` can build.
     """
-    model = Config(dict(model=config.model.to_dict()))._cfg_dict.model
+    model = Config({"model": config.model.to_dict()})._cfg_dict.model
     if "data_preprocessor" not in model and "data_preprocessor" in config:
         model.data_preprocessor = config.data_preprocessor
     _without_downloads(model)

@@ -114,7 +114,7 @@ class MetaLossTrainLoop(BaseLoop):
             if self.runner.val_loop is not None and self._epoch >= self.val_begin and due:
                 self.runner.val_loop.run()
         self.runner.call_hook("after_train")
-        return self.runner.model  # type: ignore[no-any-return]
+        return self.runner.model
 
     def run_epoch(self) -> None:
         """One meta phase and one fusion phase."""
@@ -158,7 +158,7 @@ class _Evaluation:
             num_workers=dataloader.get("num_workers", 0),
             collate_fn=collate,
         )
-        BaseLoop.__init__(self, runner, loader)  # type: ignore[arg-type]
+        BaseLoop.__init__(self, runner, loader)
         self.evaluator = evaluator if isinstance(evaluator, Evaluator) else runner.build_evaluator(evaluator)
 
     def _evaluate(self, mode: str) -> dict[str, float]:

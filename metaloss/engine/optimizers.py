@@ -30,11 +30,11 @@ class MetaLossOptimizers:
 
     def __call__(self, model: MetaLossModel) -> OptimWrapperDict:
         """Builds the wrappers; a part that has nothing to learn gets none."""
-        model = getattr(model, "module", model)
+        parts: Any = getattr(model, "module", model)
         return OptimWrapperDict(
             **{
-                part: build_optim_wrapper(getattr(model, part), self.parts[part])
+                part: build_optim_wrapper(getattr(parts, part), self.parts[part])
                 for part in PARTS
-                if any(param.requires_grad for param in getattr(model, part).parameters())
+                if any(param.requires_grad for param in getattr(parts, part).parameters())
             }
         )

@@ -71,7 +71,7 @@ def fusion_spec(config: Any, network: Any) -> dict[str, Any]:
     spec = describe_fusion(network)
     if "class" in spec and config is not None and "model" in config and isinstance(config.model.fusion, dict):
         imports = list(config.get("custom_imports", {}).get("imports", []))
-        return {"config": _plain(config.model.fusion.to_dict()), "imports": imports}
+        return {"config": _plain(dict(config.model.fusion)), "imports": imports}
     return spec
 
 

@@ -35,11 +35,15 @@ def step_size(params: dict[str, Tensor], direction: dict[str, Tensor]) -> Tensor
     """The difference step e = eps^(1/3) max(1, |theta|) / |nu|, which balances rounding and curvature."""
     norm = _norm(direction)
     eps = min(torch.finfo(tensor.dtype).eps for tensor in params.values())
-    return eps ** (1 / 3) * _norm(params).clamp_min(1) / norm.clamp_min(torch.finfo(norm.dtype).tiny)
+    size: Tensor = eps ** (1 / 3) * _norm(params).clamp_min(1) / norm.clamp_min(torch.finfo(norm.dtype).tiny)
+    return size
 
 
 def _norm(tensors: dict[str, Tensor]) -> Tensor:
-    return torch.stack([torch.linalg.vector_norm(tensor) for tensor in tensors.values()]).norm()
+    norm: Tensor = torch.linalg.vector_norm(
+        torch.stack([torch.linalg.vector_norm(tensor) for tensor in tensors.values()])
+    )
+    return norm
 
 
 def _directional(

@@ -61,11 +61,13 @@ def channel_attention(q: Tensor, k: Tensor, v: Tensor, temperature: Tensor, proj
     logits = (q @ k.mT) / norms * scale
     attention = logits.masked_fill(head[:, None] != head, float("-inf")).softmax(-1)
     mixing = projection.flatten(1) @ attention
-    return (v.mT @ mixing.mT).unflatten(1, (height, width)).permute(0, 3, 1, 2)
+    attended: Tensor = (v.mT @ mixing.mT).unflatten(1, (height, width)).permute(0, 3, 1, 2)
+    return attended
 
 
 def _norm(x: Tensor) -> Tensor:
-    return torch.linalg.vector_norm(x, dim=-1).clamp_min(1e-12)
+    norm: Tensor = torch.linalg.vector_norm(x, dim=-1)
+    return norm.clamp_min(1e-12)
 
 
 class TransposedAttention(nn.Module):
@@ -97,7 +99,8 @@ class GatedFeedForward(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Mixes channels; shape in is shape out."""
         gate, value = self.depthwise(self.expand(x)).chunk(2, dim=1)
-        return self.projection(F.gelu(gate) * value)
+        mixed: Tensor = self.projection(F.gelu(gate) * value)
+        return mixed
 
 
 class RestormerBlock(nn.Module):
@@ -119,7 +122,8 @@ class RestormerBlock(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Applies the block; shape in is shape out."""
         x = x + self.attention(self.attention_norm(x))
-        return x + self.feed_forward(self.feed_forward_norm(x))
+        mixed: Tensor = x + self.feed_forward(self.feed_forward_norm(x))
+        return mixed
 
 
 def restormer_blocks(channels: int, count: int = 2) -> nn.Sequential:
