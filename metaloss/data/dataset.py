@@ -34,6 +34,8 @@ class PairedDataset(Dataset[dict[str, Any]]):
         ignore: the label id that stands for "no class".
 
     Attributes:
+        sources: the names of the sources: the last part of each folder's path.
+        sources: the names of the sources.
         pairs: the files, one :class:`~metaloss.data.pairing.Pair` per item.
         classes: the names of the classes, in the order of their ids; empty when unknown.
         num_classes: how many there are; 0 when unknown.
@@ -54,10 +56,17 @@ class PairedDataset(Dataset[dict[str, Any]]):
         classes: int | str | os.PathLike[str] | Sequence[str] | None = None,
         ignore: int = 255,
     ) -> None:
+        self.sources = tuple(sources)
         self.pairs: list[Pair] = pair_by_stem(root, sources, target, split)
+        self.sources: tuple[str, ...] = tuple(Path(source).name for source in sources)
         self.classes = _class_names(Path(root), classes)
         self.num_classes = len(self.classes)
         self.ignore = ignore
+
+    @property
+    def metainfo(self) -> dict[str, Any]:
+        """What MMEngine's visualizers and evaluators ask of a data set: ``{"classes": classes}``."""
+        return {"classes": self.classes}
 
     def __len__(self) -> int:
         """The number of scenes."""

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from metaloss.batch import check_sources
 from metaloss.errors import ConfigError, ShapeError
-from metaloss.networks.restormer import channel_attention, conv3x3, depthwise, pointwise, restormer_blocks
+from metaloss.networks.restormer import Pointwise, channel_attention, conv3x3, depthwise, restormer_blocks
 
 WIDTH = 16
 HEADS = 8
@@ -20,12 +20,12 @@ class BranchMixing(nn.Module):
     def __init__(self, sources: int) -> None:
         super().__init__()
         self.temperature = nn.Parameter(torch.ones(HEADS, 1, 1))
-        self.qkv = pointwise(WIDTH, 3 * WIDTH)
+        self.qkv = Pointwise(WIDTH, 3 * WIDTH)
         self.qkv_depthwise = depthwise(3 * WIDTH)
-        self.projection = pointwise(WIDTH, WIDTH)
-        self.value = pointwise(WIDTH, 4 * WIDTH)
+        self.projection = Pointwise(WIDTH, WIDTH)
+        self.value = Pointwise(WIDTH, 4 * WIDTH)
         self.value_depthwise = depthwise(4 * WIDTH)
-        self.output = pointwise(4 * WIDTH, sources * WIDTH)
+        self.output = Pointwise(4 * WIDTH, sources * WIDTH)
 
 
 class AdaptiveFusion(nn.Module):
@@ -41,7 +41,7 @@ class AdaptiveFusion(nn.Module):
     def __init__(self, sources: int) -> None:
         super().__init__()
         self.branches = nn.ModuleList(BranchMixing(sources) for _ in range(sources))
-        self.gate = pointwise(sources * WIDTH, sources * 4 * WIDTH)
+        self.gate = Pointwise(sources * WIDTH, sources * 4 * WIDTH)
         self.gate_depthwise = depthwise(sources * 4 * WIDTH)
 
     def forward(self, *features: Tensor) -> Tensor:

@@ -1,7 +1,7 @@
 """Restormer blocks (Zamir et al., CVPR 2022), written for speed.
 
-The block is the published one; three things are done differently and give the same numbers.
-Layer norm runs on a channels-last view. The attention matrix, a few entries per head, is
+The block is the published one; a few things are done differently and give the same numbers.
+Layer norm and 1x1 convolutions run on a channels-last view. The attention matrix, a few entries per head, is
 normalised instead of q and k at full resolution. Attention and the projection behind it are
 one small matrix per image, so the values are read once. All operators have forward-mode rules
 and second derivatives.
@@ -14,9 +14,15 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 
-def pointwise(inputs: int, outputs: int) -> nn.Conv2d:
-    """A 1x1 convolution without bias."""
-    return nn.Conv2d(inputs, outputs, 1, bias=False)
+class Pointwise(nn.Conv2d):
+    """A 1x1 convolution without bias, as a matrix product over the channels-last view."""
+
+    def __init__(self, inputs: int, outputs: int) -> None:
+        super().__init__(inputs, outputs, 1, bias=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Mixes the channels of each pixel of (B, C, H, W); the result lies channels-last in memory."""
+        return F.linear(x.permute(0, 2, 3, 1), self.weight.flatten(1)).permute(0, 3, 1, 2)
 
 
 def depthwise(channels: int) -> nn.Conv2d:
@@ -66,8 +72,9 @@ def channel_attention(q: Tensor, k: Tensor, v: Tensor, temperature: Tensor, proj
 
 
 def _norm(x: Tensor) -> Tensor:
-    norm: Tensor = torch.linalg.vector_norm(x, dim=-1)
-    return norm.clamp_min(1e-12)
+    # a blank source has q = k = 0, where the published 1 / max(norm, 1e-12) has slopes of 1e12
+    squared = x.square().sum(-1)
+    return torch.where(squared < 1e-24, torch.ones_like(squared), squared).sqrt()
 
 
 class TransposedAttention(nn.Module):
@@ -76,9 +83,9 @@ class TransposedAttention(nn.Module):
     def __init__(self, channels: int, heads: int) -> None:
         super().__init__()
         self.temperature = nn.Parameter(torch.ones(heads, 1, 1))
-        self.qkv = pointwise(channels, 3 * channels)
+        self.qkv = Pointwise(channels, 3 * channels)
         self.qkv_depthwise = depthwise(3 * channels)
-        self.projection = pointwise(channels, channels)
+        self.projection = Pointwise(channels, channels)
 
     def forward(self, x: Tensor) -> Tensor:
         """Attends; shape in is shape out."""
@@ -92,9 +99,9 @@ class GatedFeedForward(nn.Module):
     def __init__(self, channels: int, expansion: int) -> None:
         super().__init__()
         hidden = channels * expansion
-        self.expand = pointwise(channels, 2 * hidden)
+        self.expand = Pointwise(channels, 2 * hidden)
         self.depthwise = depthwise(2 * hidden)
-        self.projection = pointwise(hidden, channels)
+        self.projection = Pointwise(hidden, channels)
 
     def forward(self, x: Tensor) -> Tensor:
         """Mixes channels; shape in is shape out."""

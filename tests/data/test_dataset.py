@@ -54,6 +54,15 @@ def test_swapped_sources_and_split(root):
     assert torch.equal(dataset[0]["sources"][1], read_image(root / "ir" / "b.png"))
 
 
+def test_names_of_sources_and_classes(root):
+    dataset = PairedDataset(root, sources=("vi", "ir"), classes=("soil", "crop", "weed"))
+    assert dataset.sources == ("vi", "ir")
+    assert dataset.metainfo == {"classes": ("soil", "crop", "weed")}
+    assert PairedDataset(root).metainfo == {"classes": ()}
+    nested = PairedDataset(root.parent, sources=[f"{root.name}/ir/", str(root / "vi")], target=None)
+    assert nested.sources == ("ir", "vi")
+
+
 def test_is_iterable_and_works_in_workers(root):
     dataset = PairedDataset(root)
     assert [item["names"] for item in dataset] == ["a", "b"]

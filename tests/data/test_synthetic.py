@@ -8,7 +8,8 @@ import torch.nn.functional as F
 from metaloss.batch import FusionBatch
 from metaloss.data.checks import check_dataset
 from metaloss.data.dataset import PairedDataset
-from metaloss.data.synthetic import CONDITIONS, OBJECTS, VISIBILITY, SyntheticScenes, write_scenes
+from metaloss.data.synthetic import CONDITIONS, OBJECTS, VISIBILITY, SyntheticScene, SyntheticScenes, write_scenes
+from metaloss.data.synthetic.scene import draw_scene
 from metaloss.errors import ConfigError
 
 
@@ -45,6 +46,13 @@ def test_item_for_detection():
     assert target["labels"].dtype == torch.int64
 
 
+@pytest.mark.parametrize("target", ["segmentation", "detection"])
+def test_names_of_sources_and_classes(target):
+    dataset = SyntheticScenes(1, target=target)
+    assert dataset.sources == ("ir", "vi")
+    assert dataset.metainfo == {"classes": dataset.classes}
+
+
 def test_every_scene_is_well_formed(scenes):
     for scene in scenes:
         assert scene.vi_rgb.shape == (3, 96, 128)
@@ -74,8 +82,13 @@ def test_boxes_are_tight_around_what_is_to_be_seen(scenes):
 def test_a_scene_depends_on_seed_index_and_size_alone():
     long, short = SyntheticScenes(9, seed=3), SyntheticScenes(5, seed=3, target="detection")
     for index in (4, 0):
-        assert torch.equal(long.scene(index).vi_rgb, short.scene(index).vi_rgb)
-        assert torch.equal(long.scene(index).ir, short.scene(index).ir)
+        first = long.scene(index)
+        draw_scene.cache_clear()
+        again = short.scene(index)
+        assert again is not first
+        assert torch.equal(first.vi_rgb, again.vi_rgb)
+        assert torch.equal(first.ir, again.ir)
+        assert torch.equal(first.mask, again.mask)
     assert torch.equal(long[-1]["sources"][0], long[8]["sources"][0])
     assert long[-1]["names"] == long[8]["names"]
     assert not torch.equal(long.scene(0).ir, long.scene(1).ir)
@@ -85,8 +98,19 @@ def test_a_scene_depends_on_seed_index_and_size_alone():
     assert len(list(short)) == 5
 
 
+def test_a_scene_is_drawn_once():
+    draw_scene.cache_clear()
+    scene = SyntheticScenes(2, seed=5).scene(1)
+    assert isinstance(scene, SyntheticScene)
+    assert SyntheticScenes(3, seed=5, target="detection").scene(1) is scene
+    assert SyntheticScenes(2, seed=5)[-1]["sources"][0] is scene.ir
+    assert SyntheticScenes(2, seed=5, size=(96, 130)).scene(1) is not scene
+    assert draw_scene.cache_info().misses == 2
+
+
 def test_global_random_state_is_left_alone():
     states = torch.get_rng_state(), np.random.get_state()[1].tolist(), random.getstate()
+    draw_scene.cache_clear()
     SyntheticScenes(1)[0]
     assert torch.equal(torch.get_rng_state(), states[0])
     assert np.random.get_state()[1].tolist() == states[1]

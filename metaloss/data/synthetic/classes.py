@@ -2,4 +2,5 @@
 
 OBJECTS = ("person", "sign", "car")
 CONDITIONS = ("day", "night", "haze")
+# The source that shows each kind of object.
 VISIBILITY = {"person": "ir", "sign": "vi", "car": "both"}

@@ -23,6 +23,8 @@ class SyntheticScenes(Dataset[dict[str, Any]]):
     ids (H, W) int64 for segmentation, or for detection a dict of ``boxes`` (N, 4) float32 xyxy in
     pixels and ``labels`` (N,) int64, where N may be 0.
 
+    The last 128 scenes are kept and their items share tensors: nothing downstream writes into them.
+
     Args:
         length: the number of scenes, at least 1.
         size: height and width in pixels, each at least 32.
@@ -30,6 +32,7 @@ class SyntheticScenes(Dataset[dict[str, Any]]):
         target: ``"segmentation"`` or ``"detection"``.
 
     Attributes:
+        sources: the names of the sources, ``("ir", "vi")``.
         classes: the names of the classes; for segmentation ``"background"`` comes first.
         num_classes: 4 for segmentation, 3 for detection.
         visibility: for each kind of object, the source that shows it: ``"ir"``, ``"vi"`` or ``"both"``.
@@ -38,6 +41,7 @@ class SyntheticScenes(Dataset[dict[str, Any]]):
         ConfigError: an argument is outside what is said above.
     """
 
+    sources: tuple[str, ...] = ("ir", "vi")
     visibility = VISIBILITY
 
     def __init__(
@@ -55,6 +59,11 @@ class SyntheticScenes(Dataset[dict[str, Any]]):
         self.length, self.size, self.seed, self.target = length, (size[0], size[1]), seed, target
         self.classes = OBJECTS if target == "detection" else ("background", *OBJECTS)
         self.num_classes = len(self.classes)
+
+    @property
+    def metainfo(self) -> dict[str, Any]:
+        """What MMEngine's visualizers and evaluators ask of a data set: ``{"classes": classes}``."""
+        return {"classes": self.classes}
 
     def __len__(self) -> int:
         """The number of scenes."""
@@ -92,7 +101,7 @@ class SyntheticScenes(Dataset[dict[str, Any]]):
         """
         if not -self.length <= index < self.length:
             raise IndexError(f"scene {index} of {self.length}")
-        return _draw(np.random.default_rng([self.seed, index % self.length]), *self.size)
+        return draw_scene(self.seed, index % self.length, *self.size)
 
 
 def write_scenes(root: str | os.PathLike[str], dataset: SyntheticScenes) -> None:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from metaloss.data.synthetic.fields import Array, colour, cover, noise, unit_range
+from metaloss.data.synthetic.fields import Array, as_colour, coverage, smooth_noise, unit_range
 from metaloss.data.synthetic.stage import DISTANCE, HEAT, RGB, Stage
 
 
-def ground(stage: Stage) -> Array:
+def make_ground(stage: Stage) -> Array:
     """Sky, hills, meadow and road: what is there before anything stands on it."""
     rng, horizon, unit = stage.rng, stage.horizon, stage.unit
     shape = (stage.height, stage.width)
@@ -22,23 +22,23 @@ def ground(stage: Stage) -> Array:
         canvas[HEAT] += cover * (heat * stage.warmth - canvas[HEAT])
 
     high = unit_range(1 - y / horizon)
-    clouds = 0.28 * unit_range(0.5 * noise(rng, shape, 6 * unit, 20 * unit))
-    sky = colour(0.78, 0.85, 0.91) - high * colour(0.44, 0.3, 0.06)
+    clouds = 0.28 * unit_range(0.5 * smooth_noise(rng, shape, 6 * unit, 20 * unit))
+    sky = as_colour(0.78, 0.85, 0.91) - high * as_colour(0.44, 0.3, 0.06)
     lay(np.ones(shape, np.float32), sky + clouds * (1 - sky), 0.2 - 0.12 * high + 0.25 * clouds)
-    hills = horizon - unit * (5 + 2.5 * noise(rng, (1, stage.width), 1, 16 * unit)) - y
-    lay(cover(hills), colour(0.38, 0.48, 0.47) + 0.015 * noise(rng, shape, 3 * unit)[None], 0.27)
+    hills = horizon - unit * (5 + 2.5 * smooth_noise(rng, (1, stage.width), 1, 16 * unit)) - y
+    lay(coverage(hills), as_colour(0.38, 0.48, 0.47) + 0.015 * smooth_noise(rng, shape, 3 * unit)[None], 0.27)
     near = unit_range((y - horizon) / (stage.height - horizon))
-    grass = 0.08 * noise(rng, shape, 14 * unit) + 0.07 * noise(rng, shape, 4 * unit)
-    grass += (0.04 + 0.09 * near) * noise(rng, shape, 1.5 * unit)
-    tone = colour(0.33, 0.41, 0.19) + np.float32(rng.random()) * colour(0.2, 0.06, 0.07)
-    lay(cover(horizon - y), tone * (1 + grass), 0.4 + 0.2 * grass)
+    grass = 0.08 * smooth_noise(rng, shape, 14 * unit) + 0.07 * smooth_noise(rng, shape, 4 * unit)
+    grass += (0.04 + 0.09 * near) * smooth_noise(rng, shape, 1.5 * unit)
+    tone = as_colour(0.33, 0.41, 0.19) + np.float32(rng.random()) * as_colour(0.2, 0.06, 0.07)
+    lay(coverage(horizon - y), tone * (1 + grass), 0.4 + 0.2 * grass)
     reach = stage.width * (0.012 + 0.3 * near)
     middle = stage.width * (np.float32(rng.uniform(0.42, 0.58)) + (near - 0.3) * np.float32(rng.uniform(-0.2, 0.2)))
     side = np.abs(x - middle)
-    asphalt = 0.36 + 0.025 * noise(rng, shape, 1.2 * unit) + 0.025 * noise(rng, shape, 10 * unit)
-    on_road = cover(np.maximum(side - reach, horizon + unit - y))
-    lay(on_road, asphalt * colour(1, 1, 1.05), 0.33 + 0.4 * asphalt)
+    asphalt = 0.36 + 0.025 * smooth_noise(rng, shape, 1.2 * unit) + 0.025 * smooth_noise(rng, shape, 10 * unit)
+    on_road = coverage(np.maximum(side - reach, horizon + unit - y))
+    lay(on_road, asphalt * as_colour(1, 1, 1.05), 0.33 + 0.4 * asphalt)
     dashed = np.sin(3.2 / (near + 0.06) + rng.uniform(0, 6)) > 0
-    lines = np.maximum(cover(side - 0.025 * reach) * dashed, cover(np.abs(side - 0.92 * reach) - 0.02 * reach))
+    lines = np.maximum(coverage(side - 0.025 * reach) * dashed, coverage(np.abs(side - 0.92 * reach) - 0.02 * reach))
     canvas[RGB] += 0.7 * lines * (y > horizon + unit) * (0.8 - canvas[RGB])
     return canvas

@@ -9,16 +9,19 @@ import numpy as np
 from metaloss.data.synthetic.stage import Stage
 from metaloss.data.synthetic.thing import Thing
 
+_CAR_PAINTS = ((0.9, 0.9, 0.92), (0.66, 0.68, 0.72), (0.74, 0.12, 0.1), (0.14, 0.3, 0.68), (0.95, 0.74, 0.12))
+_GLASS, _TYRE, _SHADOW = (0.1, 0.13, 0.18), (0.06, 0.06, 0.07), (0.03, 0.03, 0.04)
+_HEADLIGHT, _TAILLIGHT = ((1.0, 0.97, 0.86), 1.3), ((0.95, 0.1, 0.06), 1.0)
 
 _Kind = tuple[Callable[[Thing], None], int, float, float, float, float]
 
 
-def _objects(stage: Stage) -> list[Thing]:
+def place_objects(stage: Stage) -> list[Thing]:
     """Draws persons, signs and cars that hide each other in part at most."""
     rng = stage.rng
     # Painter, kind, nearest and farthest place on the ground, reach and height in metres.
-    person: _Kind = (person, 1, 0.3, 0.97, 0.6, 1.9)
-    sign: _Kind = (sign, 2, 0.35, 0.9, 0.8, 3.0)
+    person: _Kind = (_person, 1, 0.3, 0.97, 0.6, 1.9)
+    sign: _Kind = (_sign, 2, 0.35, 0.9, 0.8, 3.0)
     cars: list[_Kind] = [(_car_from_side, 3, 0.3, 0.72, 2.4, 1.75), (_car_from_end, 3, 0.3, 0.72, 1.2, 1.75)]
     wanted = [person] * int(rng.integers(0, 5)) + [sign] * int(rng.integers(0, 4))
     wanted += [cars[rng.integers(2)] for _ in range(rng.integers(0, 3))]
@@ -41,7 +44,7 @@ def _overlap(one: Thing, other: Thing) -> float:
     return float(tall * wide / max(1, min(one.alpha.size, other.alpha.size)))
 
 
-def person(person: Thing) -> None:
+def _person(person: Thing) -> None:
     rng, unseen = person.stage.rng, (0.0, 0.0, 0.0)
     stride, swing = float(rng.uniform(0.05, 0.3)), float(rng.uniform(-0.1, 0.1))
     warm = float(rng.normal(0, 0.025))
@@ -52,7 +55,7 @@ def person(person: Thing) -> None:
     person.paint(person.disc(0, 1.62, 0.16), unseen, 0.97 + warm)
 
 
-def sign(sign: Thing) -> None:
+def _sign(sign: Thing) -> None:
     white, yellow, red, black = (0.95, 0.95, 0.93), (0.98, 0.83, 0.16), (0.78, 0.1, 0.1), (0.05, 0.05, 0.06)
     sign.paint(sign.limb((0, -0.05), (0, 1.6), 0.06), (0.5, 0.5, 0.52), 0)
     # The post goes with the background: only the board is the sign.

@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from metaloss.data.synthetic.classes import CONDITIONS, OBJECTS, VISIBILITY
-from metaloss.data.synthetic.ground import ground
+from metaloss.data.synthetic.ground import make_ground
 from metaloss.data.synthetic.objects import place_objects
-from metaloss.data.synthetic.scenery import house, lamp, tree
-from metaloss.data.synthetic.sensors import infrared, visible
+from metaloss.data.synthetic.scenery import make_house, make_lamp, make_tree
+from metaloss.data.synthetic.sensors import infrared_image, visible_image
 from metaloss.data.synthetic.stage import HEAT, Stage
 from metaloss.data.synthetic.thing import Thing
 
@@ -44,19 +44,32 @@ class SyntheticScene:
     condition: str
 
 
-def _draw(rng: np.random.Generator, height: int, width: int) -> SyntheticScene:
+@lru_cache(maxsize=128)
+def draw_scene(seed: int, index: int, height: int, width: int) -> SyntheticScene:
+    """Draws a scene, or hands out the same tensors again: nothing downstream writes into them.
+
+    Args:
+        seed: 0 or greater.
+        index: the scene's number, 0 or greater.
+        height: in pixels, at least 32.
+        width: in pixels, at least 32.
+
+    Returns:
+        The scene, which depends on nothing but the arguments.
+    """
+    rng = np.random.default_rng([seed, index])
     condition = CONDITIONS[rng.choice(len(CONDITIONS), p=(0.4, 0.35, 0.25))]
     warmth = {"day": 1.0, "night": 0.72, "haze": 0.85}[condition]
     stage = Stage(rng, height, width, height * float(rng.uniform(0.34, 0.44)), warmth)
-    canvas = ground(stage)
-    lamps = [lamp(stage, side) for side in (-1, 1) for _ in range(rng.integers(1, 3))]
-    houses = [house(stage) for _ in range(rng.integers(2, 7))]
-    trees = [tree(stage) for _ in range(rng.integers(2, 6))]
+    canvas = make_ground(stage)
+    lamps = [make_lamp(stage, side) for side in (-1, 1) for _ in range(rng.integers(1, 3))]
+    houses = [make_house(stage) for _ in range(rng.integers(2, 7))]
+    trees = [make_tree(stage) for _ in range(rng.integers(2, 6))]
     scenery = sorted([*houses, *trees, *lamps], key=lambda thing: thing.foot)
     backdrop = canvas.copy()
     for thing in scenery:
         thing.place(backdrop, backdrop)
-    objects = _objects(stage)
+    objects = place_objects(stage)
     # Which object each pixel shows; -1: none.
     owner = np.full((height, width), -1)
     for thing in sorted([*scenery, *objects], key=lambda thing: thing.foot):
@@ -68,8 +81,8 @@ def _draw(rng: np.random.Generator, height: int, width: int) -> SyntheticScene:
     kinds = np.array([*(thing.kind for thing in objects), 0])
     boxes, labels = _boxes(objects, owner)
     return SyntheticScene(
-        ir=torch.from_numpy(infrared(stage, canvas[HEAT])),
-        vi_rgb=torch.from_numpy(visible(stage, canvas, condition, lamps)),
+        ir=torch.from_numpy(infrared_image(stage, canvas[HEAT])),
+        vi_rgb=torch.from_numpy(visible_image(stage, canvas, condition, lamps)),
         mask=torch.from_numpy(kinds[owner].astype(np.int64)),
         boxes=torch.tensor(boxes, dtype=torch.float32).reshape(-1, 4),
         labels=torch.tensor(labels, dtype=torch.int64),

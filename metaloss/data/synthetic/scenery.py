@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from metaloss.data.synthetic.fields import Array, colour, noise, unit_range
+from metaloss.data.synthetic.fields import Array, as_colour, smooth_noise, unit_range
 from metaloss.data.synthetic.stage import Stage
 from metaloss.data.synthetic.thing import Thing
 
 
-def house(stage: Stage) -> Thing:
+def make_house(stage: Stage) -> Thing:
+    """A house on the horizon; a third of its windows is lit."""
     rng = stage.rng
     half, storeys = 2 * int(rng.integers(2, 7)), int(rng.integers(2, 6))
     tall = 5 * storeys
@@ -29,21 +30,23 @@ def house(stage: Stage) -> Thing:
     return house
 
 
-def tree(stage: Stage) -> Thing:
+def make_tree(stage: Stage) -> Thing:
+    """A tree to the left or right of the middle."""
     rng = stage.rng
     x = float(rng.uniform(0, 0.6))
     tree = Thing(stage, (x if x < 0.3 else x + 0.4) * stage.width, stage.foot(0.12, 0.4), 2.5, 6.4)
     tree.paint(tree.limb((0, 0), (0, 3), 0.2), (0.3, 0.22, 0.16), 0.36 * stage.warmth)
     blobs = rng.uniform((-0.9, 3, 0.9), (0.9, 4.6, 1.4), (5, 3)).tolist()
     crown: Array = np.minimum.reduce([tree.disc(*blob) for blob in blobs])
-    leaves = noise(rng, crown.shape, 2.2 * stage.unit)
-    green = colour(rng.uniform(0.18, 0.34), rng.uniform(0.36, 0.46), 0.14)
+    leaves = smooth_noise(rng, crown.shape, 2.2 * stage.unit)
+    green = as_colour(rng.uniform(0.18, 0.34), rng.uniform(0.36, 0.46), 0.14)
     light = 1 + 0.22 * leaves + 0.3 * unit_range(-crown) + 0.06 * (tree.y - 3.8)
     tree.paint(crown + 0.14 * leaves, light * green, (0.31 + 0.02 * leaves) * stage.warmth)
     return tree
 
 
-def lamp(stage: Stage, side: int) -> Thing:
+def make_lamp(stage: Stage, side: int) -> Thing:
+    """A street lamp to the left (-1) or right (1) of the middle, its arm towards the road."""
     x = (0.5 + side * float(stage.rng.uniform(0.16, 0.46))) * stage.width
     lamp = Thing(stage, x, stage.foot(0.12, 0.45), 1.3, 5.6)
     post, heat = (0.33, 0.34, 0.36), 0.4 * stage.warmth

@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 
-
 # The channels of the canvas: what a place looks like, its heat, its own light, how far it is.
 RGB, HEAT, GLOW, DISTANCE = slice(0, 3), slice(3, 4), slice(4, 5), slice(5, 6)
 _HORIZON_DISTANCE = 16.0
@@ -16,7 +15,15 @@ _CAMERA_HEIGHT = 3.0  # metres
 
 @dataclass(frozen=True)
 class Stage:
-    """Where things stand: the ground plane seen from a camera three metres up."""
+    """Where things stand: the ground plane seen from a camera three metres up.
+
+    Attributes:
+        rng: the source of all that is random in the scene.
+        height: of the picture, in pixels.
+        width: of the picture, in pixels.
+        horizon: its row, in pixels from the top.
+        warmth: a factor on the heat of all that is not an object.
+    """
 
     rng: np.random.Generator
     height: int
@@ -37,8 +44,7 @@ class Stage:
         """A random row of the ground; 0 is the horizon and 1 the lower edge."""
         return self.horizon + float(self.rng.uniform(near, far)) * (self.height - self.horizon)
 
-
-def _distance(stage: Stage, foot: Any) -> Any:
-    """How far a place on the ground is, by its row: 1 at the lower edge of the picture."""
-    near = (foot - stage.horizon) / (stage.height - stage.horizon)
-    return 1 / np.maximum(near, 1 / _HORIZON_DISTANCE)
+    def distance(self, foot: Any) -> Any:
+        """How far a place on the ground is, by its row: 1 at the lower edge of the picture."""
+        near = (foot - self.horizon) / (self.height - self.horizon)
+        return 1 / np.maximum(near, 1 / _HORIZON_DISTANCE)
