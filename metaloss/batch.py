@@ -27,7 +27,7 @@ class FusionBatch:
             stands at place k of item b after a source exchange; ``None``: nothing was exchanged.
 
     Raises:
-        ShapeError: fewer than two sources, or sources that differ in shape.
+        ShapeError: fewer than two sources, sources that differ in shape, or a view or chroma that is not theirs.
     """
 
     sources: tuple[Tensor, ...]
@@ -45,6 +45,11 @@ class FusionBatch:
                 raise ShapeError(
                     f"fusion_view has {len(self.fusion_view)} sources and sources has {len(self.sources)}: "
                     "give one crop per source"
+                )
+            if self.fusion_view[0].shape[:2] != self.sources[0].shape[:2]:
+                raise ShapeError(
+                    f"fusion_view of shape {tuple(self.fusion_view[0].shape)} given with sources of shape "
+                    f"{tuple(self.sources[0].shape)}: both show the same scenes, B and C are equal"
                 )
         if self.chroma is not None and self.chroma.shape != (len(self), 2, *self.sources[0].shape[-2:]):
             raise ShapeError(

@@ -34,6 +34,12 @@ def save(path: str | os.PathLike[str], content: dict[str, Any]) -> None:
         partial.unlink(missing_ok=True)
 
 
+def remove_partials(folder: str | os.PathLike[str]) -> None:
+    """Removes the files that a killed run left half written; nothing else has their suffix."""
+    for partial in Path(folder).glob(".*.partial"):
+        partial.unlink(missing_ok=True)
+
+
 def load(path: str | os.PathLike[str]) -> dict[str, Any]:
     """Reads a checkpoint onto the CPU, always with ``weights_only=True``.
 

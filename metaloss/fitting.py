@@ -45,6 +45,15 @@ def fit(
     callbacks: Sequence[Callback],
 ) -> list[EpochLog]:
     """Trains; see :meth:`metaloss.MetaLearner.fit`."""
+    for name, number, least in (
+        ("epochs", epochs, 0),
+        ("meta_steps", meta_steps, 0),
+        ("warmup_epochs", warmup_epochs, 0),
+        ("batch_size", batch_size, 1),
+        ("num_workers", num_workers, 0),
+    ):
+        if not isinstance(number, int) or number < least:
+            raise ConfigError(f"fit({name}={number!r}): expected a whole number of at least {least}")
     if resume and work_dir is None:
         raise ConfigError("fit(resume=True) needs work_dir, where the checkpoints are")
     if resume and work_dir is not None:
@@ -147,6 +156,7 @@ def newest(work_dir: Path) -> Path | None:
 
 
 def _resume(learner: MetaLearner, work_dir: Path) -> None:
+    checkpoint.remove_partials(work_dir)
     path = newest(work_dir)
     if path is None:
         return

@@ -20,7 +20,7 @@ from metaloss.fusing import fuse_any_size
 from metaloss.hypergradient import Auto, HypergradientMethod, MetaGradient, MetaProblem
 from metaloss.inner import InnerRule, build_rule
 from metaloss.plugins import difference, find
-from metaloss.steps import FusionStep, check_meta_gradient, max_normalised, step_with
+from metaloss.steps import FusionStep, check_learnable, check_meta_gradient, max_normalised, step_with
 
 OuterUpdate = Literal["optimizer", "max_normalised_sgd"]
 _NETWORKS = ("fusion", "loss", "task")
@@ -86,7 +86,7 @@ class MetaLearner:
         self.schedulers = list(schedulers)
         self.skipped = 0
         self.progress: dict[str, Any] = {"epoch": 0, "seed": None, "log": []}
-        rates = inner_lr if isinstance(inner_lr, tuple) else (inner_lr, inner_lr)
+        rates = _pair(inner_lr)
         self._problem = MetaProblem(
             fusion=fusion,
             loss=loss,
@@ -121,6 +121,7 @@ class MetaLearner:
         Raises:
             MetaGradientError: a parameter gets no gradient, all are zero, or one is not finite.
         """
+        check_learnable(self.fusion, self.loss)
         gradient = self._method(self._problem, meta_train, meta_test)
         check_meta_gradient(gradient, self.loss, finite=self.on_nonfinite == "raise")
         return gradient
@@ -216,7 +217,7 @@ class MetaLearner:
             One mapping of means per epoch, from the first.
 
         Raises:
-            ConfigError: ``resume`` without ``work_dir``.
+            ConfigError: ``resume`` without ``work_dir``, or a number out of its range.
             DataError: fewer than two items, or a crop larger than an image.
         """
         return fit(
@@ -300,7 +301,7 @@ class MetaLearner:
             state: the mapping.
 
         Raises:
-            CheckpointError: a part is missing, or belongs to another network; nothing has changed then.
+            CheckpointError: a part is missing, or belongs to another network or optimizer; nothing has changed then.
         """
         missing = [key for key in (*_NETWORKS, "optimizers", "pending", "random", "progress") if key not in state]
         if missing:
@@ -311,6 +312,12 @@ class MetaLearner:
                 raise CheckpointError(
                     f"the saved {name} network is not this {type(getattr(self, name)).__name__}: {mismatch}"
                 )
+        for name, saved in state["optimizers"].items():
+            if saved is not None and _group_sizes(saved) != _group_sizes(self.optimizer(name).state_dict()):
+                raise CheckpointError(
+                    f"the saved {name} optimizer has parameter groups of {_group_sizes(saved)} tensors and this one "
+                    f"of {_group_sizes(self.optimizer(name).state_dict())}: build it as it was when it was saved"
+                )
         if len(state.get("schedulers", ())) != len(self.schedulers):
             raise CheckpointError(
                 f"the state has {len(state.get('schedulers', ()))} schedulers and the learner {len(self.schedulers)}"
@@ -320,8 +327,21 @@ class MetaLearner:
         for name, saved in state["optimizers"].items():
             if saved is not None:
                 self.optimizer(name).load_state_dict(saved)
+            elif (optimizer := self._optimizers[name]) is not None:
+                optimizer.state.clear()
         for scheduler, saved in zip(self.schedulers, state.get("schedulers", ()), strict=True):
             scheduler.load_state_dict(saved)
         self.load_progress_state(state["pending"])
         self.progress = {**state["progress"], "log": list(state["progress"]["log"])}
         checkpoint.restore_random_state(state["random"])
+
+
+def _pair(inner_lr: Any) -> tuple[float, float]:
+    rates = tuple(inner_lr) if isinstance(inner_lr, (tuple, list)) else (inner_lr, inner_lr)
+    if len(rates) != 2 or not all(isinstance(rate, (int, float)) for rate in rates):
+        raise ConfigError(f"inner_lr={inner_lr!r}: expected a number, or a pair of them for F and T")
+    return rates
+
+
+def _group_sizes(state: Mapping[str, Any]) -> list[int]:
+    return [len(group["params"]) for group in state["param_groups"]]

@@ -17,6 +17,22 @@ from metaloss.hypergradient.unroll import fuse
 from metaloss.tasks.base import targets_of, task_loss
 
 
+def check_learnable(fusion: nn.Module, loss: nn.Module) -> None:
+    """Checks that there is something to learn, and a way from the loss to the fused image.
+
+    Raises:
+        MetaGradientError: the loss module, or the fusion network, has no trainable parameter.
+    """
+    if not _trainable(loss):
+        raise MetaGradientError(
+            f"{type(loss).__name__} has no trainable parameter: with uniform weights there are no meta steps"
+        )
+    if not _trainable(fusion):
+        raise MetaGradientError(
+            f"{type(fusion).__name__} has no trainable parameter: the fusion loss acts on the fused image through them"
+        )
+
+
 def check_meta_gradient(gradient: MetaGradient, loss: nn.Module, *, finite: bool) -> None:
     """Refuses a meta-gradient that would teach nothing, or harm.
 
@@ -28,12 +44,7 @@ def check_meta_gradient(gradient: MetaGradient, loss: nn.Module, *, finite: bool
     Raises:
         MetaGradientError: naming the parameters.
     """
-    expected = [name for name, param in loss.named_parameters() if param.requires_grad]
-    if not expected:
-        raise MetaGradientError(
-            f"{type(loss).__name__} has no trainable parameter: with uniform weights there are no meta steps"
-        )
-    missing = [name for name in expected if name not in gradient.gradients]
+    missing = [name for name in _trainable(loss) if name not in gradient.gradients]
     if missing:
         raise MetaGradientError(
             f"no meta-gradient reaches {_some(missing)} of {type(loss).__name__}: the loss ignores "
@@ -51,7 +62,7 @@ def check_meta_gradient(gradient: MetaGradient, loss: nn.Module, *, finite: bool
     if not largest.any():
         raise MetaGradientError(
             f"the meta-gradient of all of {_some(list(gradient.gradients))} is zero: the outer loss does not depend on "
-            "the learned loss (inner_lr=0, a frozen fusion network, or a task that ignores the fused image)"
+            "the learned loss (inner_lr=0, a rule that ignores gradients, or a task that ignores the fused image)"
         )
 
 

@@ -13,9 +13,6 @@ from mmengine.config import Config
 from mmengine.model import revert_sync_batchnorm
 from mmengine.registry import DefaultScope
 from mmengine.structures import PixelData
-from mmseg.registry import MODELS
-from mmseg.structures import SegDataSample
-from mmseg.utils import register_all_modules
 from torch import Tensor
 
 import metaloss
@@ -24,6 +21,7 @@ from metaloss.errors import CheckpointError, ConfigError, ShapeError
 from metaloss.modes import evaluating
 from metaloss_mmseg.configs import load_config, model_config
 from metaloss_mmseg.evaluator import SegmentationEvaluator
+from metaloss_mmseg.framework import MODELS, SegDataSample, register_all_modules
 from metaloss_mmseg.quiet import quiet
 
 IGNORED = 255

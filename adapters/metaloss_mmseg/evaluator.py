@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from mmseg.evaluation import IoUMetric
-from mmseg.structures import SegDataSample
 from torch import Tensor
 
+from metaloss_mmseg.framework import IoUMetric, SegDataSample
 from metaloss_mmseg.quiet import quiet
 
 

@@ -11,7 +11,7 @@ import typer
 from torch import Tensor, nn
 
 from metaloss.colour import luma, merge_chroma, rgb_to_ycbcr, ycbcr_to_rgb
-from metaloss.data import Pair, pair_folders, read_image, write_image
+from metaloss.data import Pair, check_pairs, pair_folders, read_image, write_image
 from metaloss.errors import CheckpointError, ConfigError, DataError, PluginError
 from metaloss.fusing import fuse_any_size
 from metaloss.networks.spec import source_count
@@ -57,6 +57,8 @@ def fuse(
     if out.exists() and not out.is_dir():
         raise ConfigError(f"--out {out}: is a file; give a folder")
     pairs = pair_folders(sources)
+    with progress("checking", len(pairs)) as advance:
+        check_pairs(pairs, lambda done, total: advance(""))
     network = load_fusion(weights, _from_config)
     expected = source_count(network)
     if expected is not None and expected != len(sources):
@@ -85,15 +87,9 @@ def fuse_pair(network: nn.Module, pair: Pair, *, colour: Colour, stretch: Stretc
         (3, H, W) or (1, H, W), in [0, 1], on the CPU.
 
     Raises:
-        DataError: a file cannot be read, or the sizes differ.
+        DataError: a file cannot be read.
     """
     images = [read_image(path) for path in pair.sources]
-    for path, image in zip(pair.sources, images, strict=True):
-        if image.shape[-2:] != images[0].shape[-2:]:
-            raise DataError(
-                f"{path} is {image.shape[-1]}x{image.shape[-2]} pixels and {pair.sources[0]} "
-                f"{images[0].shape[-1]}x{images[0].shape[-2]}: registered sources have one size"
-            )
     lumas = [image if len(image) == 1 else luma(image) for image in images]
     fused = fuse_any_size(network, [image.unsqueeze(0).to(device) for image in lumas])[0].cpu()
     if stretch is Stretch.minmax:

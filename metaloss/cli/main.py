@@ -51,14 +51,15 @@ def main(arguments: list[str] | None = None) -> None:
     given = list(sys.argv[1:] if arguments is None else arguments)
     debug = "--debug" in given
     given = [argument for argument in given if argument != "--debug"]
-    if not debug:
-        warnings.showwarning = _one_line
-    try:
-        status: Any = app(given, standalone_mode=False)
-    except (typer.Abort, KeyboardInterrupt):
-        status = _fail("interrupted", debug=False, code=130)
-    except Exception as error:
-        status = _fail(_words(error), debug)
+    with warnings.catch_warnings():
+        if not debug:
+            warnings.showwarning = _one_line
+        try:
+            status: Any = app(given, standalone_mode=False)
+        except (typer.Abort, KeyboardInterrupt):
+            status = _fail("interrupted", debug=False, code=130)
+        except Exception as error:
+            status = _fail(_words(error), debug)
     sys.exit(status if isinstance(status, int) else 0)
 
 

@@ -59,7 +59,8 @@ def check(config: Config) -> None:
         MetaLossError: of the kind of what is wrong.
     """
     engine = _engine()
-    for key in ("train_dataloader", "val_dataloader"):
+    keys = ("train_dataloader",) if config.get("val_dataloader") is None else ("train_dataloader", "val_dataloader")
+    for key in keys:
         dataset = engine.build_dataset(config, key)
         classes = config.get("num_classes")
         if isinstance(dataset, PairedDataset):
@@ -74,12 +75,11 @@ def check(config: Config) -> None:
 
 
 def _resume(config: Config) -> None:
+    checkpoint.remove_partials(config.work_dir)
     path = newest(Path(config.work_dir))
     if path is None:
         typer.echo(f"no checkpoint in {config.work_dir}: starting from the beginning", err=True)
         return
-    for partial in path.parent.glob(".*.partial"):
-        partial.unlink()
     content = checkpoint.load(path)
     mismatch = difference(_engine().build_model(config), content.get("state_dict", {}))
     if mismatch or "metaloss" not in content:

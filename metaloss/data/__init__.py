@@ -1,6 +1,6 @@
 """Data: pairing, data sets, splits, views and source exchange, checks, synthetic scenes."""
 
-from metaloss.data.checks import check_dataset
+from metaloss.data.checks import check_dataset, check_pairs
 from metaloss.data.collate import collate
 from metaloss.data.dataset import PairedDataset
 from metaloss.data.episodes import Episodes
@@ -18,6 +18,7 @@ __all__ = [
     "SyntheticScenes",
     "as_size",
     "check_dataset",
+    "check_pairs",
     "collate",
     "exchange_sources",
     "make_views",

@@ -1,8 +1,8 @@
-"""Reads a whole data set once, so that a bad file is found before the training and not in the middle."""
+"""Reads files once, so that a bad one is found before the work begins and not in the middle."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -10,12 +10,14 @@ from torch import Tensor
 
 from metaloss.data.dataset import PairedDataset, size_mismatches
 from metaloss.data.images import read_ids, read_image
+from metaloss.data.pairing import Pair
 from metaloss.errors import DataError
 
 _READERS = 4
+Progress = Callable[[int, int], None]
 
 
-def check_dataset(dataset: PairedDataset, progress: Callable[[int, int], None] | None = None) -> None:
+def check_dataset(dataset: PairedDataset, progress: Progress | None = None) -> None:
     """Reads every file and checks that sizes agree and that labels hold known class ids.
 
     Ids are checked when the data set knows its classes.
@@ -28,13 +30,30 @@ def check_dataset(dataset: PairedDataset, progress: Callable[[int, int], None] |
         DataError: files cannot be read, differ in size within a scene, or hold an id that is no
             class; the first one is named, with the number of further bad files.
     """
+    check_pairs(dataset.pairs, progress, num_classes=dataset.num_classes, ignore=dataset.ignore)
+
+
+def check_pairs(
+    pairs: Sequence[Pair], progress: Progress | None = None, *, num_classes: int = 0, ignore: int = 255
+) -> None:
+    """Reads the files of every scene, as :func:`check_dataset` does for a data set.
+
+    Args:
+        pairs: what to check.
+        progress: called with the number of scenes done and of all scenes, after each scene.
+        num_classes: how many class ids labels may hold; 0 when unknown.
+        ignore: the label id that stands for "no class".
+
+    Raises:
+        DataError: as :func:`check_dataset`.
+    """
     problems: list[str] = []
     readers = ThreadPoolExecutor(_READERS)
     try:
-        for done, found in enumerate(readers.map(lambda index: _problems(dataset, index), range(len(dataset))), 1):
+        for done, found in enumerate(readers.map(lambda pair: _problems(pair, num_classes, ignore), pairs), 1):
             problems += found
             if progress is not None:
-                progress(done, len(dataset))
+                progress(done, len(pairs))
     finally:
         readers.shutdown(cancel_futures=True)
     if problems:
@@ -43,9 +62,8 @@ def check_dataset(dataset: PairedDataset, progress: Callable[[int, int], None] |
         raise DataError(problems[0] + more)
 
 
-def _problems(dataset: PairedDataset, index: int) -> list[str]:
+def _problems(pair: Pair, num_classes: int, ignore: int) -> list[str]:
     """What is wrong with a scene, one line per bad file."""
-    pair = dataset.pairs[index]
     files = [*pair.sources] if pair.target is None else [*pair.sources, pair.target]
     images: list[Tensor] = []
     problems: dict[Path, str] = {}
@@ -53,8 +71,8 @@ def _problems(dataset: PairedDataset, index: int) -> list[str]:
         is_label = number == len(pair.sources)
         try:
             images.append(read_ids(file) if is_label else read_image(file))
-            if is_label and dataset.classes:
-                _check_ids(file, images[-1], dataset.num_classes, dataset.ignore)
+            if is_label and num_classes:
+                _check_ids(file, images[-1], num_classes, ignore)
         except DataError as error:
             problems[file] = str(error)
     if len(images) == len(files):

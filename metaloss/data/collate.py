@@ -57,12 +57,16 @@ def collate_targets(targets: Sequence[Any]) -> Any:
 def _stack_views(views: Sequence[Sequence[Tensor]], names: Sequence[str]) -> tuple[Tensor, ...]:
     for view, name in zip(views, names, strict=True):
         if len(view) != len(views[0]):
-            raise ShapeError(f"{name or 'an item'} has {len(view)} sources, {names[0]} has {len(views[0])}")
-        if view[0].shape != views[0][0].shape:
             raise ShapeError(
-                f"{name or 'an item'} is {tuple(view[0].shape[-2:])} pixels and {names[0] or 'another'} "
-                f"{tuple(views[0][0].shape[-2:])}: images of one batch have one size; set task_size, or batch_size=1"
+                f"{name or 'an item'} has {len(view)} sources, {names[0] or 'another'} has {len(views[0])}: "
+                "all items of a data set have as many"
             )
+        for source, first in zip(view, views[0], strict=True):
+            if source.shape != first.shape:
+                raise ShapeError(
+                    f"{name or 'an item'} is {tuple(source.shape)} and {names[0] or 'another'} {tuple(first.shape)}: "
+                    "images of one batch have one shape (C, H, W); set task_size, or batch_size=1"
+                )
     return tuple(torch.stack(list(column)) for column in zip(*views, strict=True))
 
 

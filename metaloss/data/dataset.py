@@ -56,7 +56,6 @@ class PairedDataset(Dataset[dict[str, Any]]):
         classes: int | str | os.PathLike[str] | Sequence[str] | None = None,
         ignore: int = 255,
     ) -> None:
-        self.sources = tuple(sources)
         self.pairs: list[Pair] = pair_by_stem(root, sources, target, split)
         self.sources: tuple[str, ...] = tuple(Path(source).name for source in sources)
         self.classes = _class_names(Path(root), classes)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -10,8 +11,11 @@ from typing import Any
 
 from mmengine.config import Config
 
+import metaloss.configs
 from metaloss.configs import shipped_configs
-from metaloss.errors import ConfigError, nearest
+from metaloss.errors import ConfigError, MetaLossError, nearest
+
+_OURS = "metaloss::"
 
 
 def find_config(config: str) -> Path:
@@ -75,8 +79,11 @@ def load_config(config: str, options: Mapping[str, Any] | None = None) -> Config
         try:
             rewritten = _rewrite(path.resolve(), settings, used, Path(folder), "0")
             loaded = Config.fromfile(rewritten)
-        except (SyntaxError, NameError, FileNotFoundError, ImportError, KeyError, TypeError, AttributeError) as error:
+        except MetaLossError:
+            raise
+        except Exception as error:  # a config is code, and may raise anything
             raise ConfigError(f"config {path}: {type(error).__name__}: {error}") from error
+    object.__setattr__(loaded, "_filename", str(path))
     for key in options:
         if key not in used:
             _check_key(loaded, key, path)
@@ -86,7 +93,7 @@ def load_config(config: str, options: Mapping[str, Any] | None = None) -> Config
 
 def _rewrite(path: Path, settings: Mapping[str, Any], used: set[str], folder: Path, number: str) -> Path:
     """Copies a config, and those it builds on, into a folder, with settings replaced."""
-    source = path.read_text(encoding="utf-8")
+    source = _source(path)
     replacements: list[tuple[ast.expr, str]] = []
     for target, value in _assignments(ast.parse(source, filename=str(path))):
         if target == "_base_":
@@ -105,12 +112,23 @@ def _rewrite(path: Path, settings: Mapping[str, Any], used: set[str], folder: Pa
     return copy
 
 
+def _source(path: Path) -> str:
+    """A config's text, in which MMEngine's words for the file's own place mean the original's."""
+    own = {"fileDirname": str(path.parent), "fileBasename": path.name, "fileBasenameNoExtension": path.stem}
+    source = path.read_text(encoding="utf-8")
+    return re.sub(r"{{\s*(\w+)\s*}}", lambda found: own.get(found[1], found[0]), source)
+
+
 def _base(path: Path, name: str, settings: Mapping[str, Any], used: set[str], folder: Path, number: str) -> str:
-    if "::" in name:
+    if "::" in name and not name.startswith(_OURS):
         return name
-    base = (path.parent / name).resolve()
+    folder_of_ours = Path(metaloss.configs.__path__[0])
+    base = (folder_of_ours / name.removeprefix(_OURS) if name.startswith(_OURS) else path.parent / name).resolve()
     if not base.is_file():
-        raise ConfigError(f"config {path}: builds on {name!r}, and there is no file {base}")
+        known = [f"{_OURS}{file.relative_to(folder_of_ours).as_posix()}" for file in folder_of_ours.glob("*/*.py")]
+        ours = next((file for file in known if Path(file).name == base.name), "")
+        hint = f"; write {ours!r} for the one that metaloss brings" if ours else nearest(name, known)
+        raise ConfigError(f"config {path}: builds on {name!r}, and there is no file {base}{hint}")
     return str(_rewrite(base, settings, used, folder, number))
 
 
@@ -118,6 +136,8 @@ def _assignments(tree: ast.Module) -> Iterator[tuple[str, ast.expr]]:
     for node in tree.body:
         if isinstance(node, ast.Assign) and len(node.targets) == 1 and isinstance(node.targets[0], ast.Name):
             yield node.targets[0].id, node.value
+        elif isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name) and node.value is not None:
+            yield node.target.id, node.value
 
 
 def _replaced(source: str, replacements: Sequence[tuple[ast.expr, str]]) -> str:
@@ -126,7 +146,7 @@ def _replaced(source: str, replacements: Sequence[tuple[ast.expr, str]]) -> str:
     for line in lines:
         starts.append(starts[-1] + len(line))
     content = source.encode()
-    for node, text in sorted(replacements, key=lambda pair: -pair[0].lineno):
+    for node, text in sorted(replacements, key=lambda pair: (-pair[0].lineno, -pair[0].col_offset)):
         begin = starts[node.lineno - 1] + node.col_offset
         end = starts[(node.end_lineno or node.lineno) - 1] + (node.end_col_offset or 0)
         content = content[:begin] + text.encode() + content[end:]
@@ -136,10 +156,21 @@ def _replaced(source: str, replacements: Sequence[tuple[ast.expr, str]]) -> str:
 def _check_type(path: Path, name: str, old: ast.expr, new: Any) -> None:
     try:
         value = ast.literal_eval(old)
-    except ValueError:
+    except ValueError:  # computed: whatever its use makes of it
         return
-    if isinstance(value, (int, float)) and not isinstance(new, (int, float)):
-        raise ConfigError(f"--cfg-options {name}={new}: expected a number, as in {path.name} ({name} = {value})")
+    number = isinstance(new, (int, float)) and not isinstance(new, bool)
+    if isinstance(value, bool):
+        fits, expected = isinstance(new, bool), "True or False"
+    elif isinstance(value, int):
+        fits, expected = number and not isinstance(new, float), "a whole number"
+    elif isinstance(value, float):
+        fits, expected = number, "a number"
+    elif isinstance(value, (list, tuple)):  # one number stands for a square
+        fits, expected = number or new is None or isinstance(new, (list, tuple)), "values in brackets"
+    else:
+        return
+    if not fits:
+        raise ConfigError(f"--cfg-options {name}={new}: expected {expected}, as in {path.name} ({name} = {value})")
 
 
 def _check_key(config: Config, key: str, path: Path) -> None:

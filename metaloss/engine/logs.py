@@ -25,7 +25,13 @@ class MetaLossLogProcessor(LogProcessor):
 
     def _collect_scalars(self, custom_cfg: Any, runner: Any, mode: str, reserve_prefix: bool = False) -> dict[str, Any]:
         scalars = super()._collect_scalars(custom_cfg, runner, mode, reserve_prefix)
-        if mode != "train":
-            return dict(scalars)
+        if mode != "train":  # a validation's numbers are means already: no window over earlier validations
+            history = {key.removeprefix(f"{mode}/"): buffer for key, buffer in runner.message_hub.log_scalars.items()}
+            newest = {
+                key: history[key.removeprefix(f"{mode}/")].current()
+                for key in scalars
+                if key.removeprefix(f"{mode}/") in history and "time" not in key
+            }
+            return {**scalars, **newest}
         others = tuple(f"{phase}/" for phase in _PHASES if phase != runner.train_loop.phase)
         return {key: value for key, value in scalars.items() if not key.removeprefix("train/").startswith(others)}

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from metaloss.batch import FusionBatch
 from metaloss.hypergradient.functional import clones, gradients, leaves, with_tensors
+from metaloss.hypergradient.operators import forward_mode
 from metaloss.hypergradient.problem import MetaGradient, MetaProblem
 from metaloss.hypergradient.unroll import InnerStep, Trajectory, fuse
 from metaloss.hypergradient.walk import walk_back
@@ -29,7 +30,7 @@ def forward(problem: MetaProblem, meta_train: FusionBatch, meta_test: FusionBatc
         The meta-gradient.
 
     Raises:
-        NotImplementedError: an operator of F has no forward-mode rule (torch names it).
+        MissingDerivativeError: an operator of F has no forward-mode rule; with K > 1 inner steps, of L_f neither.
     """
     return walk_back(problem, meta_train, meta_test, _directional)
 
@@ -39,7 +40,7 @@ def _directional(
 ) -> tuple[Tensor, Tensor, dict[str, Tensor] | None]:
     fusion, loss = trajectory.fusion, trajectory.loss
     params = leaves(step.params) if hessian else step.params
-    with step.random.replayed(), torch.set_grad_enabled(hessian), fwd.dual_level():
+    with forward_mode(), step.random.replayed(), torch.set_grad_enabled(hessian), fwd.dual_level():
         duals = {name: fwd.make_dual(tensor, direction[name]) for name, tensor in params.items()}
 
         def body(network: nn.Module) -> tuple[Tensor, dict[str, Tensor]]:

@@ -14,6 +14,7 @@ from torch.utils import _pytree as pytree
 
 from metaloss.batch import FusionBatch
 from metaloss.hypergradient.functional import gradients, leaves
+from metaloss.hypergradient.operators import check_twice_differentiable, second_derivative
 from metaloss.hypergradient.problem import MetaGradient, MetaProblem
 from metaloss.hypergradient.unroll import Network, Trajectory, fuse, outer_gradient, update_task
 
@@ -30,7 +31,7 @@ def reverse(problem: MetaProblem, meta_train: FusionBatch, meta_test: FusionBatc
         The meta-gradient.
 
     Raises:
-        RuntimeError: an operator of F has no second derivative (torch names it).
+        MissingDerivativeError: an operator of F or L_f has no second derivative.
     """
     with torch.enable_grad():
         return _Unrolled(problem, meta_train, meta_test).run()
@@ -68,6 +69,7 @@ class _Unrolled:
         def through(fused: Tensor, loss: nn.Module) -> list[Tensor | None]:
             total = loss(fused, self.meta_train.loss_view).total
             grads = gradients(total, params, create_graph=True)
+            check_twice_differentiable(grads.values())
             task_loss = update_task(self.problem, self.task, self.fusion, fused.detach(), self.meta_train)
             self.losses.append((total.detach(), task_loss))
             updated, after = self.problem.fusion_rule(params, grads, pytree.tree_unflatten(state, rebuild))
@@ -85,12 +87,13 @@ class _Unrolled:
             if cotangent is not None and output.requires_grad
         ]
         moving = [item for item in inputs if _moves(item)]
-        pulled = torch.autograd.grad(
-            [output for output, _ in pairs],
-            [*moving, *self.generator.values()],
-            [cotangent for _, cotangent in pairs],
-            allow_unused=True,
-        )
+        with second_derivative():
+            pulled = torch.autograd.grad(
+                [output for output, _ in pairs],
+                [*moving, *self.generator.values()],
+                [cotangent for _, cotangent in pairs],
+                allow_unused=True,
+            )
         for name, value in zip(self.generator, pulled[len(moving) :], strict=True):
             if value is not None:
                 self.total[name] = self.total[name] + value if name in self.total else value

@@ -20,6 +20,7 @@ from torch.utils import _pytree as pytree
 
 from metaloss.batch import FusionBatch
 from metaloss.hypergradient.functional import clones, leaves, with_tensors
+from metaloss.hypergradient.operators import check_twice_differentiable
 from metaloss.hypergradient.problem import MetaGradient, MetaProblem
 from metaloss.hypergradient.unroll import InnerStep, Network, Trajectory, outer_gradient, unroll
 
@@ -109,6 +110,7 @@ def _loss_derivative(
         image = fused.detach().requires_grad_()
         total = module(image, batch.loss_view).total
         (slope,) = torch.autograd.grad(total, image, create_graph=True, materialize_grads=True)
+        check_twice_differentiable([slope])
         product = (slope * tangent).sum()
         if not params or not product.requires_grad:
             return (None,) * len(params)

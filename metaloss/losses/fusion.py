@@ -167,6 +167,7 @@ class LearnableFusionLoss(nn.Module):
 
         Raises:
             ShapeError: the generator returned another shape.
+            ConfigError: the generator gave no intensity weights.
         """
         batch, _, height, width = sources[0].shape
         expected = (batch, len(sources), height, width)
@@ -175,6 +176,11 @@ class LearnableFusionLoss(nn.Module):
             return {"intensity": uniform, "gradient": uniform}
         proposed = self.generator(*sources)
         proposed = proposed if isinstance(proposed, dict) else {"intensity": proposed}
+        if "intensity" not in proposed:
+            raise ConfigError(
+                f"the loss generator proposed weights for {sorted(proposed)}: expected a tensor, or a dict with "
+                "'intensity' and, for gradient=\"learned\", 'gradient'"
+            )
         for name, weights in proposed.items():
             if weights.shape != expected:
                 raise ShapeError(
@@ -195,7 +201,8 @@ class LearnableFusionLoss(nn.Module):
 
         Raises:
             ShapeError: the fused image has not the sources' shape, or the generator gave a wrong shape.
-            ConfigError: ``gradient="learned"`` with a generator that gives no gradient weights.
+            ConfigError: the generator gave no intensity weights, or ``gradient="learned"`` and it gave no
+                gradient weights.
         """
         check_sources(sources)
         if fused.shape != sources[0].shape:

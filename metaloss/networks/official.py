@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-import pickle
 import re
 
 import torch
 from torch import Tensor
 
+from metaloss import checkpoint
 from metaloss.errors import CheckpointError
 from metaloss.networks.refusion import ReFusionNet
 
@@ -56,15 +56,7 @@ def load_official(path: str | os.PathLike[str]) -> ReFusionNet:
     Raises:
         CheckpointError: no such file, not a file of tensors, or the weights of another network.
     """
-    try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
-    except FileNotFoundError:
-        raise CheckpointError(f"{path}: no such weight file") from None
-    except (RuntimeError, EOFError, OSError, ValueError, KeyError, pickle.UnpicklingError) as error:
-        raise CheckpointError(
-            f"{path}: cannot be read as a weight file ({type(error).__name__}): expected a file of tensors "
-            "as published with ReFusion or TDFusion"
-        ) from None
+    content = checkpoint.load(path)
     if not is_official(content):
         raise CheckpointError(f"{path}: not the weights of the published ReFusion / TDFusion fusion network")
     network = ReFusionNet()
@@ -78,7 +70,12 @@ def load_official(path: str | os.PathLike[str]) -> ReFusionNet:
 
 def is_official(content: object) -> bool:
     """Says whether a loaded file looks like a published fusion network: a flat dict of tensors with its names."""
-    return isinstance(content, dict) and "FM.temperature1" in content and "project_in_1.weight" in content
+    return (
+        isinstance(content, dict)
+        and "FM.temperature1" in content
+        and "project_in_1.weight" in content
+        and all(isinstance(key, str) and isinstance(value, Tensor) for key, value in content.items())
+    )
 
 
 def convert_official(published: dict[str, Tensor]) -> dict[str, Tensor]:
@@ -89,7 +86,7 @@ def convert_official(published: dict[str, Tensor]) -> dict[str, Tensor]:
     """
     converted: dict[str, Tensor] = {}
     for key, value in published.items():
-        name = key.removeprefix("module.").replace(".conv.weight", ".weight")
+        name = key.replace(".conv.weight", ".weight")
         for pattern, replacement in (*_MIXING, *_OUTER, *_BLOCK):
             name = re.sub(rf"(?:^|(?<=\.)){pattern}", replacement, name)
         name = re.sub(r"^(embed|encoders|mixing\.branches)\.(\d)", lambda m: f"{m[1]}.{int(m[2]) - 1}", name)

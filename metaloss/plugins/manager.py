@@ -115,7 +115,7 @@ def records(kind: Kind) -> dict[str, Record]:
     manager = plugin_manager()
     found: dict[str, Record] = {}
     origin: dict[str, str] = {}
-    for implementation in reversed(getattr(manager.hook, f"metaloss_{kind}").get_hookimpls()):
+    for implementation in getattr(manager.hook, f"metaloss_{kind}").get_hookimpls():
         plugin = implementation.plugin_name
         try:
             given = list(implementation.function())

@@ -32,7 +32,7 @@ class Record:
 
     def missing(self) -> tuple[str, ...]:
         """The required modules that are not installed; nothing is imported to find out."""
-        return tuple(name for name in self.requires if importlib.util.find_spec(name) is None)
+        return tuple(name for name in self.requires if not _installed(name))
 
     def load(self) -> Callable[..., Any]:
         """Gives the factory, imported now if it was named.
@@ -51,6 +51,13 @@ class Record:
         except (ImportError, AttributeError) as error:
             raise PluginError(f"{self.name!r} cannot be imported from {self.factory}: {error}") from error
         return loaded
+
+
+def _installed(module: str) -> bool:
+    try:
+        return importlib.util.find_spec(module) is not None
+    except (ImportError, ValueError):  # its parent is missing, or a half-imported module lies in sys.modules
+        return False
 
 
 def install_hint(modules: tuple[str, ...]) -> str:
