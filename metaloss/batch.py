@@ -117,5 +117,6 @@ def _move(value: Any, device: torch.device, non_blocking: bool) -> Any:
     if isinstance(value, dict):
         return {key: _move(item, device, non_blocking) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
-        return type(value)(_move(item, device, non_blocking) for item in value)
+        items = [_move(item, device, non_blocking) for item in value]
+        return type(value)(*items) if hasattr(value, "_fields") else type(value)(items)
     return value

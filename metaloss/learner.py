@@ -119,7 +119,8 @@ class MetaLearner:
             The meta-gradient, by name as in ``loss.named_parameters()``, and the losses on the way.
 
         Raises:
-            MetaGradientError: a parameter gets no gradient, all are zero, or one is not finite.
+            MetaGradientError: a parameter gets no gradient, all are zero, one is not finite, or an operator
+                lacks the derivative that the method needs.
         """
         check_learnable(self.fusion, self.loss)
         gradient = self._method(self._problem, meta_train, meta_test)

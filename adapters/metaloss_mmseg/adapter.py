@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import warnings
 from collections.abc import Sequence
 from typing import Any
 
@@ -16,13 +15,13 @@ from mmengine.structures import PixelData
 from torch import Tensor
 
 import metaloss
-from metaloss.checkpoint import load
-from metaloss.errors import CheckpointError, ConfigError, ShapeError
+from metaloss.errors import ConfigError, ShapeError
 from metaloss.modes import evaluating
 from metaloss_mmseg.configs import load_config, model_config
 from metaloss_mmseg.evaluator import SegmentationEvaluator
 from metaloss_mmseg.framework import MODELS, SegDataSample, register_all_modules
 from metaloss_mmseg.quiet import quiet
+from metaloss_mmseg.weights import load_weights
 
 IGNORED = 255
 
@@ -55,8 +54,8 @@ class SegmentationTask(metaloss.TaskAdapter):
         if classes is not None and len(classes) != num_classes:
             raise ConfigError(f"{len(classes)} class names given for num_classes={num_classes}")
         self.classes = tuple(classes or (f"class {number}" for number in range(num_classes)))
-        register_all_modules(init_default_scope=False)
         with DefaultScope.overwrite_default_scope("mmseg"), quiet():
+            register_all_modules(init_default_scope=False)
             self.segmentor = MODELS.build(model_config(load_config(config), num_classes))
             self.segmentor.init_weights()
         if not torch.distributed.is_initialized():
@@ -135,27 +134,3 @@ class SegmentationTask(metaloss.TaskAdapter):
 
 def _mean(value: Any) -> Tensor:
     return sum(item.mean() for item in value) if isinstance(value, (list, tuple)) else value.mean()
-
-
-def load_weights(segmentor: torch.nn.Module, path: str | os.PathLike[str]) -> None:
-    """Loads a local weight file, of a whole segmentor or of its backbone.
-
-    Raises:
-        CheckpointError: unreadable, or nothing in it fits.
-    """
-    content = load(path)
-    state = content.get("state_dict", content)
-    own = segmentor.state_dict()
-    if not any(name in own for name in state):
-        state = {f"backbone.{name}": value for name, value in state.items()}
-    fitting = {
-        name: value
-        for name, value in state.items()
-        if name in own and isinstance(value, Tensor) and own[name].shape == value.shape
-    }
-    if not fitting:
-        raise CheckpointError(f"{path}: holds no weights of {type(segmentor).__name__} with this backbone")
-    segmentor.load_state_dict(fitting, strict=False)
-    left = sorted(name for name in own if name not in fitting)
-    if left:
-        warnings.warn(f"{path}: {len(left)} entries stay as initialised, the first {left[0]!r}", stacklevel=3)

@@ -79,6 +79,7 @@ def model_config(config: Config, num_classes: int) -> ConfigDict:
     if "data_preprocessor" not in model and "data_preprocessor" in config:
         model.data_preprocessor = config.data_preprocessor
     _without_downloads(model)
+    _without_weights_of_other_classes(model, num_classes)
     for head in ("decode_head", "auxiliary_head"):
         parts = model.get(head) or []
         for part in parts if isinstance(parts, list) else [parts]:
@@ -99,3 +100,14 @@ def _without_downloads(part: Any) -> None:
     elif isinstance(part, (list, tuple)):
         for value in part:
             _without_downloads(value)
+
+
+def _without_weights_of_other_classes(part: Any, num_classes: int) -> None:
+    """Drops the losses' ``class_weight`` where they are the weights of the config's own classes."""
+    if isinstance(part, dict):
+        if isinstance(part.get("class_weight"), (list, tuple)) and len(part["class_weight"]) != num_classes:
+            part["class_weight"] = None
+        part = list(part.values())
+    if isinstance(part, (list, tuple)):
+        for value in part:
+            _without_weights_of_other_classes(value, num_classes)

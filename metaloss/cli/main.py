@@ -10,6 +10,7 @@ from typing import Any
 import typer
 
 import metaloss
+from metaloss.cli.evaluate import evaluate
 from metaloss.cli.fuse import fuse
 from metaloss.cli.listing import list_everything
 from metaloss.cli.train import train
@@ -25,6 +26,7 @@ app = typer.Typer(
 )
 app.command("train")(train)
 app.command("fuse")(fuse)
+app.command("evaluate")(evaluate)
 app.command("list")(list_everything)
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import typer
 
 from metaloss import checkpoint
-from metaloss.data import PairedDataset, check_dataset
+from metaloss.data import Episodes, PairedDataset, as_size, check_dataset
 from metaloss.errors import CheckpointError, ConfigError, PluginError
 from metaloss.fitting import newest
 from metaloss.plugins import difference, install_hint
@@ -71,7 +72,18 @@ def check(config: Config) -> None:
                 )
             with progress(f"checking {key.removesuffix('_dataloader')} data", len(dataset)) as advance:
                 check_dataset(dataset, lambda done, total: advance(""))
+        loop = config.get("train_cfg") or {}
+        if key == "train_dataloader" and str(loop.get("type")).endswith("MetaLossTrainLoop"):
+            _check_views(dataset, loop)
     engine.build_model(config)
+
+
+def _check_views(dataset: Any, loop: Mapping[str, Any]) -> None:
+    """Draws one item as the training will: too few scenes, a wrong size or a crop that does not fit show here."""
+    episodes = Episodes(
+        dataset=dataset, fusion_crop=as_size(loop.get("fusion_crop")), task_size=as_size(loop.get("task_size"))
+    )
+    next(episodes.fusion(0))
 
 
 def _resume(config: Config) -> None:

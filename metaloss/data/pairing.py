@@ -60,7 +60,7 @@ def pair_by_stem(
             f"{root}: no such data folder{_nearest_path(root)}; set METALOSS_DATA or --cfg-options data_root=..."
         )
     names = [*sources] if target is None else [*sources, target]
-    folders = [_images_by_stem(root / name) for name in names]
+    folders = [(root / name, images_by_stem(root / name)) for name in names]
     pairs = _pair(folders, None if split is None else _read_split(root, Path(split)))
     if target is None:
         return pairs
@@ -91,7 +91,7 @@ def pair_folders(folders: Sequence[str | os.PathLike[str]]) -> list[Pair]:
     if len(directories) < len(paths):
         file = next(path for path in paths if not path.is_dir())
         raise ConfigError(f"{file} is a file and {directories[0]} a folder: give files only, or folders only")
-    return _pair([_images_by_stem(path) for path in paths])
+    return _pair([(path, images_by_stem(path)) for path in paths])
 
 
 def _check_count(sources: Sequence[str | os.PathLike[str]]) -> None:
@@ -101,7 +101,18 @@ def _check_count(sources: Sequence[str | os.PathLike[str]]) -> None:
         raise ConfigError(f"{len(given)} source given ({shown}): image fusion needs at least two")
 
 
-def _images_by_stem(folder: Path) -> _Folder:
+def images_by_stem(folder: Path) -> dict[str, Path]:
+    """Lists a folder's image files by stem, in the order of their names.
+
+    Args:
+        folder: the folder; hidden files and other suffixes are left out.
+
+    Returns:
+        At least one file.
+
+    Raises:
+        DataError: no such folder, no images in it, or two files of one stem.
+    """
     if not folder.is_dir():
         raise DataError(f"{folder}: no such folder{_nearest_path(folder)}{_listing(folder.parent)}")
     files: dict[str, Path] = {}
@@ -116,7 +127,7 @@ def _images_by_stem(folder: Path) -> _Folder:
         files[file.stem] = file
     if not files:
         raise DataError(f"{folder}: no image files ({', '.join(FORMATS)})")
-    return folder, files
+    return files
 
 
 def _pair(folders: Sequence[_Folder], listed: Sequence[str] | None = None) -> list[Pair]:

@@ -67,10 +67,12 @@ def _evaluate(
         if not grad:
             return fused.detach(), {}
         tensors = {**loss.params, **loss.frozen}
-        total = with_tensors(
-            loss.module, tensors, clones(step.loss_buffers), lambda module: module(fused, batch.loss_view).total
+        return fused.detach(), with_tensors(
+            loss.module, tensors, clones(step.loss_buffers), lambda module: slopes(module, fused)
         )
-        return fused.detach(), gradients(total, params)
+
+    def slopes(module: nn.Module, fused: Tensor) -> dict[str, Tensor]:
+        return gradients(module(fused, batch.loss_view).total, params)
 
     with step.random.replayed(), torch.set_grad_enabled(grad):
         return with_tensors(fusion.module, {**params, **fusion.frozen}, clones(step.buffers), body)

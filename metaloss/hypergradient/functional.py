@@ -9,40 +9,53 @@ from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
-from torch.func import functional_call
 
 Result = TypeVar("Result")
 
 
-class _Body(nn.Module):
-    def __init__(self, module: nn.Module) -> None:
-        super().__init__()
-        self.module = module
-
-    def forward(self, body: Callable[[nn.Module], Any]) -> Any:
-        return body(self.module)
-
-
 def with_tensors(
-    module: nn.Module, params: Mapping[str, Tensor], buffers: Mapping[str, Tensor], body: Callable[[nn.Module], Result]
+    module: nn.Module, params: Mapping[str, Tensor], buffers: dict[str, Tensor], body: Callable[[nn.Module], Result]
 ) -> Result:
     """Runs ``body(module)`` with other tensors in the place of the module's own.
 
     Gradients are taken inside ``body``, while the tensors are still in place: activation
-    checkpointing inside the module then recomputes with the right weights.
+    checkpointing inside the module then recomputes with the right weights. What a module holds
+    under several names gets one tensor (``torch.func.functional_call`` leaves a child that is
+    registered twice with the wrong weights).
 
     Args:
         module: any module.
         params: every parameter by name; a missing one is an error, never silently the module's own.
-        buffers: every buffer by name; in-place changes go to these tensors.
+        buffers: every buffer by name; in-place changes go to these tensors, and a buffer that the
+            module assigned anew takes its place here.
         body: what to run.
 
     Returns:
         What ``body`` returned.
+
+    Raises:
+        KeyError: the names are not those of the module.
     """
-    tensors = {f"module.{name}": tensor for name, tensor in (*params.items(), *buffers.items())}
-    result: Result = functional_call(_Body(module), tensors, (body,), strict=True)
-    return result
+    names = {tensor: name for name, tensor in (*module.named_parameters(), *module.named_buffers())}
+    tensors = {**params, **buffers}
+    if tensors.keys() != set(names.values()):
+        strange = sorted(tensors.keys() ^ set(names.values()))
+        raise KeyError(f"{type(module).__name__} must be given all of its own tensors and no others: {strange}")
+    stores: list[dict[str, Any]] = [
+        store for child in module.modules() for store in (child._parameters, child._buffers)
+    ]
+    before = [dict(store) for store in stores]
+    places = [(store, key, names[own]) for store in stores for key, own in store.items() if own is not None]
+    try:
+        for store, key, name in places:
+            store[key] = tensors[name]
+        result = body(module)
+        buffers.update({name: store[key] for store, key, name in places if name in buffers and key in store})
+        return result
+    finally:
+        for store, held in zip(stores, before, strict=True):
+            store.clear()
+            store.update(held)
 
 
 def trainable(module: nn.Module) -> dict[str, Tensor]:
@@ -72,8 +85,8 @@ def clones(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 def gradients(output: Tensor, inputs: Mapping[str, Tensor], *, create_graph: bool = False) -> dict[str, Tensor]:
     """First-order gradients by name, zero where the output does not depend on an input."""
-    if not inputs:
-        return {}
+    if not inputs or not output.requires_grad:
+        return {name: torch.zeros_like(value) for name, value in inputs.items()}
     values = torch.autograd.grad(
         output, tuple(inputs.values()), create_graph=create_graph, allow_unused=True, materialize_grads=True
     )

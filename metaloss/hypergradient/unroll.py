@@ -33,6 +33,7 @@ class Network:
     frozen: dict[str, Tensor]
     buffers: dict[str, Tensor]
     state: Any = None
+    running: bool = False
 
     @staticmethod
     def of(module: nn.Module) -> Network:
@@ -42,11 +43,15 @@ class Network:
     def run(self, params: dict[str, Tensor], body: Any) -> Any:
         """Runs ``body(module)`` with these trainable parameters in place.
 
-        Every run works on buffers of its own, copied from the run before: a graph that is still
-        needed never sees them change.
+        Every run works on buffers of its own, copied from the run before (or around) it: a graph that
+        is still needed never sees them change.
         """
-        self.buffers = clones(self.buffers)
-        return with_tensors(self.module, {**params, **self.frozen}, self.buffers, body)
+        around, self.running = self.running, True
+        self.buffers = clones(dict(self.module.named_buffers()) if around else self.buffers)
+        try:
+            return with_tensors(self.module, {**params, **self.frozen}, self.buffers, body)
+        finally:
+            self.running = around
 
 
 @dataclass(frozen=True)
@@ -121,8 +126,12 @@ def _fusion_gradient(
     def body(network: nn.Module) -> tuple[Tensor, Tensor, dict[str, Tensor], RandomState]:
         fused = fuse(network, batch.loss_view)
         between = RandomState.now()
-        total = loss.run(loss.params, lambda module: module(fused, batch.loss_view).total)
-        return total.detach(), fused.detach(), gradients(total, params), between
+        total, grads = loss.run(loss.params, lambda module: differentiate(module, fused))
+        return total, fused.detach(), grads, between
+
+    def differentiate(module: nn.Module, fused: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+        total = module(fused, batch.loss_view).total
+        return total.detach(), gradients(total, params)
 
     with torch.enable_grad():
         return fusion.run(params, body)  # type: ignore[no-any-return]
@@ -153,7 +162,10 @@ def outer_gradient(trajectory: Trajectory, batch: FusionBatch) -> tuple[Tensor, 
 
     def body(network: nn.Module) -> tuple[Tensor, dict[str, Tensor]]:
         fused = fuse(network, batch.sources)
-        total = task.run(task.params, lambda module: task_loss(module, fused, targets_of(module, batch)))
+        return task.run(task.params, lambda module: differentiate(module, fused))  # type: ignore[no-any-return]
+
+    def differentiate(module: nn.Module, fused: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+        total = task_loss(module, fused, targets_of(module, batch))
         return total.detach(), gradients(total, params)
 
     with torch.enable_grad():

@@ -57,17 +57,24 @@ class PluginManager(pluggy.PluginManager):
             registered = super().register(plugin, name)
             self.check_pending()
         except pluggy.PluginValidationError as error:
-            self.unregister(plugin)
+            if self.is_registered(plugin):
+                self.unregister(plugin)
             known = [key for key in vars(hookspecs) if key.startswith("metaloss_")]
             wrong = next((key for key in dir(plugin) if key.startswith("metaloss_") and key not in known), "")
             raise PluginError(
                 f"plug-in {name or self.get_canonical_name(plugin)}: unknown hook {wrong!r}{nearest(wrong, known)}; "
                 f"the hooks are {', '.join(known)}"
                 if wrong
-                else f"plug-in {name or self.get_canonical_name(plugin)}: {error}"
+                else f"plug-in {name or self.get_canonical_name(plugin)}: {_one_line(str(error))}"
             ) from error
-        except ValueError as error:
-            raise PluginError(f"plug-in {name or plugin!r} is registered already: {error}") from error
+        except ValueError:
+            name = name or self.get_canonical_name(plugin)
+            other = self.get_name(plugin)
+            raise PluginError(
+                f"plug-in {plugin!r} is registered already, as {other!r}"
+                if other
+                else f"plug-in name {name!r} is taken by {self.get_plugin(name)!r}: {plugin!r} needs another"
+            ) from None
         return registered
 
     def load_entry_points(self) -> None:
@@ -89,7 +96,7 @@ class PluginManager(pluggy.PluginManager):
             PluginError: with METALOSS_STRICT_PLUGINS=1.
         """
         reason = str(error) if isinstance(error, PluginError) else f"{type(error).__name__}: {error}"
-        failed = FailedPlugin(name, version, " ".join(reason.split()))
+        failed = FailedPlugin(name, version, _one_line(reason))
         if os.environ.get(_STRICT) == "1":
             raise PluginError(f"plug-in {failed}") from error
         if failed not in self.failed:
@@ -133,6 +140,10 @@ def records(kind: Kind) -> dict[str, Record]:
                 )
             found[record.name], origin[record.name] = record, plugin
     return found
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())
 
 
 def _version(plugin: str) -> str:

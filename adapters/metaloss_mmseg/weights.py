@@ -1,0 +1,67 @@
+"""Loads weight files of OpenMMLab's packages, without ever running code from them."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from metaloss.checkpoint import load
+from metaloss.errors import CheckpointError
+
+
+def _named(function: Callable[..., Any], module: str, name: str) -> Callable[..., Any]:
+    """The function under the name that a file knows it by."""
+
+    def wrapper(*arguments: Any) -> Any:
+        return function(*arguments)
+
+    wrapper.__module__, wrapper.__name__, wrapper.__qualname__ = module, name, name
+    return wrapper
+
+
+# MMEngine's trainer leaves its logs in its checkpoints: arrays, in a class of its own that reading would let change
+# that class for everyone, and with methods named by getattr. An empty class takes its place, and getattr is not run.
+_LOGS = [
+    type("HistoryBuffer", (), {"__module__": "mmengine.logging.history_buffer"}),
+    _named(lambda *_: None, "builtins", "getattr"),
+    np.ndarray,
+    np.dtype,
+    *(type(np.dtype(kind)) for kind in ("float64", "float32", "int64", "int32", "bool")),
+    *(_named(np.empty(0).__reduce__()[0], f"numpy.{core}.multiarray", "_reconstruct") for core in ("core", "_core")),
+    *(_named(np.float64().__reduce__()[0], f"numpy.{core}.multiarray", "scalar") for core in ("core", "_core")),
+]
+
+
+def load_weights(segmentor: nn.Module, path: str | os.PathLike[str]) -> None:
+    """Loads a local weight file, of a whole segmentor or of its backbone.
+
+    Args:
+        segmentor: what gets the weights.
+        path: the file; entries of another name or shape are left out, with a warning.
+
+    Raises:
+        CheckpointError: unreadable, or nothing in it fits.
+    """
+    with torch.serialization.safe_globals(_LOGS):
+        content = load(path)
+    state = content.get("state_dict", content)
+    own = segmentor.state_dict()
+    if not any(name in own for name in state):
+        state = {f"backbone.{name}": value for name, value in state.items()}
+    fitting = {
+        name: value
+        for name, value in state.items()
+        if name in own and isinstance(value, Tensor) and own[name].shape == value.shape
+    }
+    if not fitting:
+        raise CheckpointError(f"{path}: holds no weights of {type(segmentor).__name__} with this backbone")
+    segmentor.load_state_dict(fitting, strict=False)
+    left = sorted(name for name in own if name not in fitting)
+    if left:
+        warnings.warn(f"{path}: {len(left)} entries stay as initialised, the first {left[0]!r}", stacklevel=3)

@@ -1,0 +1,117 @@
+"""Operators that lack a derivative: found in torch's messages and graphs, named in ours."""
+
+from __future__ import annotations
+
+import re
+import traceback
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor
+
+from metaloss.errors import MetaGradientError
+
+_NO_FORWARD_MODE = re.compile(r"forward AD|forward mode AD|forward-mode|jvp")
+_NO_SECOND_DERIVATIVE = re.compile(r"derivative for .+ is not implemented|double backward|differentiate twice")
+
+
+class MissingDerivativeError(MetaGradientError):
+    """An operator of the fusion network, or of its loss, lacks the derivative that a method needs.
+
+    Attributes:
+        operator: its name, as torch gives it.
+        remedy: the way round, where one is known, or an empty string.
+    """
+
+    def __init__(self, operator: str, lacking: str, advice: str) -> None:
+        self.operator, self.remedy = operator, _remedy(operator)
+        super().__init__(f"{operator} has no {lacking}: {advice}{self.remedy}")
+
+
+@contextmanager
+def forward_mode() -> Iterator[None]:
+    """Names the operator of F, or of its loss, that refuses forward-mode differentiation.
+
+    Raises:
+        MissingDerivativeError: in the place of torch's own error.
+    """
+    try:
+        yield
+    except RuntimeError as error:
+        if not _NO_FORWARD_MODE.search(str(error)):
+            raise
+        raise MissingDerivativeError(
+            _operator(error),
+            "forward-mode rule",
+            "take hypergradient='reverse', which is exact too and needs more memory, or 'auto'.",
+        ) from error
+
+
+@contextmanager
+def second_derivative() -> Iterator[None]:
+    """Names the operator of F, or of its loss, that refuses double backward.
+
+    Raises:
+        MissingDerivativeError: in the place of torch's own error.
+    """
+    try:
+        yield
+    except RuntimeError as error:
+        if not _NO_SECOND_DERIVATIVE.search(str(error)):
+            raise
+        raise _no_second_derivative(_operator(error)) from error
+
+
+def check_twice_differentiable(gradients: Iterable[Tensor]) -> None:
+    """Refuses gradients whose graph is cut by a function marked ``once_differentiable``.
+
+    ``torch.autograd.grad`` goes round such a function in silence when only inputs behind it are asked
+    for, and the meta-gradient would lack a part.
+
+    Args:
+        gradients: computed with ``create_graph=True``.
+
+    Raises:
+        MissingDerivativeError: there is such a function.
+    """
+    waiting = [gradient.grad_fn for gradient in gradients]
+    seen = set()
+    while waiting:
+        node = waiting.pop()
+        if node is None or node in seen:
+            continue
+        seen.add(node)
+        if node.name() == "torch::autograd::Error":
+            raise _no_second_derivative("a custom autograd.Function (its backward is marked once_differentiable)")
+        waiting += [following for following, _ in node.next_functions]
+
+
+def _no_second_derivative(operator: str) -> MissingDerivativeError:
+    advice = "take hypergradient='forward' if it has a forward-mode rule, or 'finite_difference', which is approximate."
+    return MissingDerivativeError(operator, "second derivative", advice)
+
+
+def _operator(error: RuntimeError) -> str:
+    for pattern in (r"forward AD with (\S+)", r"derivative for '?([\w:.]+)'?", r"'([\w:]+)'"):
+        found = re.search(pattern, str(error))
+        if found:
+            return found[1].rstrip(".,:;")
+    for frame, _ in traceback.walk_tb(error.__traceback__):
+        owner = frame.f_locals.get("cls")
+        if frame.f_code.co_name == "apply" and isinstance(owner, type) and issubclass(owner, torch.autograd.Function):
+            return owner.__name__
+    return "a compiled module" if "torch.compile" in str(error) else "an operator"
+
+
+def _remedy(operator: str) -> str:
+    if "scaled_dot_product" in operator:
+        return (
+            " Remedy: run the network's attention under "
+            "torch.nn.attention.sdpa_kernel(SDPBackend.MATH), or with need_weights=True"
+        )
+    if "weight_norm" in operator:
+        return " Remedy: torch.nn.utils.parametrizations.weight_norm"
+    if "compiled module" in operator:
+        return " Remedy: compile the network after the meta-learning"
+    return ""

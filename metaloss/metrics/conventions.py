@@ -1,0 +1,111 @@
+"""What each published evaluation computes differently: one row per convention, one column per choice."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from metaloss.errors import ConfigError, nearest
+
+OverSources = Literal["mean", "sum"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Convention:
+    """The choices in which public implementations of the same metric differ.
+
+    The defaults are those of TDFusion's published evaluation. EN, SD, CC, SCD and LPIPS have no
+    column: every convention computes them alike.
+
+    Attributes:
+        name: the word that selects the convention.
+        summary: where it comes from, in one line for tables and help texts.
+        similarity_over: SSIM, MS-SSIM and VIF are averaged over the sources, or added up.
+        ssim_window: a uniform window of 7x7 pixels with sample covariances (scikit-image's default),
+            or Wang's Gaussian of 11x11 pixels, sigma 1.5.
+        sobel_border: what lies outside the image for Qabf's and Qcv's Sobel filters.
+        wrapped_angle: in Qabf, edges that differ by half a turn are parallel (else atan's jump stays).
+        average_gradient_by: AG's sum is divided by M N, or by (M - 1)(N - 1).
+        spatial_frequency_by: SF's sums are divided by the number of differences, or of pixels.
+        unit_range: SF, MSE and the error in PSNR are taken on images divided by 255.
+        peak: PSNR's peak is 255, or the largest value of the fused image.
+        psnr_error: PSNR's error is the mean square, or VIFB's norm divided by the number of pixels.
+        information_unit: MI in bits or nats.
+        merge_top_levels: MI's joint histogram counts the levels 254 and 255 as one, as MATLAB's
+            ``uint8(255) + 1 == 255`` does.
+        stretch: each image is stretched to 0-255 and rounded before MI and Qcv.
+    """
+
+    name: str
+    summary: str
+    similarity_over: OverSources = "mean"
+    ssim_window: Literal["uniform7", "gaussian11"] = "uniform7"
+    sobel_border: Literal["zeros", "symmetric"] = "zeros"
+    wrapped_angle: bool = False
+    average_gradient_by: Literal["pixels", "intervals"] = "pixels"
+    spatial_frequency_by: Literal["differences", "pixels"] = "differences"
+    unit_range: bool = False
+    peak: Literal["255", "fused maximum"] = "255"
+    psnr_error: Literal["mean square", "norm per pixel"] = "mean square"
+    information_unit: Literal["bits", "nats"] = "bits"
+    merge_top_levels: bool = False
+    stretch: bool = False
+
+
+CONVENTIONS: dict[str, Convention] = {
+    row.name: row
+    for row in (
+        Convention(name="tdfusion", summary="TDFusion's evaluation (CVPR 2025): means over the sources"),
+        Convention(
+            name="cddfuse",
+            summary="CDDFuse's evaluator (CVPR 2023): SSIM and VIF summed, MI in nats, PSNR by the fused maximum",
+            similarity_over="sum",
+            peak="fused maximum",
+            information_unit="nats",
+        ),
+        Convention(
+            name="linfeng",
+            summary="Linfeng Tang's evaluation for image fusion: SF, MSE on [0, 1], PSNR 48.13 dB above the usual",
+            similarity_over="sum",
+            ssim_window="gaussian11",
+            average_gradient_by="intervals",
+            unit_range=True,
+            merge_top_levels=True,
+        ),
+        Convention(
+            name="vifb",
+            summary="the VIFB benchmark (CVPR-W 2020): MI and Qcv on stretched images, its own PSNR",
+            similarity_over="sum",
+            ssim_window="gaussian11",
+            average_gradient_by="intervals",
+            spatial_frequency_by="pixels",
+            psnr_error="norm per pixel",
+            information_unit="nats",
+            stretch=True,
+        ),
+        Convention(
+            name="clean",
+            summary="each metric as its paper has it: Gaussian SSIM, no border edges, angles without atan's jump",
+            ssim_window="gaussian11",
+            sobel_border="symmetric",
+            wrapped_angle=True,
+        ),
+    )
+}
+
+
+def get_convention(name: str) -> Convention:
+    """Looks a convention up.
+
+    Args:
+        name: one of :data:`CONVENTIONS`.
+
+    Returns:
+        Its row of the table.
+
+    Raises:
+        ConfigError: there is no such convention.
+    """
+    if name not in CONVENTIONS:
+        raise ConfigError(f"convention={name!r}: choose one of {sorted(CONVENTIONS)}{nearest(name, CONVENTIONS)}")
+    return CONVENTIONS[name]

@@ -1,0 +1,62 @@
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from metaloss.cli.main import main
+
+
+@dataclass(frozen=True)
+class Finished:
+    """What a command left: its exit status and what it wrote to the terminal."""
+
+    status: int
+    out: str
+    err: str
+
+
+@pytest.fixture
+def command(capsys):
+    """Runs a command line in this process."""
+
+    def run(*arguments):
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as stopped:
+            main([str(argument) for argument in arguments])
+        written = capsys.readouterr()
+        return Finished(stopped.value.code, written.out, written.err)
+
+    return run
+
+
+@pytest.fixture
+def refused(command):
+    """Runs a command line that has to fail in one line; gives that line."""
+
+    def run(*arguments):
+        done = command(*arguments)
+        assert done.status == 2
+        assert done.out == ""
+        [line] = done.err.splitlines()
+        assert line.startswith("error: ")
+        return line.removeprefix("error: ")
+
+    return run
+
+
+@pytest.fixture
+def scenes(tmp_path):
+    """A folder with six small labelled pairs, split in two."""
+    root = tmp_path / "scenes"
+    noise = np.random.default_rng(0)
+    names = [f"{number:02d}" for number in range(6)]
+    for folder, top in (("ir", 256), ("vi", 256), ("label", 3)):
+        (root / folder).mkdir(parents=True)
+        for name in names:
+            pixels = noise.integers(0, top, (32, 40), dtype=np.uint8)
+            Image.fromarray(pixels).save(root / folder / f"{name}.png")
+    (root / "train.txt").write_text("\n".join(names[:4]))
+    (root / "test.txt").write_text("\n".join(names[4:]))
+    (root / "classes.txt").write_text("soil\ncrop\nweed\n")
+    return root

@@ -1,0 +1,35 @@
+import pytest
+
+import metaloss
+from metaloss.configs import shipped_configs
+from metaloss.plugins import records
+
+
+@pytest.mark.parametrize("kind", ["tasks", "fusion_networks", "loss_generators", "hypergradients"])
+def test_every_record_is_listed_with_its_state(command, kind):
+    done = command("list")
+    assert (done.status, done.err) == (0, "")
+    lines = {line.split()[0]: line for line in done.out.splitlines() if line.strip()}
+    for name, record in records(kind).items():
+        assert record.description in lines[name]
+        assert record.missing() or "ready" in lines[name]
+
+
+def test_every_shipped_config_is_listed(command):
+    out = command("list").out
+    assert set(shipped_configs()) == {"tdfusion/segformer_cwfid", "tdfusion/segformer_synthetic"}
+    assert all(name in out for name in shipped_configs())
+    assert "TDFusion with SegFormer-B0 on procedural scenes: needs no download." in out
+    assert "_base_" not in out
+
+
+def test_version_and_help(command):
+    assert command("--version").out == f"metaloss {metaloss.__version__}\n"
+    for arguments, word in (
+        ([], "fuse"),
+        (["-h"], "train"),
+        (["train", "--help"], "--cfg-options"),
+        (["fuse", "-h"], "--stretch"),
+    ):
+        done = command(*arguments)
+        assert word in done.out + done.err

@@ -1,0 +1,57 @@
+import pytest
+import torch
+
+from metaloss.errors import ConfigError, ShapeError
+from metaloss.metrics import METRICS, evaluate, metric_info
+
+NAMES = ["EN", "SD", "SF", "AG", "MI", "CC", "SCD", "MSE", "PSNR", "VIF", "Qabf", "SSIM", "MS-SSIM", "LPIPS", "Qcv"]
+
+
+def test_the_registry():
+    assert list(METRICS) == NAMES
+    assert [name for name, info in METRICS.items() if info.direction == "down"] == ["MSE", "LPIPS", "Qcv"]
+    assert [name for name, info in METRICS.items() if info.optional] == ["LPIPS"]
+    assert [METRICS[name].arrow for name in ("EN", "MSE")] == ["↑", "↓"]
+    assert metric_info("Qcv").name == "Qcv"
+
+
+def test_evaluate_gives_what_the_functions_give(scene):
+    fused, sources = scene(batch=2, dtype=torch.float32)
+    values = evaluate(fused, sources, convention="vifb")
+    assert list(values) == [name for name in NAMES if name != "LPIPS"]
+    for name, value in values.items():
+        info = METRICS[name]
+        arguments = (fused, sources) if info.needs_sources else (fused,)
+        torch.testing.assert_close(info.function(*arguments, convention="vifb"), value)
+        assert value.shape == (2,)
+
+
+def test_evaluate_gives_only_what_is_asked_for(scene):
+    assert list(evaluate(*scene(), metrics=["Qabf", "EN"])) == ["Qabf", "EN"]
+
+
+def test_evaluate_refuses_unknown_metrics_and_a_missing_network(scene):
+    fused, sources = scene()
+    with pytest.raises(ConfigError, match=r"metric 'Qab' is not known: .*did you mean 'Qabf'"):
+        evaluate(fused, sources, metrics=["Qab"])
+    with pytest.raises(ConfigError, match="LPIPS needs a network"):
+        evaluate(fused, sources, metrics=["LPIPS"])
+
+
+def test_small_images_leave_nan_where_a_metric_is_not_defined(scene):
+    fused, sources = scene(batch=2, height=40, width=60)
+    values = evaluate(fused, sources)
+    undefined = [name for name, value in values.items() if value.isnan().all()]
+    assert undefined == ["VIF", "MS-SSIM"]
+    assert all(value.isfinite().all() for name, value in values.items() if name not in undefined)
+    with pytest.raises(ShapeError, match="VIF is not defined for images of 40x60"):
+        evaluate(fused, sources, metrics=["VIF"])
+
+
+def test_min_side_is_where_each_metric_begins():
+    for info in METRICS.values():
+        if info.optional:
+            continue
+        image = torch.arange(info.min_side**2, dtype=torch.float32).remainder(256).view(1, 1, info.min_side, -1)
+        for convention in ("tdfusion", "vifb"):
+            assert evaluate(image, [image, image], metrics=[info.name], convention=convention)[info.name].shape == (1,)

@@ -1,0 +1,78 @@
+import os
+import pickle
+import random
+
+import numpy as np
+import pytest
+import torch
+
+from metaloss import CheckpointError, checkpoint
+
+
+class Code:
+    def __reduce__(self):
+        return (os.getcwd, ())
+
+
+class Unpicklable:
+    def __reduce__(self):
+        raise LookupError("not to be written")
+
+
+def test_there_and_back(tmp_path):
+    content = {"a": torch.rand(3), "plain": [1, 2.5, "x", None, (True,)], "nested": {"b": torch.arange(4)}}
+    path = tmp_path / "deep" / "er" / "file.pth"
+    checkpoint.save(path, content)
+    found = checkpoint.load(path)
+    assert torch.equal(found["a"], content["a"])
+    assert torch.equal(found["nested"]["b"], content["nested"]["b"])
+    assert found["plain"] == content["plain"]
+    assert [each.name for each in path.parent.iterdir()] == ["file.pth"]
+
+
+def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path):
+    path = tmp_path / "file.pth"
+    checkpoint.save(path, {"a": 1})
+    before = path.read_bytes()
+    with pytest.raises(LookupError):
+        checkpoint.save(path, {"a": torch.rand(1000), "b": Unpicklable()})
+    assert path.read_bytes() == before
+    assert [each.name for each in tmp_path.iterdir()] == ["file.pth"]
+
+
+def test_files_that_cannot_be_read_are_one_line(tmp_path):
+    checkpoint.save(tmp_path / "whole.pth", {"a": torch.rand(1000)})
+    whole = (tmp_path / "whole.pth").read_bytes()
+    for size in (1, 10, 100, len(whole) // 2, len(whole) - 1):
+        (tmp_path / f"cut{size}.pth").write_bytes(whole[:size])
+    (tmp_path / "empty.pth").touch()
+    (tmp_path / "code.pth").write_bytes(pickle.dumps({"a": Code()}))
+    torch.save({"a": Code()}, tmp_path / "torch_code.pth")
+    torch.save(torch.rand(2), tmp_path / "tensor.pth")
+    (tmp_path / "text.pth").write_text("fusion = 1\n" * 50)
+    generator = random.Random(0)
+    for number in range(100):
+        (tmp_path / f"noise{number}.pth").write_bytes(generator.randbytes(generator.randrange(1, 300)))
+    (tmp_path / "whole.pth").unlink()
+    for path in [*tmp_path.iterdir(), tmp_path / "absent.pth", tmp_path]:
+        with pytest.raises(CheckpointError) as caught:
+            checkpoint.load(path)
+        assert "\n" not in str(caught.value)
+        assert str(caught.value).startswith(f"{path}: ")
+
+
+def test_all_generators_go_on_where_they_were(tmp_path):
+    def draw():
+        return (
+            torch.rand(2).tolist(),
+            np.random.rand(2).tolist(),
+            np.random.normal(),
+            random.random(),
+            random.gauss(0, 1),
+        )
+
+    draw()
+    checkpoint.save(tmp_path / "random.pth", checkpoint.random_state())
+    expected = draw(), draw()
+    checkpoint.restore_random_state(checkpoint.load(tmp_path / "random.pth"))
+    assert (draw(), draw()) == expected

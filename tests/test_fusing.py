@@ -1,0 +1,72 @@
+import pytest
+import torch
+from torch import nn
+from toys import BatchNormNet, DropoutNet, StridedNet, held, learner, same
+
+import metaloss
+
+
+def pair(size, channels=1):
+    return torch.rand(2, channels, *size), torch.rand(2, channels, *size)
+
+
+def test_evaluation_mode_and_back():
+    network = DropoutNet()
+    network.drop.eval()
+    subject = learner(network)
+    sources = pair((8, 9))
+    before, state = held(network), torch.get_rng_state()
+    fused = subject.fuse(*sources)
+    assert not fused.requires_grad
+    assert same(held(network), before)
+    assert torch.equal(torch.get_rng_state(), state)
+    assert torch.equal(fused, subject.fuse(*sources))
+
+
+def test_batch_norm_uses_and_keeps_its_running_statistics():
+    network = BatchNormNet()
+    subject = learner(network)
+    before, sources = held(network), pair((8, 8))
+    fused = subject.fuse(*sources)
+    assert same(held(network), before)
+    torch.testing.assert_close(fused, network.eval()(*sources).detach())
+
+
+@pytest.mark.parametrize("size", [(16, 16), (31, 33), (8, 13), (1, 1)])
+def test_strided_networks_take_any_size(size):
+    network = StridedNet()
+    sources = pair(size)
+    fused = learner(network).fuse(*sources)
+    assert fused.shape == (2, 1, *size)
+    if size == (16, 16):
+        torch.testing.assert_close(fused, network(*sources).detach())
+
+
+def test_a_network_that_refuses_odd_sizes():
+    class Strict(nn.Module):
+        def forward(self, a, b):
+            if a.shape[-1] % 16 or a.shape[-2] % 16:
+                raise RuntimeError("sizes must be multiples of 16")
+            return (a + b) / 2
+
+    a, b = pair((20, 17))
+    torch.testing.assert_close(learner(Strict()).fuse(a, b), (a + b) / 2)
+
+
+def test_what_it_refuses():
+    class Shrinking(nn.Module):
+        def forward(self, a, b):
+            return a[..., ::2, ::2]
+
+    class Failing(nn.Module):
+        def forward(self, a, b):
+            raise RuntimeError("weights are missing")
+
+    with pytest.raises(metaloss.ShapeError, match=r"Shrinking fused 10x12 pixels into .*keeps the sources' size"):
+        learner(Shrinking()).fuse(*pair((10, 12)))
+    with pytest.raises(RuntimeError, match="weights are missing"):
+        learner(Failing()).fuse(*pair((10, 12)))
+    with pytest.raises(metaloss.ShapeError, match="at least two"):
+        learner().fuse(pair((8, 8))[0])
+    with pytest.raises(metaloss.ShapeError, match=r"\(2, 1, 8, 9\).*\(2, 1, 8, 8\)"):
+        learner().fuse(pair((8, 8))[0], pair((8, 9))[0])

@@ -1,0 +1,106 @@
+import math
+
+import pytest
+import torch
+from torch import nn
+from toys import BatchNormNet, CheckpointedNet, PlainNet, learner, loss_of, same, scenes
+
+import metaloss
+from metaloss.hypergradient import MetaGradient
+from metaloss.steps import FusionStep, check_meta_gradient, max_normalised, step_with, weight_statistics
+
+
+def test_max_normalised_has_a_largest_entry_of_one():
+    gradients = {"a": torch.tensor([1.0, -4.0]), "b": torch.tensor([[2.0]])}
+    assert same(max_normalised(gradients), {"a": torch.tensor([0.25, -1.0]), "b": torch.tensor([[0.5]])})
+
+
+def test_step_with_uses_the_given_gradients_and_keeps_its_hands_off_grad():
+    module = nn.Linear(2, 1)
+    module.weight.grad = kept = torch.full((1, 2), 9.0)
+    before = module.weight.detach().clone(), module.bias.detach().clone()
+    optimizer = torch.optim.SGD(module.parameters(), lr=0.5)
+    step_with(optimizer, module, {"weight": torch.tensor([[1.0, 2.0]])})
+    torch.testing.assert_close(module.weight.detach(), before[0] - torch.tensor([[0.5, 1.0]]))
+    assert torch.equal(module.bias, before[1])
+    assert module.weight.grad is kept
+    assert module.bias.grad is None
+
+
+def test_step_with_gives_grad_back_when_the_optimizer_fails():
+    module = nn.Linear(2, 1)
+    module.weight.grad = kept = torch.ones(1, 2)
+
+    class Failing(torch.optim.SGD):
+        def step(self):
+            raise LookupError
+
+    with pytest.raises(LookupError):
+        step_with(Failing(module.parameters(), lr=1.0), module, {"weight": torch.zeros(1, 2)})
+    assert module.weight.grad is kept
+
+
+@pytest.mark.parametrize("view", [None, (6, 6)])
+@pytest.mark.parametrize("network", [PlainNet, BatchNormNet, CheckpointedNet])
+def test_fusion_step_takes_plain_gradients(network, view):
+    """Eq. 8 and 9 by the usual backward passes."""
+    fusion, loss, task = network(), loss_of(), learner().task.eval()
+    batch = scenes(1, view=view, dtype=torch.float32)
+    step = FusionStep(fusion, loss, task)
+    fused = step.fusion_gradients(batch)
+    found = dict(step.gradients)
+    total = loss(fusion(*batch.loss_view), batch.loss_view).total
+    total.backward()
+    assert found.keys() == dict(fusion.named_parameters()).keys()
+    for name, param in fusion.named_parameters():
+        torch.testing.assert_close(found[name], param.grad)
+    assert not fused.requires_grad
+    torch.testing.assert_close(fused, fusion(*batch.sources).detach())
+    step.task_gradients(batch, fused)
+    loss_of_task = task(fused, batch.target)
+    loss_of_task.backward()
+    for name, param in task.named_parameters():
+        torch.testing.assert_close(step.gradients[name], param.grad)
+    torch.testing.assert_close(step.log["task_loss"], loss_of_task.detach())
+    torch.testing.assert_close(step.log["loss"], total.detach())
+
+
+def test_weight_statistics_know_the_original_sources():
+    weights = torch.empty(2, 3, 4, 4)
+    for b, row in enumerate([(0.5, 0.3, 0.2), (0.2, 0.5, 0.3)]):
+        for k, value in enumerate(row):
+            weights[b, k] = value
+    order = torch.tensor([[0, 1, 2], [2, 0, 1]])
+    found = weight_statistics(weights, order)
+    assert [round(float(found[f"weight_{k}"]), 6) for k in range(3)] == [0.5, 0.3, 0.2]
+    plain = weight_statistics(weights, None)
+    assert [round(float(plain[f"weight_{k}"]), 6) for k in range(3)] == [0.35, 0.4, 0.25]
+    entropy = -sum(w * math.log(w) for w in (0.5, 0.3, 0.2)) / math.log(3)
+    assert float(found["entropy"]) == pytest.approx(entropy, rel=1e-5)
+
+
+def test_entropy_goes_from_zero_to_one():
+    one = torch.zeros(1, 2, 3, 3)
+    one[:, 0] = 1
+    assert float(weight_statistics(one, None)["entropy"]) == 0
+    assert float(weight_statistics(torch.full((1, 2, 3, 3), 0.5), None)["entropy"]) == pytest.approx(1)
+
+
+def test_meta_gradients_that_are_refused_are_named():
+    loss = loss_of()
+    names = [name for name, _ in loss.named_parameters()]
+    zero = torch.zeros(())
+
+    def check(gradients, *, finite=True):
+        check_meta_gradient(MetaGradient(gradients, zero, zero, zero), loss, finite=finite)
+
+    good = {name: torch.ones_like(param) for name, param in loss.named_parameters()}
+    check(good)
+    with pytest.raises(metaloss.MetaGradientError, match=r"reaches generator\.net\.0\.bias of LearnableFusionLoss"):
+        check({name: good[name] for name in names if name != "generator.net.0.bias"})
+    with pytest.raises(metaloss.MetaGradientError, match=r"of generator\.net\.0\.bias is not finite"):
+        check({**good, "generator.net.0.bias": good["generator.net.0.bias"] * float("inf")})
+    check({**good, "generator.net.0.bias": good["generator.net.0.bias"] * float("nan")}, finite=False)
+    with pytest.raises(metaloss.MetaGradientError, match="is zero"):
+        check({name: value * 0 for name, value in good.items()})
+    check({**{name: value * 0 for name, value in good.items()}, names[0]: good[names[0]]})
