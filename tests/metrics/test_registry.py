@@ -1,3 +1,6 @@
+import subprocess
+import sys
+
 import pytest
 import torch
 
@@ -55,3 +58,15 @@ def test_min_side_is_where_each_metric_begins():
         image = torch.arange(info.min_side**2, dtype=torch.float32).remainder(256).view(1, 1, info.min_side, -1)
         for convention in ("tdfusion", "vifb"):
             assert evaluate(image, [image, image], metrics=[info.name], convention=convention)[info.name].shape == (1,)
+
+
+def test_torchmetrics_is_imported_when_a_class_is_asked_for():
+    code = (
+        "import sys, metaloss.metrics as metrics\n"
+        "before = 'torchmetrics' in sys.modules\n"
+        "metrics.Entropy\n"
+        "print(before, 'torchmetrics' in sys.modules, all(hasattr(metrics, name) for name in metrics.__all__),"
+        " hasattr(metrics, 'Entropi'))"
+    )
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert run.stdout.split() == ["False", "True", "True", "False"]
