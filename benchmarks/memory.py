@@ -100,10 +100,12 @@ def measure(method: str, size: int, batch: int, threads: int, repeats: int) -> d
     return {"memory": memory.above, "time": sorted(times)[len(times) // 2]}
 
 
-def compare(size: int, batch: int, threads: int, repeats: int = 3) -> dict[str, dict[str, float]]:
+def compare(
+    size: int, batch: int, threads: int, repeats: int = 3, steps: tuple[str, ...] = STEPS
+) -> dict[str, dict[str, float]]:
     """Measures every kind of step, each in a process of its own."""
     results = {}
-    for method in STEPS:
+    for method in steps:
         options = ["--one", method, "--size", size, "--batch", batch, "--threads", threads, "--repeats", repeats]
         command = [sys.executable, __file__, *map(str, options)]
         results[method] = json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)

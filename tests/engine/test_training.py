@@ -35,6 +35,8 @@ SIZES = (
     "task_size=32",
     "meta_steps=1",
     "warmup_epochs=1",
+    "lr=1e-3",
+    "loss_lr=1e-3",
 )
 NUMBERS = itertools.count()
 

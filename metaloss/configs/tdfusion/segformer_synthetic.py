@@ -2,12 +2,12 @@
 
 _base_ = "../_base_/runtime.py"
 
-train_scenes = 48
-val_scenes = 16
+train_scenes = 40
+val_scenes = 12
 image_size = (96, 128)
 max_epochs = 10
 warmup_epochs = 3
-meta_steps = 10
+meta_steps = 8
 batch_size = 2
 crop_size = (64, 64)
 task_size = (96, 128)
