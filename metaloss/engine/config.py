@@ -58,8 +58,9 @@ def load_config(config: str, options: Mapping[str, Any] | None = None) -> Config
     """Reads a config with settings overridden.
 
     A key without dots is a setting of the config file, or of one that it builds on: its value is
-    replaced before the file is run, so it holds wherever the file uses it. A key with dots
-    changes one place of the result.
+    replaced before the file is run, so it holds wherever the file uses it. A setting that a
+    file assigns itself, a number or text, holds in the same way in the configs it builds on. A
+    key with dots changes one place of the result.
 
     Args:
         config: a path, or the name of a shipped config.
@@ -94,12 +95,14 @@ def load_config(config: str, options: Mapping[str, Any] | None = None) -> Config
 def _rewrite(path: Path, settings: Mapping[str, Any], used: set[str], folder: Path, number: str) -> Path:
     """Copies a config, and those it builds on, into a folder, with settings replaced."""
     source = _source(path)
+    assignments = list(_assignments(ast.parse(source, filename=str(path))))
+    inherited = {**_plain_settings(assignments), **settings}
     replacements: list[tuple[ast.expr, str]] = []
-    for target, value in _assignments(ast.parse(source, filename=str(path))):
+    for target, value in assignments:
         if target == "_base_":
             bases = ast.literal_eval(value)
             names = [bases] if isinstance(bases, str) else list(bases)
-            copies = [_base(path, name, settings, used, folder, f"{number}_{k}") for k, name in enumerate(names)]
+            copies = [_base(path, name, inherited, used, folder, f"{number}_{k}") for k, name in enumerate(names)]
             replacements.append((value, repr(copies)))
         elif target in settings:
             _check_type(path, target, value, settings[target])
@@ -110,6 +113,19 @@ def _rewrite(path: Path, settings: Mapping[str, Any], used: set[str], folder: Pa
     copy = place / path.name
     copy.write_text(_replaced(source, replacements), encoding="utf-8")
     return copy
+
+
+def _plain_settings(assignments: Sequence[tuple[str, ast.expr]]) -> dict[str, Any]:
+    """A file's own settings, numbers and text: they hold in the configs that it builds on, too."""
+    settings = {}
+    for name, expression in assignments:
+        try:
+            value = ast.literal_eval(expression)
+        except ValueError:
+            continue
+        if name != "_base_" and not isinstance(value, (dict, list)):
+            settings[name] = value
+    return settings
 
 
 def _source(path: Path) -> str:

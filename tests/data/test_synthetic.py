@@ -152,6 +152,7 @@ def test_any_size(size):
     [
         ({"length": 0}, "length=0"),
         ({"length": 1, "size": (31, 64)}, r"size=\(31, 64\)"),
+        ({"length": 1, "size": 31}, "size=31"),
         ({"length": 1, "seed": -1}, "seed=-1"),
         ({"length": 1, "target": "segmentations"}, "did you mean 'segmentation'"),
     ],

@@ -167,6 +167,13 @@ def test_a_config_that_builds_on_a_shipped_one(write):
     assert config.model.fusion.name == "refusion"
 
 
+def test_a_configs_own_settings_hold_in_the_configs_it_builds_on(write):
+    base = "_base_ = 'metaloss::tdfusion/segformer_synthetic.py'\n"
+    config = load_config(write("mine.py", base + "max_epochs = 3\nlr = 0.5\n"), {"lr": 0.25})
+    assert (config.max_epochs, config.train_cfg.max_epochs, config.train_cfg.val_interval) == (3, 3, 3)
+    assert (config.lr, config.optim_wrapper.fusion.optimizer.lr) == (0.25, 0.25)
+
+
 def test_what_a_run_leaves_is_a_config_again(tmp_path):
     config = load_config(SYNTHETIC, {"max_epochs": 3})
     config.dump(tmp_path / "dumped.py")

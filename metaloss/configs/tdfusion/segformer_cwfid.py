@@ -27,6 +27,8 @@ model = dict(
         num_classes=num_classes,
         classes=classes,
     ),
+    hypergradient="auto",
+    inner_steps=1,
     inner_lr=lr,
 )
 optim_wrapper = dict(

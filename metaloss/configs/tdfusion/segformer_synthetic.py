@@ -2,15 +2,15 @@
 
 _base_ = "../_base_/runtime.py"
 
-train_scenes = 40
+train_scenes = 36
 val_scenes = 12
-image_size = (96, 128)
+image_size = (72, 96)
 max_epochs = 10
 warmup_epochs = 3
 meta_steps = 8
 batch_size = 2
-crop_size = (64, 64)
-task_size = (96, 128)
+crop_size = (48, 64)
+task_size = (72, 96)
 lr = 1e-3
 loss_lr = 5e-4
 inner_lr = 1e-2
@@ -29,6 +29,8 @@ model = dict(
         num_classes=num_classes,
         classes=classes,
     ),
+    hypergradient="auto",
+    inner_steps=1,
     inner_lr=inner_lr,
 )
 optim_wrapper = dict(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from metaloss.colour import rgb_to_ycbcr
 from metaloss.data.images import write_image
 from metaloss.data.synthetic.classes import OBJECTS, VISIBILITY
 from metaloss.data.synthetic.scene import SyntheticScene, draw_scene
+from metaloss.data.views import as_size
 from metaloss.errors import ConfigError, nearest
 
 
@@ -27,7 +29,7 @@ class SyntheticScenes(Dataset[dict[str, Any]]):
 
     Args:
         length: the number of scenes, at least 1.
-        size: height and width in pixels, each at least 32.
+        size: height and width in pixels, each at least 32; one number for a square.
         seed: 0 or greater.
         target: ``"segmentation"`` or ``"detection"``.
 
@@ -45,18 +47,19 @@ class SyntheticScenes(Dataset[dict[str, Any]]):
     visibility = VISIBILITY
 
     def __init__(
-        self, length: int, *, size: tuple[int, int] = (96, 128), seed: int = 0, target: str = "segmentation"
+        self, length: int, *, size: int | Sequence[int] = (96, 128), seed: int = 0, target: str = "segmentation"
     ) -> None:
         if length < 1:
             raise ConfigError(f"length={length}: a data set has at least one scene")
-        if min(size) < 32:
-            raise ConfigError(f"size={tuple(size)}: height and width are at least 32 pixels")
+        height, width = as_size(size) or (0, 0)
+        if min(height, width) < 32:
+            raise ConfigError(f"size={size}: height and width are at least 32 pixels")
         if seed < 0:
             raise ConfigError(f"seed={seed}: give 0 or a positive number")
         if target not in ("segmentation", "detection"):
             hint = nearest(target, ("segmentation", "detection"))
             raise ConfigError(f"target={target!r}: give 'segmentation' or 'detection'{hint}")
-        self.length, self.size, self.seed, self.target = length, (size[0], size[1]), seed, target
+        self.length, self.size, self.seed, self.target = length, (height, width), seed, target
         self.classes = OBJECTS if target == "detection" else ("background", *OBJECTS)
         self.num_classes = len(self.classes)
 
