@@ -5,11 +5,13 @@ from metaloss.engine.config import load_config, parse_options
 from metaloss.engine.hooks import PicturesHook, ProgressHook, SummaryHook
 from metaloss.engine.logs import MetaLossLogProcessor
 from metaloss.engine.loops import MetaLossTestLoop, MetaLossTrainLoop, MetaLossValLoop
+from metaloss.engine.metric import FusionMetric
 from metaloss.engine.model import MetaLossModel
 from metaloss.engine.optimizers import MetaLossOptimizers
 from metaloss.engine.runner import MetaLossRunner, StateHook
 
 __all__ = [
+    "FusionMetric",
     "MetaLossLogProcessor",
     "MetaLossModel",
     "MetaLossOptimizers",

@@ -18,4 +18,4 @@ log_processor = dict(type="metaloss.MetaLossLogProcessor", window_size=10)
 visualizer = dict(type="Visualizer", vis_backends=[dict(type="LocalVisBackend")])
 env_cfg = dict(cudnn_benchmark=False, mp_cfg=dict(mp_start_method="fork"), dist_cfg=dict(backend="nccl"))
 log_level = "INFO"
-val_evaluator = []
+val_evaluator = dict(type="metaloss.FusionMetric")
