@@ -58,6 +58,7 @@ class PicturesHook(Hook):
 class SummaryHook(Hook):
     """Validates before the first epoch, and ends the run with a table of before and after."""
 
+    priority = "LOWEST"  # the checkpoint hook must be ready for a validation before the first epoch
     _KEY = "metaloss_before"
 
     def __init__(self) -> None:

@@ -250,6 +250,12 @@ def test_a_loss_that_does_not_learn_has_no_meta_steps(train):
     assert checkpoint.load(work_dir / "epoch_2.pth")["optimizer"].keys() == {"fusion", "task"}
 
 
+def test_the_best_checkpoint_by_a_metric_of_the_fused_images(train):
+    best = "default_hooks = dict(checkpoint=dict(save_best='fusion/EN', rule='greater'))\n"
+    work_dir = train(SMALL + best, "max_epochs=2")
+    assert len(list(work_dir.glob("best_fusion_EN_epoch_*.pth"))) == 1
+
+
 def test_training_without_validation(train):
     work_dir = train(SMALL + "val_dataloader = val_cfg = val_evaluator = None\n", "max_epochs=1")
     assert (work_dir / "epoch_1.pth").exists()
