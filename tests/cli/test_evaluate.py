@@ -25,6 +25,7 @@ def folders(tmp_path):
     return tmp_path / "ir", tmp_path / "vi", tmp_path / "fused"
 
 
+@pytest.mark.slow
 def test_csv_of_the_published_methods(real_data, capsys):
     data = real_data("metric_reference_tno")
     methods = sorted(path.name for path in (data / "fused").iterdir())

@@ -60,6 +60,7 @@ def test_min_side_is_where_each_metric_begins():
             assert evaluate(image, [image, image], metrics=[info.name], convention=convention)[info.name].shape == (1,)
 
 
+@pytest.mark.slow
 def test_torchmetrics_is_imported_when_a_class_is_asked_for():
     code = (
         "import sys, metaloss.metrics as metrics\n"
