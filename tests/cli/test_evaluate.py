@@ -2,6 +2,7 @@ import csv
 import io
 import json
 import shutil
+import subprocess
 
 import pytest
 import torch
@@ -102,15 +103,10 @@ def test_mistakes_are_one_line(folders, capsys, arguments, words):
 
 @pytest.mark.skipif(shutil.which("pdflatex") is None, reason="pdflatex is not installed")
 def test_latex_compiles(folders, capsys, tmp_path):
-    import subprocess
-
     ir, vi, fused = folders
     _, out, _ = run(capsys, ir, vi, "--fused", f"our_s={fused}", "--fused", f"other={fused}", "--format", "latex")
     page = tmp_path / "table.tex"
     page.write_text("\\documentclass{article}\\begin{document}\n" + out + "\\end{document}\n", encoding="utf-8")
-    subprocess.run(
-        ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", page.name],
-        cwd=tmp_path,
-        check=True,
-        capture_output=True,
-    )
+    command = ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", page.name]
+    compiled = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    assert compiled.returncode == 0, compiled.stdout[-500:]

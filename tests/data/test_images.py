@@ -68,7 +68,8 @@ def test_16_bit_colour_without_opencv(tmp_path, noise, monkeypatch):
 def test_image_libraries_are_imported_when_needed_only():
     modules = ", ".join(f"metaloss.data.{name}" for name in ("images", "pairing", "dataset", "checks", "synthetic"))
     code = f"import sys; sys.modules['PIL'] = sys.modules['cv2'] = None; import {modules}"
-    subprocess.run([sys.executable, "-c", code], check=True)
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert (ran.returncode, ran.stderr) == (0, "")
 
 
 def test_palette_and_transparency_become_colour(tmp_path):

@@ -143,7 +143,9 @@ def test_values_of_a_wrong_type(option, expected):
 
 @pytest.mark.parametrize("option", ["lr=1", "crop_size=48", "crop_size=None", "crop_size=[48,48]"])
 def test_values_that_fit(option):
-    load_config(SYNTHETIC, parse_options([option]))
+    options = parse_options([option])
+    config = load_config(SYNTHETIC, options)
+    assert {key: config[key] for key in options} == options
 
 
 def test_a_copy_of_a_shipped_config(write):
