@@ -13,7 +13,7 @@ from mmengine.hooks import Hook
 
 from metaloss.engine.pictures import Scene, strip, write_pictures
 from metaloss.engine.registry import HOOKS
-from metaloss.progress import progress
+from metaloss.progress import Advance, progress
 
 
 @HOOKS.register_module()
@@ -114,6 +114,7 @@ class ProgressHook(Hook):
 
     def __init__(self) -> None:
         self.stack = ExitStack()
+        self.advance: Advance | None = None
 
     def before_train(self, runner: Any) -> None:
         """Shows the bar, when a terminal is there to show it on."""
@@ -125,11 +126,10 @@ class ProgressHook(Hook):
             if isinstance(handler, logging.StreamHandler) and not isinstance(handler, logging.FileHandler):
                 stream = handler.setStream(sys.stdout)
                 self.stack.callback(handler.setStream, stream or sys.stdout)
-        self.shown = True
 
     def after_train_iter(self, runner: Any, batch_idx: int, data_batch: Any = None, outputs: Any = None) -> None:
         """Moves on."""
-        if getattr(self, "shown", False):
+        if self.advance is not None:
             key = "meta/outer_loss" if runner.train_loop.phase == "meta" else "fusion/loss"
             value = runner.message_hub.get_scalar(f"train/{key}").current()
             label = key.replace("/", " phase, ").replace("_", " ")
