@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import torch
 from torch import Tensor, nn
@@ -18,7 +19,8 @@ from metaloss.errors import CheckpointError, ConfigError
 from metaloss.fitting import Callback, EpochLog, fit
 from metaloss.fusing import fuse_any_size
 from metaloss.hypergradient import Auto, HypergradientMethod, MetaGradient, MetaProblem
-from metaloss.inner import InnerRule, build_rule
+from metaloss.hypergradient.execution import PRECISIONS, Execution, Memory
+from metaloss.inner import InnerRate, InnerRule, build_rule
 from metaloss.plugins import difference, find
 from metaloss.steps import FusionStep, check_learnable, check_meta_gradient, max_normalised, step_with
 
@@ -35,9 +37,14 @@ class MetaLearner:
         task: T, an adapter or any ``nn.Module``: ``(fused, target) -> loss``.
         hypergradient: ``"auto"``, ``"forward"``, ``"reverse"``, ``"finite_difference"``, or a name
             that a plug-in registered.
-        inner_rule: ``"sgd"``, or any pure callable ``(params, grads, state) -> (params, state)``.
+        inner_rule: ``"sgd"`` (Eq. 4), ``"sgd_momentum"``, ``"adam"``, or any pure callable
+            ``(params, grads, state) -> (params, state)``.
         inner_steps: K >= 1.
-        inner_lr: of the inner updates, one number or a pair for F and T.
+        inner_lr: of the inner updates, one number or a pair for F and T; ``"optimizer"`` takes each
+            parameter group's current rate, as the published code does.
+        inner_state: ``"fresh"``, or ``"optimizer"`` to start a named rule from the moments and settings of
+            F's and T's optimizers.
+        inner_clip: the largest norm of an inner gradient over all parameters of a network, or ``None``.
         lr: of the default optimizers (Adam).
         fusion_optimizer: steps F; default Adam, built when first needed.
         task_optimizer: steps T, likewise.
@@ -47,6 +54,11 @@ class MetaLearner:
             its largest absolute entry, as in the published code.
         accumulate: meta steps per update of G; their gradients are averaged.
         on_nonfinite: ``"raise"``, or ``"skip"`` to leave G as it is and count.
+        memory: ``"normal"``; ``"low"`` keeps the activations of one block at a time and computes the others
+            again, with the same result; ``"high"`` keeps G's graph instead of running G twice.
+        precision: ``None``; or ``"bf16"`` or ``"fp16"`` to run F and T under autocast. The loss, G and the
+            meta-gradient's sums stay in full precision.
+        compile: run F, T and the loss through ``torch.compile`` where first derivatives are enough.
 
     Raises:
         ConfigError: a setting out of its range.
@@ -62,7 +74,9 @@ class MetaLearner:
         hypergradient: str = "auto",
         inner_rule: str | InnerRule = "sgd",
         inner_steps: int = 1,
-        inner_lr: float | tuple[float, float] = 1e-4,
+        inner_lr: InnerRate | tuple[InnerRate, InnerRate] = 1e-4,
+        inner_state: Literal["fresh", "optimizer"] = "fresh",
+        inner_clip: float | None = None,
         lr: float = 1e-4,
         fusion_optimizer: Optimizer | None = None,
         task_optimizer: Optimizer | None = None,
@@ -71,6 +85,9 @@ class MetaLearner:
         outer_update: OuterUpdate = "optimizer",
         accumulate: int = 1,
         on_nonfinite: Literal["raise", "skip"] = "raise",
+        memory: Memory = "normal",
+        precision: Literal["bf16", "fp16"] | None = None,
+        compile: bool = False,
     ) -> None:
         for name, number in (("inner_steps", inner_steps), ("accumulate", accumulate)):
             if not isinstance(number, int) or number < 1:
@@ -78,6 +95,9 @@ class MetaLearner:
         for name, given, known in (
             ("outer_update", outer_update, ("optimizer", "max_normalised_sgd")),
             ("on_nonfinite", on_nonfinite, ("raise", "skip")),
+            ("inner_state", inner_state, ("fresh", "optimizer")),
+            ("memory", memory, get_args(Memory)),
+            ("precision", precision, (None, *PRECISIONS)),
         ):
             if given not in known:
                 raise ConfigError(f"{name}={given!r}: choose one of {known}")
@@ -86,14 +106,23 @@ class MetaLearner:
         self.schedulers = list(schedulers)
         self.skipped = 0
         self.progress: dict[str, Any] = {"epoch": 0, "seed": None, "log": []}
-        rates = _pair(inner_lr)
-        self._problem = MetaProblem(
-            fusion=fusion,
-            loss=loss,
-            task=task,
-            fusion_rule=build_rule(inner_rule, rates[0]),
-            task_rule=build_rule(inner_rule, rates[1]),
-            steps=inner_steps,
+        rates = dict(zip(("fusion", "task"), _pair(inner_lr), strict=True))
+        from_state = inner_state == "optimizer"
+        self._rules = {
+            name: partial(build_rule, inner_rule, rate, clip=inner_clip, from_state=from_state)
+            for name, rate in rates.items()
+        }
+        self._from_optimizer = {name: from_state or rate == "optimizer" for name, rate in rates.items()}
+        for build in self._rules.values():
+            build()  # says now what is wrong with it
+        self._steps = inner_steps
+        self._execution = Execution(
+            precision=PRECISIONS[precision] if precision else None,
+            memory=memory,
+            # one compilation per image size: torch's dynamic shapes fail on some networks
+            compiled={module: torch.compile(module, dynamic=False) for module in (fusion, loss, task)}
+            if compile
+            else {},
         )
         self._method: HypergradientMethod
         self._method = Auto() if hypergradient == "auto" else find("hypergradients", hypergradient).load()
@@ -104,6 +133,29 @@ class MetaLearner:
         }
         self._pending: dict[str, Tensor] = {}
         self._pending_count = 0
+
+    def _rule(self, name: Literal["fusion", "task"]) -> tuple[InnerRule, Any]:
+        if not self._from_optimizer[name]:
+            return self._rules[name]()
+        optimizer = self.optimizer(name)
+        # MMEngine's wrapper keeps it inside
+        return self._rules[name](module=getattr(self, name), optimizer=getattr(optimizer, "optimizer", optimizer))
+
+    @property
+    def _problem(self) -> MetaProblem:
+        """The problem of the next meta step, at the optimizers' present rates and moments."""
+        (fusion_rule, fusion_state), (task_rule, task_state) = self._rule("fusion"), self._rule("task")
+        return MetaProblem(
+            fusion=self.fusion,
+            loss=self.loss,
+            task=self.task,
+            fusion_rule=fusion_rule,
+            task_rule=task_rule,
+            steps=self._steps,
+            fusion_state=fusion_state,
+            task_state=task_state,
+            execution=self._execution,
+        )
 
     def meta_gradient(self, meta_train: FusionBatch, meta_test: FusionBatch) -> MetaGradient:
         """Computes the gradient of the outer loss with respect to the loss generator (Eq. 4-7).
@@ -173,7 +225,7 @@ class MetaLearner:
             ``loss``, ``intensity``, ``gradient``, ``task_loss``, the mean weight of every source as
             ``weight_0`` ... in the data set's own order, and their ``entropy`` in [0, 1]; detached and 0-d.
         """
-        step = FusionStep(self.fusion, self.loss, self.task)
+        step = FusionStep(self.fusion, self.loss, self.task, self._execution)
         fused = step.fusion_gradients(batch)
         step_with(self.optimizer("fusion"), self.fusion, step.gradients)
         step.task_gradients(batch, fused)
@@ -337,10 +389,10 @@ class MetaLearner:
         checkpoint.restore_random_state(state["random"])
 
 
-def _pair(inner_lr: Any) -> tuple[float, float]:
+def _pair(inner_lr: Any) -> tuple[InnerRate, InnerRate]:
     rates = tuple(inner_lr) if isinstance(inner_lr, (tuple, list)) else (inner_lr, inner_lr)
-    if len(rates) != 2 or not all(isinstance(rate, (int, float)) for rate in rates):
-        raise ConfigError(f"inner_lr={inner_lr!r}: expected a number, or a pair of them for F and T")
+    if len(rates) != 2 or not all(isinstance(rate, (int, float)) or rate == "optimizer" for rate in rates):
+        raise ConfigError(f"inner_lr={inner_lr!r}: expected a number or 'optimizer', or a pair of them for F and T")
     return rates
 
 

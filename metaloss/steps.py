@@ -11,9 +11,11 @@ from torch.optim import Optimizer
 
 from metaloss.batch import FusionBatch
 from metaloss.errors import MetaGradientError
-from metaloss.hypergradient.functional import gradients, with_tensors
+from metaloss.hypergradient.execution import Execution
+from metaloss.hypergradient.functional import gradients, largest, with_tensors
 from metaloss.hypergradient.problem import MetaGradient
 from metaloss.hypergradient.unroll import fuse
+from metaloss.processes import averaged
 from metaloss.tasks.base import targets_of, task_loss
 
 
@@ -52,14 +54,15 @@ def check_meta_gradient(gradient: MetaGradient, loss: nn.Module, *, finite: bool
             "(detach, no_grad, argmax); freeze what is not meant to learn with requires_grad_(False)"
         )
     # one synchronisation for all parameters together
-    largest = torch.stack([value.abs().amax() for value in gradient.gradients.values()])
-    if finite and not largest.isfinite().all():
+    device = gradient.outer_loss.device
+    sizes = torch.stack([value.abs().amax().to(device) for value in gradient.gradients.values()])
+    if finite and not sizes.isfinite().all():
         bad = [name for name, value in gradient.gradients.items() if not value.isfinite().all()]
         raise MetaGradientError(
             f"the meta-gradient of {_some(bad)} is not finite (outer loss {gradient.outer_loss.item():.4g}): "
             "lower inner_lr, look at the task's loss on empty targets, or pass on_nonfinite='skip'"
         )
-    if not largest.any():
+    if not sizes.any():
         raise MetaGradientError(
             f"the meta-gradient of all of {_some(list(gradient.gradients))} is zero: the outer loss does not depend on "
             "the learned loss (inner_lr=0, a rule that ignores gradients, or a task that ignores the fused image)"
@@ -72,8 +75,8 @@ def _some(names: list[str]) -> str:
 
 def max_normalised(gradients: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Divides a gradient by its largest absolute entry over all parameters, as the published code does."""
-    largest = torch.stack([value.abs().amax() for value in gradients.values()]).amax()
-    return {name: value / largest for name, value in gradients.items()}
+    size = largest(gradients.values())
+    return {name: value / size.to(value) for name, value in gradients.items()}
 
 
 def step_with(optimizer: Optimizer, module: nn.Module, values: Mapping[str, Tensor]) -> None:
@@ -98,8 +101,9 @@ def step_with(optimizer: Optimizer, module: nn.Module, values: Mapping[str, Tens
 class FusionStep:
     """The two gradients of a fusion step, with G fixed, and what is worth logging."""
 
-    def __init__(self, fusion: nn.Module, loss: nn.Module, task: nn.Module) -> None:
+    def __init__(self, fusion: nn.Module, loss: nn.Module, task: nn.Module, execution: Execution | None = None) -> None:
         self.fusion, self.loss, self.task = fusion, loss, task
+        self.execution = execution or Execution()
         self.gradients: dict[str, Tensor] = {}
         self.log: dict[str, Tensor] = {}
 
@@ -109,31 +113,44 @@ class FusionStep:
         Returns:
             The fused image in the task's view, detached.
         """
-        view = batch.loss_view
+        view, execution = batch.loss_view, self.execution
         constants = {name: param.detach() for name, param in self.loss.named_parameters()}
         with torch.enable_grad():
-            fused = fuse(self.fusion, view)
+            fused = fuse(self.fusion, view, execution)
             terms = with_tensors(
-                self.loss, constants, dict(self.loss.named_buffers()), lambda module: module(fused, view)
+                self.loss,
+                constants,
+                dict(self.loss.named_buffers()),
+                lambda module: execution.run(module, fused, view, autocast=False),
             )
-            self.gradients = gradients(terms.total, _trainable(self.fusion))
-        self.log = {
-            "loss": terms.total.detach(),
-            "intensity": terms.intensity.detach(),
-            "gradient": terms.gradient.detach(),
-            **weight_statistics(terms.weights.detach(), batch.order),
-        }
+            found = gradients(terms.total, _trainable(self.fusion), scale=execution.scale)
+        self._take(
+            found,
+            {
+                "loss": terms.total,
+                "intensity": terms.intensity,
+                "gradient": terms.gradient,
+                **weight_statistics(terms.weights.detach(), batch.order),
+            },
+        )
         if batch.fusion_view is None:
             return fused.detach()
         with torch.no_grad():
-            return fuse(self.fusion, batch.sources)
+            return fuse(self.fusion, batch.sources, execution)
 
     def task_gradients(self, batch: FusionBatch, fused: Tensor) -> None:
         """Takes the gradient of L_t with respect to T, on fused images held fixed (Eq. 9)."""
         with torch.enable_grad():
-            total = task_loss(self.task, fused, targets_of(self.task, batch))
-            self.gradients = gradients(total, _trainable(self.task))
-        self.log["task_loss"] = total.detach()
+            total = task_loss(self.task, fused, targets_of(self.task, batch), self.execution.run)
+            found = gradients(total, _trainable(self.task), scale=self.execution.scale)
+        self._take(found, {"task_loss": total})
+
+    def _take(self, found: dict[str, Tensor], log: dict[str, Tensor]) -> None:
+        """Keeps means over the processes."""
+        logged = {f"log {name}": value.detach() for name, value in log.items()}
+        means = averaged({**found, **logged})
+        self.gradients = {name: means[name] for name in found}
+        self.log |= {name: means[f"log {name}"] for name in log}
 
 
 def _trainable(module: nn.Module) -> dict[str, Tensor]:

@@ -22,8 +22,8 @@ FLOATS = [scenes(seed, dtype=torch.float32) for seed in range(4)]
         ({"inner_rule": "sdg"}, metaloss.ConfigError, "did you mean 'sgd'"),
         ({"inner_lr": -1.0}, metaloss.ConfigError, "zero or more"),
         ({"inner_lr": (0.1, -1.0)}, metaloss.ConfigError, "zero or more"),
-        ({"inner_lr": (0.1, 0.1, 0.1)}, metaloss.ConfigError, "a number, or a pair"),
-        ({"inner_lr": "fast"}, metaloss.ConfigError, "a number, or a pair"),
+        ({"inner_lr": (0.1, 0.1, 0.1)}, metaloss.ConfigError, "a number or 'optimizer', or a pair"),
+        ({"inner_lr": "fast"}, metaloss.ConfigError, "a number or 'optimizer', or a pair"),
         ({"hypergradient": "foward"}, metaloss.PluginError, "did you mean 'forward'"),
     ],
 )

@@ -14,11 +14,11 @@ import torch.autograd.forward_ad as fwd
 from torch import Tensor, nn
 
 from metaloss.batch import FusionBatch
-from metaloss.hypergradient.functional import clones, gradients, leaves, with_tensors
+from metaloss.hypergradient.functional import clones, gradients, largest, leaves, with_tensors
 from metaloss.hypergradient.operators import MissingDerivativeError, forward_mode
 from metaloss.hypergradient.problem import MetaGradient, MetaProblem
 from metaloss.hypergradient.unroll import InnerStep, Trajectory, fuse
-from metaloss.hypergradient.walk import walk_back
+from metaloss.hypergradient.walk import Turning, walk_back
 
 
 def forward(problem: MetaProblem, meta_train: FusionBatch, meta_test: FusionBatch) -> MetaGradient:
@@ -40,15 +40,20 @@ def forward(problem: MetaProblem, meta_train: FusionBatch, meta_test: FusionBatc
 
 
 def _directional(
-    trajectory: Trajectory, step: InnerStep, batch: FusionBatch, direction: dict[str, Tensor], hessian: bool
-) -> tuple[Tensor, Tensor, dict[str, Tensor] | None]:
+    trajectory: Trajectory,
+    step: InnerStep,
+    batch: FusionBatch,
+    direction: dict[str, Tensor],
+    hessian: bool,
+    turning: Turning,
+) -> dict[str, Tensor] | None:
     try:
-        return _dual(trajectory, step, batch, direction, hessian, create_graph=False)
+        return _dual(trajectory, step, batch, direction, hessian, turning, create_graph=False)
     except MissingDerivativeError:
         # the backward of some operators (SiLU) has a forward-mode rule only where it records a graph
         if not hessian:
             raise
-        return _dual(trajectory, step, batch, direction, hessian, create_graph=True)
+        return _dual(trajectory, step, batch, direction, hessian, turning, create_graph=True)
 
 
 def _dual(
@@ -57,30 +62,32 @@ def _dual(
     batch: FusionBatch,
     direction: dict[str, Tensor],
     hessian: bool,
+    turning: Turning,
     *,
     create_graph: bool,
-) -> tuple[Tensor, Tensor, dict[str, Tensor] | None]:
-    fusion, loss = trajectory.fusion, trajectory.loss
+) -> dict[str, Tensor] | None:
+    fusion, execution = trajectory.fusion, trajectory.execution
+    size = largest(direction.values()) if execution.scale != 1 else torch.ones(())
     params = leaves(step.params) if hessian else step.params
+
+    def body(network: nn.Module) -> dict[str, Tensor] | None:
+        fused = fuse(network, batch.loss_view, execution, derivatives=2)
+        tangent = _tangent(fused)
+        turned = turning(tangent * size.to(tangent))
+        if not hessian:
+            return None
+        slope = fwd.make_dual(turned.slope, turned.bend / size.to(tangent))
+        grads = gradients(fused, params, slope, create_graph=create_graph, scale=execution.scale)
+        return {name: _tangent(grad) * size.to(grad.device) for name, grad in grads.items()}
+
     with forward_mode(), step.random.replayed(), torch.set_grad_enabled(hessian), fwd.dual_level():
-        duals = {name: fwd.make_dual(tensor, direction[name]) for name, tensor in params.items()}
+        duals = {name: fwd.make_dual(tensor, direction[name] / size.to(tensor)) for name, tensor in params.items()}
+        return with_tensors(fusion.module, {**duals, **fusion.frozen}, clones(step.buffers), body)
 
-        def body(network: nn.Module) -> tuple[Tensor, dict[str, Tensor]]:
-            fused = fuse(network, batch.loss_view)
-            if not hessian:
-                return fused, {}
-            tensors = {**loss.params, **loss.frozen}
-            return fused, with_tensors(
-                loss.module, tensors, clones(step.loss_buffers), lambda module: slopes(module, fused)
-            )
 
-        def slopes(module: nn.Module, fused: Tensor) -> dict[str, Tensor]:
-            return gradients(module(fused, batch.loss_view).total, params, create_graph=create_graph)
-
-        fused, grads = with_tensors(fusion.module, {**duals, **fusion.frozen}, clones(step.buffers), body)
-        value, tangent = _unpack(fused)
-        product = {name: _unpack(grad)[1] for name, grad in grads.items()} if hessian else None
-    return value, tangent, product
+def _tangent(dual: Tensor) -> Tensor:
+    value, tangent = fwd.unpack_dual(dual)
+    return torch.zeros_like(value) if tangent is None else tangent.detach()
 
 
 @cache
@@ -89,8 +96,3 @@ def _load_rules() -> None:
     with warnings.catch_warnings(), fwd.dual_level():
         warnings.simplefilter("ignore", DeprecationWarning)
         fwd.make_dual(torch.zeros(()), torch.zeros(()))
-
-
-def _unpack(dual: Tensor) -> tuple[Tensor, Tensor]:
-    value, tangent = fwd.unpack_dual(dual)
-    return value.detach(), torch.zeros_like(value) if tangent is None else tangent.detach()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -83,14 +83,42 @@ def clones(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return {name: tensor.detach().clone() for name, tensor in tensors.items()}
 
 
-def gradients(output: Tensor, inputs: Mapping[str, Tensor], *, create_graph: bool = False) -> dict[str, Tensor]:
-    """First-order gradients by name, zero where the output does not depend on an input."""
+def gradients(
+    output: Tensor,
+    inputs: Mapping[str, Tensor],
+    slope: Tensor | None = None,
+    *,
+    create_graph: bool = False,
+    scale: float = 1.0,
+) -> dict[str, Tensor]:
+    """First-order gradients by name, zero where the output does not depend on an input.
+
+    Args:
+        output: what is differentiated.
+        inputs: by what.
+        slope: the cotangent of the output; ``None`` for a number.
+        create_graph: whether the gradients can be differentiated again.
+        scale: a factor that the gradients have on their way only, for half precision.
+
+    Returns:
+        The gradients, detached unless their graph was asked for.
+    """
     if not inputs or not output.requires_grad:
         return {name: torch.zeros_like(value) for name, value in inputs.items()}
+    if scale != 1:
+        slope = torch.full_like(output, scale) if slope is None else slope * scale
     values = torch.autograd.grad(
-        output, tuple(inputs.values()), create_graph=create_graph, allow_unused=True, materialize_grads=True
+        output, tuple(inputs.values()), slope, create_graph=create_graph, allow_unused=True, materialize_grads=True
     )
+    values = values if scale == 1 else tuple(value / scale for value in values)
     return dict(zip(inputs, values, strict=True))
+
+
+def largest(tensors: Iterable[Tensor]) -> Tensor:
+    """The largest absolute entry of all, 0-d, or 1 where all are zero: half precision would lose a short direction."""
+    values = [tensor.abs().amax() for tensor in tensors]
+    value = torch.stack([item.to(values[0]) for item in values]).amax()
+    return torch.where(value > 0, value, torch.ones_like(value))
 
 
 @dataclass(frozen=True)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Protocol
+from dataclasses import dataclass, field
+from typing import Any, Protocol
 
 from torch import Tensor, nn
 
 from metaloss.batch import FusionBatch
+from metaloss.hypergradient.execution import Execution
 from metaloss.inner import InnerRule
 
 
@@ -22,6 +23,9 @@ class MetaProblem:
         fusion_rule: the inner update of F (Eq. 4).
         task_rule: the inner update of T (Eq. 5).
         steps: K, the number of inner updates.
+        fusion_state: what F's rule starts from, ``None`` for a fresh start.
+        task_state: what T's rule starts from, likewise.
+        execution: how the networks are run.
     """
 
     fusion: nn.Module
@@ -30,6 +34,9 @@ class MetaProblem:
     fusion_rule: InnerRule
     task_rule: InnerRule
     steps: int = 1
+    fusion_state: Any = None
+    task_state: Any = None
+    execution: Execution = field(default_factory=Execution)
 
 
 @dataclass(frozen=True)

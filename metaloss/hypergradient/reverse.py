@@ -13,10 +13,11 @@ from torch import Tensor, nn
 from torch.utils import _pytree as pytree
 
 from metaloss.batch import FusionBatch
-from metaloss.hypergradient.functional import gradients, leaves
+from metaloss.hypergradient.functional import gradients, largest, leaves
 from metaloss.hypergradient.operators import check_twice_differentiable, second_derivative
 from metaloss.hypergradient.problem import MetaGradient, MetaProblem
-from metaloss.hypergradient.unroll import Network, Trajectory, fuse, outer_gradient, update_task
+from metaloss.hypergradient.unroll import Network, fuse, outer_gradient, update_task
+from metaloss.processes import averaged, averaged_where_present, world_size
 
 
 def reverse(problem: MetaProblem, meta_train: FusionBatch, meta_test: FusionBatch) -> MetaGradient:
@@ -40,8 +41,9 @@ def reverse(problem: MetaProblem, meta_train: FusionBatch, meta_test: FusionBatc
 class _Unrolled:
     def __init__(self, problem: MetaProblem, meta_train: FusionBatch, meta_test: FusionBatch) -> None:
         self.problem, self.meta_train, self.meta_test = problem, meta_train, meta_test
-        networks = (Network.of(module) for module in (problem.fusion, problem.task, problem.loss))
-        self.fusion, self.task, self.loss = networks
+        self.fusion = Network.of(problem.fusion, problem.fusion_state)
+        self.task = Network.of(problem.task, problem.task_state)
+        self.loss = Network.of(problem.loss)
         self.generator = leaves(self.loss.params)
         self.total: dict[str, Tensor] = {}
         self.losses: list[tuple[Tensor, Tensor]] = []
@@ -49,29 +51,34 @@ class _Unrolled:
 
     def run(self) -> MetaGradient:
         self._descend(0)
-        return MetaGradient(self.total, *self.losses[0], self.outer_loss)
+        total = averaged_where_present(self.total, self.generator)
+        return MetaGradient(total, *self.losses[0], self.outer_loss)
 
     def _descend(self, number: int) -> list[Tensor | None]:
         """Runs step ``number`` and all that follow; returns the cotangents of its parameters and rule state."""
         if number == self.problem.steps:
             # fusion.params are the fast weights F' by now
-            trajectory = Trajectory(self.fusion, self.task, self.loss, [], *self.losses[0])
-            self.outer_loss, cotangent = outer_gradient(trajectory, self.meta_test)
+            self.outer_loss, cotangent = outer_gradient(self.fusion, self.task, self.meta_test, self.problem.execution)
             return list(cotangent.values())
+        execution = self.problem.execution
         params = leaves(self.fusion.params)
         flat, rebuild = pytree.tree_flatten(self.fusion.state)
         state = [item.detach().requires_grad_() if _moves(item) else item for item in flat]
 
         def body(network: nn.Module) -> list[Tensor | None]:
-            fused = fuse(network, self.meta_train.loss_view)
+            fused = fuse(network, self.meta_train.loss_view, execution, derivatives=2)
             return self.loss.run(self.generator, lambda loss: through(fused, loss))  # type: ignore[no-any-return]
 
         def through(fused: Tensor, loss: nn.Module) -> list[Tensor | None]:
-            total = loss(fused, self.meta_train.loss_view).total
-            grads = gradients(total, params, create_graph=True)
+            total = execution.run(loss, fused, self.meta_train.loss_view, derivatives=2, autocast=False).total
+            grads = gradients(total, params, create_graph=True, scale=execution.scale)
             check_twice_differentiable(grads.values())
+            means = averaged({**grads, "": total})
+            if world_size() > 1:
+                # the means' values, with the derivatives of this process: those are averaged when they are taken
+                grads = {name: grad + (means[name] - grad).detach() for name, grad in grads.items()}
             task_loss = update_task(self.problem, self.task, self.fusion, fused.detach(), self.meta_train)
-            self.losses.append((total.detach(), task_loss))
+            self.losses.append((means[""].detach(), task_loss))
             updated, after = self.problem.fusion_rule(params, grads, pytree.tree_unflatten(state, rebuild))
             self.fusion.params = {name: tensor.detach() for name, tensor in updated.items()}
             self.fusion.state = pytree.tree_map(lambda item: item.detach() if isinstance(item, Tensor) else item, after)
@@ -87,17 +94,22 @@ class _Unrolled:
             if cotangent is not None and output.requires_grad
         ]
         moving = [item for item in inputs if _moves(item)]
+        size = largest([cotangent for _, cotangent in pairs]) if self.problem.execution.scale != 1 else 1.0
         with second_derivative():
             pulled = torch.autograd.grad(
                 [output for output, _ in pairs],
                 [*moving, *self.generator.values()],
-                [cotangent for _, cotangent in pairs],
+                [cotangent / size for _, cotangent in pairs],
                 allow_unused=True,
             )
         for name, value in zip(self.generator, pulled[len(moving) :], strict=True):
             if value is not None:
-                self.total[name] = self.total[name] + value if name in self.total else value
-        values = iter(pulled)
+                self.total[name] = self.total[name] + size * value if name in self.total else size * value
+        by_inputs = [
+            torch.zeros_like(item) if value is None else size * value
+            for item, value in zip(moving, pulled, strict=False)
+        ]
+        values = iter(averaged({str(place): value for place, value in enumerate(by_inputs)}).values())
         return [next(values) if _moves(item) else None for item in inputs]
 
 

@@ -6,28 +6,36 @@ fused image, and (before step 0) H nu, that of g itself. Then
 
     d<g, nu>/dtheta_G = d<dL_f(f; theta_G)/df, u>/dtheta_G,   f and u held fixed,
 
-needs second derivatives of the loss module alone. Memory does not grow with K.
+needs second derivatives of the loss module alone; with its own Hessian-vector product along u,
+H nu needs first derivatives of the network only. Memory does not grow with K.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any, NamedTuple
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.utils import _pytree as pytree
 
 from metaloss.batch import FusionBatch
-from metaloss.hypergradient.functional import clones, leaves, with_tensors
-from metaloss.hypergradient.operators import check_twice_differentiable
+from metaloss.hypergradient.functional import leaves
 from metaloss.hypergradient.problem import MetaGradient, MetaProblem
-from metaloss.hypergradient.unroll import InnerStep, Network, Trajectory, outer_gradient, unroll
+from metaloss.hypergradient.slope import Turn, turn
+from metaloss.hypergradient.unroll import InnerStep, Trajectory, outer_gradient, unroll
+from metaloss.processes import averaged, averaged_where_present
 
+Turning = Callable[[Tensor], Turn]
 Directional = Callable[
-    [Trajectory, InnerStep, FusionBatch, dict[str, Tensor], bool], "tuple[Tensor, Tensor, dict[str, Tensor] | None]"
+    [Trajectory, InnerStep, FusionBatch, dict[str, Tensor], bool, Turning], "dict[str, Tensor] | None"
 ]
-"""``(trajectory, step, batch, nu, hessian) -> (f, u, H nu or None)``, drawing the step's random numbers again."""
+"""``(trajectory, step, batch, nu, hessian, turning) -> H nu or None``.
+
+Computes u, calls ``turning(u)`` for dL_f/df and its derivative along u, and goes on to H nu where it
+is asked for. Draws the step's random numbers again.
+"""
 
 
 class Cotangents(NamedTuple):
@@ -52,17 +60,51 @@ def walk_back(
         The meta-gradient; parameters that it does not reach are left out.
     """
     trajectory = unroll(problem, meta_train)
-    outer_loss, cotangent = outer_gradient(trajectory, meta_test)
+    outer_loss, cotangent = outer_gradient(trajectory.fusion, trajectory.task, meta_test, problem.execution)
     total: dict[str, Tensor] = {}
     behind = Cotangents(cotangent, [])
-    for number, step in reversed(list(enumerate(trajectory.steps))):
+    while trajectory.steps:
+        step = trajectory.steps.pop()
         direction, behind = _through_rule(problem, step, behind)
-        fused, tangent, product = directional(trajectory, step, meta_train, direction, number > 0)
-        for name, value in _loss_derivative(trajectory.loss, step, meta_train, fused, tangent).items():
-            total[name] = total[name] + value if name in total else value
+        turning = _once(partial(_turn, trajectory, step, meta_train, total))
+        product = directional(trajectory, step, meta_train, direction, bool(trajectory.steps), turning)
         if product is not None:
-            behind = behind._replace(params={name: behind.params[name] + product[name] for name in product})
+            means = averaged(product)
+            behind = behind._replace(params={name: behind.params[name] + means[name] for name in means})
+    total = averaged_where_present(total, trajectory.loss.params)
     return MetaGradient(total, trajectory.inner_loss, trajectory.task_inner_loss, outer_loss)
+
+
+def _once(turning: Turning) -> Turning:
+    """A method that has to begin again must not add the step's part twice."""
+    known: list[Turn] = []
+
+    def call(tangent: Tensor) -> Turn:
+        if not known:
+            known.append(turning(tangent))
+        return known[0]
+
+    return call
+
+
+def _turn(
+    trajectory: Trajectory, step: InnerStep, batch: FusionBatch, total: dict[str, Tensor], tangent: Tensor
+) -> Turn:
+    """Adds the step's part to the meta-gradient; gives what H nu needs of the loss."""
+    loss = trajectory.loss
+    with step.loss_random.replayed():
+        turned = turn(
+            loss.module,
+            (loss.params, loss.frozen, step.loss_buffers),
+            (step.fused, batch.loss_view),
+            tangent,
+            trajectory.execution,
+            kept=step.slope,
+            bend=bool(trajectory.steps),
+        )
+    for name, value in turned.generator.items():
+        total[name] = total[name] + value if name in total else value
+    return turned
 
 
 def _through_rule(
@@ -98,24 +140,3 @@ def _through_rule(
 
 def _is_float(item: Any) -> bool:
     return isinstance(item, Tensor) and item.is_floating_point()
-
-
-def _loss_derivative(
-    loss: Network, step: InnerStep, batch: FusionBatch, fused: Tensor, tangent: Tensor
-) -> dict[str, Tensor]:
-    """d<dL_f/df, u>/dtheta_G with f and u held fixed; a parameter that is not reached is left out."""
-    params = leaves(loss.params)
-
-    def body(module: nn.Module) -> tuple[Tensor | None, ...]:
-        image = fused.detach().requires_grad_()
-        total = module(image, batch.loss_view).total
-        (slope,) = torch.autograd.grad(total, image, create_graph=True, materialize_grads=True)
-        check_twice_differentiable([slope])
-        product = (slope * tangent).sum()
-        if not params or not product.requires_grad:
-            return (None,) * len(params)
-        return torch.autograd.grad(product, tuple(params.values()), allow_unused=True)
-
-    with step.loss_random.replayed(), torch.enable_grad():
-        values = with_tensors(loss.module, {**params, **loss.frozen}, clones(step.loss_buffers), body)
-    return {name: value for name, value in zip(params, values, strict=True) if value is not None}

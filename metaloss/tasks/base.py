@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 import torch
@@ -60,13 +60,14 @@ def targets_of(task: nn.Module, batch: FusionBatch) -> Any:
     return task.targets(batch) if isinstance(task, TaskAdapter) else batch.target
 
 
-def task_loss(task: nn.Module, fused: Tensor, target: Any) -> Tensor:
+def task_loss(task: nn.Module, fused: Tensor, target: Any, run: Callable[..., Any] | None = None) -> Tensor:
     """Runs a task and reduces what it returns to one number.
 
     Args:
         task: an adapter, or any module ``(fused, target) -> loss``.
         fused: of shape (B, C, H, W), in [0, 1].
         target: what the task expects.
+        run: how a module is called, ``run(task, fused, target)``; default: plainly.
 
     Returns:
         0-d. Of a mapping, the entries whose key contains "loss", each averaged, are summed.
@@ -75,7 +76,7 @@ def task_loss(task: nn.Module, fused: Tensor, target: Any) -> Tensor:
         ShapeError: a tensor that is not a scalar was returned.
         ConfigError: a mapping without a loss, or something else, was returned.
     """
-    output = task(fused, target)
+    output = task(fused, target) if run is None else run(task, fused, target)
     if isinstance(output, Tensor):
         if output.ndim != 0:
             raise ShapeError(

@@ -1,0 +1,80 @@
+"""How networks are run: in which precision, keeping which activations, compiled or not."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from typing import Any, Literal, TypeAlias
+
+import torch
+import torch.autograd.forward_ad as fwd
+from torch import nn
+from torch.utils import _pytree as pytree
+
+from metaloss.hypergradient.blocks import blockwise
+
+Memory: TypeAlias = Literal["low", "normal", "high"]
+PRECISIONS = {"bf16": torch.bfloat16, "fp16": torch.float16}
+_HALF_SCALE = 2.0**13
+
+
+@dataclass(frozen=True, kw_only=True)
+class Execution:
+    """The settings that trade time, memory and digits; in full precision all give the same numbers.
+
+    Attributes:
+        precision: the dtype of F's and T's operators under autocast, or ``None`` for their own. L_f, G,
+            inner rules and the sums that make the meta-gradient stay in the parameters' precision.
+        memory: ``"low"`` keeps the activations of one block at a time and computes the others again;
+            ``"normal"`` runs G twice; ``"high"`` keeps its graph from the inner step instead.
+        compiled: modules with their compiled form, used where first derivatives are enough.
+    """
+
+    precision: torch.dtype | None = None
+    memory: Memory = "normal"
+    compiled: Mapping[nn.Module, Callable[..., Any]] = field(default_factory=dict)
+
+    @property
+    def scale(self) -> float:
+        """What gradients are multiplied by on their way, so that half precision does not lose the small ones."""
+        return _HALF_SCALE if self.precision == torch.float16 else 1.0
+
+    def run(self, module: nn.Module, *inputs: Any, derivatives: int = 1, autocast: bool = True) -> Any:
+        """Runs a module.
+
+        Args:
+            module: any module.
+            inputs: its arguments.
+            derivatives: how often the result will be differentiated; a compiled form allows one.
+            autocast: whether the precision holds for this module.
+
+        Returns:
+            What the module returned.
+        """
+        call = module if derivatives > 1 else self.compiled.get(module, module)
+        with ExitStack() as stack:
+            if derivatives > 1:
+                stack.enter_context(_eager())
+            if self.memory == "low":
+                stack.enter_context(blockwise(module))
+            if autocast and self.precision is not None:
+                stack.enter_context(_autocast(inputs, self.precision))
+            return call(*inputs)
+
+
+def _autocast(inputs: tuple[Any, ...], precision: torch.dtype) -> torch.autocast:
+    device = next(item.device.type for item in pytree.tree_leaves(inputs) if isinstance(item, torch.Tensor))
+    # a weight that is cast once and kept would lose its tangent
+    return torch.autocast(device, dtype=precision, cache_enabled=fwd._current_level < 0)
+
+
+@contextmanager
+def _eager() -> Iterator[None]:
+    """Runs compiled modules as they were written: compiled code has one derivative only."""
+    if "torch._dynamo" not in sys.modules:  # nothing can have been compiled
+        yield
+        return
+    with torch.compiler.set_stance("force_eager"):
+        yield

@@ -1,0 +1,69 @@
+"""Averages over the processes of ``torch.distributed``; with one process, nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+import torch
+import torch.distributed as dist
+from torch import Tensor
+
+
+def world_size() -> int:
+    """How many processes train together."""
+    return dist.get_world_size() if dist.is_available() and dist.is_initialized() else 1
+
+
+def rank() -> int:
+    """The number of this process among them, from 0; process 0 logs and saves."""
+    return dist.get_rank() if dist.is_available() and dist.is_initialized() else 0
+
+
+def averaged(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Averages tensors over all processes, which hold the same names and shapes.
+
+    ``DistributedDataParallel`` averages what ``backward`` leaves in ``.grad``, and nothing that
+    ``torch.autograd.grad`` returns: a meta-gradient has to be averaged explicitly.
+
+    Args:
+        tensors: by name; left as they are.
+
+    Returns:
+        The means, by name; with one process the very same tensors.
+    """
+    world = world_size()
+    if world == 1:
+        return dict(tensors)
+    means: dict[str, Tensor] = {}
+    for names in _alike(tensors):
+        flat = torch.cat([tensors[name].detach().reshape(-1) for name in names]) / world
+        dist.all_reduce(flat)
+        parts = flat.split([tensors[name].numel() for name in names])
+        means.update({name: part.view_as(tensors[name]) for name, part in zip(names, parts, strict=True)})
+    return {name: means[name] for name in tensors}
+
+
+def averaged_where_present(tensors: Mapping[str, Tensor], like: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Averages tensors that some processes may lack, which then count as zero.
+
+    Args:
+        tensors: some of the names of ``like``.
+        like: every name that a process may have, with its shape.
+
+    Returns:
+        The means of the names that at least one process has.
+    """
+    if world_size() == 1:
+        return dict(tensors)
+    filled = {name: tensors[name] if name in tensors else torch.zeros_like(value) for name, value in like.items()}
+    present = {f"{name}?": value.new_tensor(float(name in tensors)).reshape(1) for name, value in like.items()}
+    means = averaged({**filled, **present})
+    return {name: means[name] for name in like if means[f"{name}?"].item() > 0}
+
+
+def _alike(tensors: Mapping[str, Tensor]) -> Iterable[list[str]]:
+    """The names in groups of one dtype and device, in the order of the mapping."""
+    groups: dict[tuple[torch.dtype, torch.device], list[str]] = {}
+    for name, tensor in tensors.items():
+        groups.setdefault((tensor.dtype, tensor.device), []).append(name)
+    return groups.values()
