@@ -10,11 +10,12 @@ import torch
 ROOT = Path(__file__).parent.parent
 DATA = Path(os.environ.get("METALOSS_DATA", ROOT.parent / "shared" / "data"))
 
-# importmode=importlib puts no folder on the path: `from toys import ...` finds the shared networks here
-_spec = importlib.util.spec_from_file_location("toys", Path(__file__).with_name("toys.py"))
-if _spec and _spec.loader and "toys" not in sys.modules:
-    sys.modules["toys"] = importlib.util.module_from_spec(_spec)
-    _spec.loader.exec_module(sys.modules["toys"])
+# importmode=importlib puts no folder on the path: `from toys import ...` finds what tests share here
+for _name in ("toys", "unrolled"):
+    _spec = importlib.util.spec_from_file_location(_name, Path(__file__).with_name(f"{_name}.py"))
+    if _spec and _spec.loader and _name not in sys.modules:
+        sys.modules[_name] = importlib.util.module_from_spec(_spec)
+        _spec.loader.exec_module(sys.modules[_name])
 
 
 @pytest.fixture

@@ -107,6 +107,37 @@ class WarpNet(PlainNet):
         return self.head(F.grid_sample(x, grid + self.shift, align_corners=False)).sigmoid()
 
 
+class SiameseNet(nn.Module):
+    """Both sources go through one convolution."""
+
+    def __init__(self):
+        super().__init__()
+        self.first = nn.Conv2d(1, 4, 3, padding=1)
+        self.head = nn.Conv2d(4, 1, 3, padding=1)
+
+    def forward(self, a, b):
+        second = getattr(self, "second", self.first)
+        return self.head(F.silu(self.first(a) - 0.5 * second(b))).sigmoid()
+
+
+def tie_modules(network):
+    network.second = network.first
+    return network
+
+
+def tie_weights(network):
+    network.second = nn.Conv2d(1, 4, 3, padding=1)
+    network.second.weight, network.second.bias = network.first.weight, network.first.bias
+    return network
+
+
+def half_frozen():
+    network = PlainNet()
+    network.embed[0].requires_grad_(False)
+    network.head.bias.requires_grad_(False)
+    return network
+
+
 def concatenated():
     return metaloss.Concatenated(
         nn.Sequential(nn.Conv2d(2, 4, 3, padding=1), nn.SiLU(), nn.Conv2d(4, 1, 3, padding=1), nn.Sigmoid())

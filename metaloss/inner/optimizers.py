@@ -32,8 +32,8 @@ def settings_of(optimizer: Optimizer, rule: str) -> dict[str, Any]:
     kind = _KINDS[rule]
     if not isinstance(optimizer, kind):
         raise ConfigError(
-            f'inner_state="optimizer": inner_rule={rule!r} goes on from the state of {kind.__name__}, and the optimizer is '
-            f"{type(optimizer).__name__}"
+            f'inner_state="optimizer": inner_rule={rule!r} goes on from the state of {kind.__name__}, and the '
+            f"optimizer is {type(optimizer).__name__}"
         )
     groups = optimizer.param_groups
     for name in _UNKNOWN:

@@ -6,18 +6,22 @@ import math
 import pytest
 import torch
 from torch import nn
-from torch.func import functional_call
 from toys import (
     USER_NETWORKS,
     PlainNet,
+    SiameseNet,
     TinyTask,
+    half_frozen,
     held,
     loss_of,
     problem,
     relative_error,
     same,
     scenes,
+    tie_modules,
+    tie_weights,
 )
+from unrolled import by_hand, learning, outer_loss
 
 import metaloss
 from metaloss.hypergradient import MetaProblem, forward, reverse
@@ -44,53 +48,6 @@ def adam_like(lr):
         return updated, {"step": step, "mean": mean, "square": square}
 
     return rule
-
-
-def outer_loss(problem, meta_train, meta_test, generator, *, create_graph):
-    """Eq. 4-6 unrolled by hand; T's trajectory is a constant. Differentiable in ``generator``."""
-
-    def split(module):
-        named = dict(module.named_parameters())
-        learning = {name: param for name, param in named.items() if param.requires_grad}
-        return learning, {name: param for name, param in named.items() if not param.requires_grad}
-
-    def run(module, params, *inputs):
-        buffers = {name: buffer.clone() for name, buffer in module.named_buffers()}
-        return functional_call(module, {**params, **split(module)[1], **buffers}, inputs)
-
-    def grads(total, params, create_graph=False):
-        values = torch.autograd.grad(
-            total, list(params.values()), create_graph=create_graph, allow_unused=True, materialize_grads=True
-        )
-        return dict(zip(params, values, strict=True))
-
-    torch.manual_seed(3)
-    fast, _ = split(problem.fusion)
-    task, _ = split(problem.task)
-    fast_state = task_state = None
-    for _ in range(problem.steps):
-        fused = run(problem.fusion, fast, *meta_train.loss_view)
-        total = run(problem.loss, generator, fused, meta_train.loss_view).total
-        shown = fused if meta_train.fusion_view is None else run(problem.fusion, fast, *meta_train.sources)
-        slope = grads(run(problem.task, task, shown.detach(), meta_train.target), task)
-        task, task_state = problem.task_rule(task, slope, task_state)
-        task = {name: value.detach().requires_grad_() for name, value in task.items()}
-        fast, fast_state = problem.fusion_rule(fast, grads(total, fast, create_graph), fast_state)
-        if not create_graph:
-            fast = {name: value.detach().requires_grad_() for name, value in fast.items()}
-    fused = run(problem.fusion, fast, *meta_test.sources)
-    total = run(problem.task, task, fused, meta_test.target)
-    return total if create_graph else total.detach()
-
-
-def learning(module):
-    return {name: param.detach().clone() for name, param in module.named_parameters() if param.requires_grad}
-
-
-def by_hand(problem, meta_train, meta_test):
-    generator = {name: value.requires_grad_() for name, value in learning(problem.loss).items()}
-    total = outer_loss(problem, meta_train, meta_test, generator, create_graph=True)
-    return dict(zip(generator, torch.autograd.grad(total, list(generator.values())), strict=True))
 
 
 def compute(method, *arguments):
@@ -166,37 +123,6 @@ def test_differences_over_three_steps_with_the_task_frozen(rule):
     asked = problem(rule=rule, task_rule=sgd(0.0), steps=3)
     batches = scenes(1, view=(6, 7)), scenes(2)
     check_difference(asked, *batches, compute("forward", asked, *batches).gradients)
-
-
-class SiameseNet(nn.Module):
-    """Both sources go through one convolution."""
-
-    def __init__(self):
-        super().__init__()
-        self.first = nn.Conv2d(1, 4, 3, padding=1)
-        self.head = nn.Conv2d(4, 1, 3, padding=1)
-
-    def forward(self, a, b):
-        second = getattr(self, "second", self.first)
-        return self.head(nn.functional.silu(self.first(a) - 0.5 * second(b))).sigmoid()
-
-
-def tie_modules(network):
-    network.second = network.first
-    return network
-
-
-def tie_weights(network):
-    network.second = nn.Conv2d(1, 4, 3, padding=1)
-    network.second.weight, network.second.bias = network.first.weight, network.first.bias
-    return network
-
-
-def half_frozen():
-    network = PlainNet()
-    network.embed[0].requires_grad_(False)
-    network.head.bias.requires_grad_(False)
-    return network
 
 
 @pytest.mark.parametrize("steps", [1, 2])
