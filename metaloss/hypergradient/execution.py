@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -61,6 +62,8 @@ class Execution:
                 stack.enter_context(blockwise(module))
             if autocast and self.precision is not None:
                 stack.enter_context(_autocast(inputs, self.precision))
+            if call is not module:
+                stack.enter_context(_quiet())
             return call(*inputs)
 
 
@@ -68,6 +71,14 @@ def _autocast(inputs: tuple[Any, ...], precision: torch.dtype) -> torch.autocast
     device = next(item.device.type for item in pytree.tree_leaves(inputs) if isinstance(item, torch.Tensor))
     # a weight that is cast once and kept would lose its tangent
     return torch.autocast(device, dtype=precision, cache_enabled=fwd._current_level < 0)
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """The compiler looks at ``.grad`` of whatever it is given, and torch warns of that."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "The .grad attribute of a Tensor that is not a leaf", UserWarning)
+        yield
 
 
 @contextmanager
