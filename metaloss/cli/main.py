@@ -10,6 +10,7 @@ from typing import Any
 import typer
 
 import metaloss
+from metaloss.cli.doctor import doctor
 from metaloss.cli.evaluate import evaluate
 from metaloss.cli.fuse import fuse
 from metaloss.cli.listing import list_everything
@@ -28,6 +29,7 @@ app.command("train")(train)
 app.command("fuse")(fuse)
 app.command("evaluate")(evaluate)
 app.command("list")(list_everything)
+app.command("doctor")(doctor)
 
 
 def _version(wanted: bool) -> None:

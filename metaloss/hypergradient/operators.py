@@ -21,11 +21,12 @@ class MissingDerivativeError(MetaGradientError):
 
     Attributes:
         operator: its name, as torch gives it.
+        lacking: what it has not, in words.
         remedy: the way round, where one is known, or an empty string.
     """
 
     def __init__(self, operator: str, lacking: str, advice: str) -> None:
-        self.operator, self.remedy = operator, _remedy(operator)
+        self.operator, self.lacking, self.remedy = operator, lacking, _remedy(operator)
         super().__init__(f"{operator} has no {lacking}: {advice}{self.remedy}")
 
 
