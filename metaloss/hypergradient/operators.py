@@ -112,7 +112,7 @@ def _remedy(operator: str) -> str:
             "torch.nn.attention.sdpa_kernel(SDPBackend.MATH), or with need_weights=True"
         )
     if "weight_norm" in operator:
-        return " Remedy: torch.nn.utils.parametrizations.weight_norm"
+        return " Remedy: a parametrization of your own that computes g * v / v.norm(...) from plain operators"
     if "compiled module" in operator:
         return " Remedy: compile the network after the meta-learning"
     return ""
