@@ -13,8 +13,8 @@ from metaloss.batch import FusionBatch
 from metaloss.errors import MetaGradientError
 from metaloss.hypergradient.execution import Execution
 from metaloss.hypergradient.functional import gradients, largest, with_tensors
+from metaloss.hypergradient.network import fuse
 from metaloss.hypergradient.problem import MetaGradient
-from metaloss.hypergradient.unroll import fuse
 from metaloss.processes import averaged
 from metaloss.tasks.base import targets_of, task_loss
 

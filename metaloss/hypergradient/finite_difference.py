@@ -14,9 +14,10 @@ from torch import Tensor, nn
 
 from metaloss.batch import FusionBatch
 from metaloss.hypergradient.functional import clones, gradients, leaves, with_tensors
+from metaloss.hypergradient.network import fuse
 from metaloss.hypergradient.problem import MetaGradient, MetaProblem
 from metaloss.hypergradient.slope import Turn
-from metaloss.hypergradient.unroll import InnerStep, Trajectory, fuse
+from metaloss.hypergradient.unroll import InnerStep, Trajectory
 from metaloss.hypergradient.walk import Turning, walk_back
 
 

@@ -15,9 +15,10 @@ from torch import Tensor, nn
 
 from metaloss.batch import FusionBatch
 from metaloss.hypergradient.functional import clones, gradients, largest, leaves, with_tensors
+from metaloss.hypergradient.network import fuse
 from metaloss.hypergradient.operators import MissingDerivativeError, forward_mode
 from metaloss.hypergradient.problem import MetaGradient, MetaProblem
-from metaloss.hypergradient.unroll import InnerStep, Trajectory, fuse
+from metaloss.hypergradient.unroll import InnerStep, Trajectory
 from metaloss.hypergradient.walk import Turning, walk_back
 
 

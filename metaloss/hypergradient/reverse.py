@@ -14,9 +14,10 @@ from torch.utils import _pytree as pytree
 
 from metaloss.batch import FusionBatch
 from metaloss.hypergradient.functional import gradients, largest, leaves
+from metaloss.hypergradient.network import Network, fuse
 from metaloss.hypergradient.operators import check_twice_differentiable, second_derivative
 from metaloss.hypergradient.problem import MetaGradient, MetaProblem
-from metaloss.hypergradient.unroll import Network, fuse, outer_gradient, update_task
+from metaloss.hypergradient.unroll import outer_gradient, update_task
 from metaloss.processes import averaged, averaged_where_present, world_size
 
 

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from metaloss.hypergradient.execution import Execution
 from metaloss.hypergradient.functional import clones, leaves, with_tensors
+from metaloss.hypergradient.network import Network
 from metaloss.hypergradient.operators import check_twice_differentiable, second_derivative
 
 
@@ -77,9 +78,10 @@ def slope_of(module: nn.Module, fused: Tensor, view: tuple[Tensor, ...], executi
 
 
 def turn(
-    module: nn.Module,
-    tensors: tuple[Mapping[str, Tensor], Mapping[str, Tensor], Mapping[str, Tensor]],
-    at: tuple[Tensor, tuple[Tensor, ...]],
+    loss: Network,
+    buffers: Mapping[str, Tensor],
+    fused: Tensor,
+    view: tuple[Tensor, ...],
     tangent: Tensor,
     execution: Execution,
     *,
@@ -89,9 +91,10 @@ def turn(
     """Differentiates <dL_f/df, u> with f and u held fixed.
 
     Args:
-        module: L_f.
-        tensors: its trainable parameters, frozen ones and buffers.
-        at: f and the sources that belong to it.
+        loss: L_f at its own parameters.
+        buffers: of L_f, as they were before the inner step.
+        fused: f.
+        view: the sources that belong to it.
         tangent: u, of the shape of f.
         execution: how L_f is run.
         kept: the slope with its graph, if there is one already.
@@ -101,13 +104,12 @@ def turn(
         The derivatives.
 
     Raises:
-        MissingDerivativeError: L_f is cut by an operator that can be differentiated once.
+        MissingDerivativeError: an operator of L_f can be differentiated once only.
     """
-    params, frozen, buffers = tensors
-    params = leaves(params) if kept is None else kept.params
+    params = leaves(loss.params) if kept is None else kept.params
 
-    def body(loss: nn.Module) -> Turn:
-        slope = slope_of(loss, *at, execution, graph=True) if kept is None else kept
+    def body(module: nn.Module) -> Turn:
+        slope = slope_of(module, fused, view, execution, graph=True) if kept is None else kept
         check_twice_differentiable([slope.value])
         product = (slope.value * tangent).sum()
         inputs = [*params.values(), *([slope.image] if bend else [])]
@@ -120,4 +122,4 @@ def turn(
 
     own = buffers if kept is None else kept.buffers
     with second_derivative(), torch.enable_grad():
-        return with_tensors(module, {**params, **frozen}, clones(own), body)
+        return with_tensors(loss.module, {**params, **loss.frozen}, clones(own), body)

@@ -91,12 +91,12 @@ def _turn(
     trajectory: Trajectory, step: InnerStep, batch: FusionBatch, total: dict[str, Tensor], tangent: Tensor
 ) -> Turn:
     """Adds the step's part to the meta-gradient; gives what H nu needs of the loss."""
-    loss = trajectory.loss
     with step.loss_random.replayed():
         turned = turn(
-            loss.module,
-            (loss.params, loss.frozen, step.loss_buffers),
-            (step.fused, batch.loss_view),
+            trajectory.loss,
+            step.loss_buffers,
+            step.fused,
+            batch.loss_view,
             tangent,
             trajectory.execution,
             kept=step.slope,
