@@ -6,11 +6,12 @@ import re
 import warnings
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import ExitStack, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.utils.data import Dataset
 
 from metaloss import checkpoint
@@ -18,6 +19,7 @@ from metaloss.data.episodes import Episodes
 from metaloss.data.views import Size, as_size
 from metaloss.errors import CheckpointError, ConfigError
 from metaloss.networks.spec import describe_fusion
+from metaloss.processes import average_buffers, rank, take_from_first, world_size
 from metaloss.progress import Advance, progress
 
 if TYPE_CHECKING:
@@ -56,10 +58,13 @@ def fit(
             raise ConfigError(f"fit({name}={number!r}): expected a whole number of at least {least}")
     if resume and work_dir is None:
         raise ConfigError("fit(resume=True) needs work_dir, where the checkpoints are")
+    modules = (learner.fusion, learner.loss, learner.task)
     if resume and work_dir is not None:
         _resume(learner, work_dir)
     if learner.progress["seed"] is None:
         learner.progress["seed"] = int(torch.randint(2**62, ()))
+    if world_size() > 1:
+        _start_alike(learner, modules)
     episodes = Episodes(
         dataset=dataset,
         batch_size=batch_size,
@@ -70,9 +75,12 @@ def fit(
         seed=learner.progress["seed"],
         num_workers=num_workers,
     )
-    modules = (learner.fusion, learner.loss, learner.task)
     flags = [(module, module.training) for root in modules for module in root.modules()]
-    try:
+    with ExitStack() as stack:
+        stack.callback(_restore, flags)
+        if rank() > 0:  # process 0 says the same
+            stack.enter_context(warnings.catch_warnings())
+            warnings.simplefilter("ignore")
         for root in modules:
             root.train()
         while learner.progress["epoch"] < epochs:
@@ -80,24 +88,48 @@ def fit(
             learner.progress["log"].append(log)
             warn_of_collapse(log)
             if work_dir is not None:
-                save(learner, work_dir / f"epoch_{learner.progress['epoch']}.pth")
+                _save_once(learner, work_dir / f"epoch_{learner.progress['epoch']}.pth")
             for callback in callbacks:
                 callback(learner, log)
-    finally:
-        for module, training in flags:
-            module.training = training
     return list(learner.progress["log"])
+
+
+def _restore(flags: Sequence[tuple[nn.Module, bool]]) -> None:
+    for module, training in flags:
+        module.training = training
+
+
+def _device(learner: MetaLearner) -> torch.device:
+    return next((param.device for param in learner.fusion.parameters()), torch.device("cpu"))
+
+
+def _start_alike(learner: MetaLearner, modules: Iterable[nn.Module]) -> None:
+    """Gives every process the networks and the seed of process 0."""
+    progress = learner.progress
+    start = torch.tensor([progress["epoch"], progress["seed"]], device=_device(learner))
+    take_from_first([start])
+    epoch, progress["seed"] = start.tolist()
+    if epoch != progress["epoch"]:
+        raise CheckpointError(
+            f"process {rank()} would go on after epoch {progress['epoch']} and process 0 after epoch {epoch}: "
+            "work_dir has to be one folder that all of them see"
+        )
+    for module in modules:
+        take_from_first([*module.parameters(), *module.buffers()])
 
 
 def _epoch(learner: MetaLearner, episodes: Episodes, epochs: int, *, warmup: bool) -> EpochLog:
     number = learner.progress["epoch"]
     means = Means()
     steps = episodes.fusion_steps + (0 if warmup else episodes.meta_steps)
-    device = next((param.device for param in learner.fusion.parameters()), torch.device("cpu"))
-    with progress(f"epoch {number + 1}/{epochs}", steps) as advance:
+    device = _device(learner)
+    bar = progress(f"epoch {number + 1}/{epochs}", steps) if rank() == 0 else nullcontext(lambda note: None)
+    with bar as advance:
         if not warmup:
             _run((learner.meta_step(a.to(device), b.to(device)) for a, b in episodes.meta(number)), means, advance)
         _run((learner.fusion_step(batch.to(device)) for batch in episodes.fusion(number)), means, advance)
+    for module in (learner.fusion, learner.loss, learner.task):
+        average_buffers(module)
     for scheduler in learner.schedulers:
         scheduler.step()
     learner.progress["epoch"] = number + 1
@@ -117,11 +149,12 @@ class Means:
         self.sums: dict[str, Tensor] = {}
         self.counts: dict[str, int] = defaultdict(int)
 
-    def add(self, values: Mapping[str, Tensor]) -> None:
-        """Takes in one step's values."""
+    def add(self, values: Mapping[str, Tensor], count: int = 1) -> None:
+        """Takes in one step's values, which count as this many."""
         for name, value in values.items():
-            self.sums[name] = self.sums[name] + value if name in self.sums else value.clone()
-            self.counts[name] += 1
+            value = value * count
+            self.sums[name] = self.sums[name] + value if name in self.sums else value
+            self.counts[name] += count
 
     def read(self) -> EpochLog:
         """The means so far."""
@@ -145,6 +178,13 @@ def save(learner: MetaLearner, path: Path) -> None:
     checkpoint.save(path, {**learner.state_dict(), "metaloss": {"fusion": describe_fusion(learner.fusion)}})
 
 
+def _save_once(learner: MetaLearner, path: Path) -> None:
+    """Lets process 0 write, and the others wait until it has."""
+    if rank() == 0:
+        save(learner, path)
+    take_from_first([torch.zeros((), device=_device(learner))])
+
+
 def newest(work_dir: Path) -> Path | None:
     """The checkpoint of the last epoch in a folder."""
     found = [
@@ -156,7 +196,8 @@ def newest(work_dir: Path) -> Path | None:
 
 
 def _resume(learner: MetaLearner, work_dir: Path) -> None:
-    checkpoint.remove_partials(work_dir)
+    if rank() == 0:
+        checkpoint.remove_partials(work_dir)
     path = newest(work_dir)
     if path is None:
         return

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 
 import torch
 import torch.distributed as dist
-from torch import Tensor
+from torch import Tensor, nn
 
 
 def world_size() -> int:
@@ -41,6 +41,32 @@ def averaged(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
         parts = flat.split([tensors[name].numel() for name in names])
         means.update({name: part.view_as(tensors[name]) for name, part in zip(names, parts, strict=True)})
     return {name: means[name] for name in tensors}
+
+
+def take_from_first(tensors: Iterable[Tensor]) -> None:
+    """Gives every process the values that process 0 has, in place.
+
+    Args:
+        tensors: the same shapes in the same order everywhere.
+    """
+    if world_size() == 1:
+        return
+    with torch.no_grad():
+        for tensor in tensors:
+            values = tensor.detach().contiguous()
+            dist.broadcast(values, 0)
+            tensor.copy_(values)
+
+
+def average_buffers(module: nn.Module) -> None:
+    """Averages a module's floating-point buffers over all processes, in place.
+
+    Each process has seen its own share of the data: running statistics differ until this is done.
+    """
+    buffers = {name: buffer for name, buffer in module.named_buffers() if buffer.is_floating_point()}
+    for name, mean in averaged(buffers).items():
+        if mean is not buffers[name]:
+            buffers[name].copy_(mean)
 
 
 def averaged_where_present(tensors: Mapping[str, Tensor], like: Mapping[str, Tensor]) -> dict[str, Tensor]:

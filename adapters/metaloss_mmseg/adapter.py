@@ -58,7 +58,8 @@ class SegmentationTask(metaloss.TaskAdapter):
             register_all_modules(init_default_scope=False)
             self.segmentor = MODELS.build(model_config(load_config(config), num_classes))
             self.segmentor.init_weights()
-        if not torch.distributed.is_initialized():
+        if not (torch.distributed.is_initialized() and "nccl" in torch.distributed.get_backend()):
+            # SyncBatchNorm refuses tensors on the CPU
             self.segmentor = revert_sync_batchnorm(self.segmentor)
         if checkpoint is not None:
             load_weights(self.segmentor, checkpoint)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from mmengine.dist import all_gather_object
 from torch import Tensor
 
 from metaloss_mmseg.framework import IoUMetric, SegDataSample
@@ -13,6 +14,8 @@ from metaloss_mmseg.quiet import quiet
 class SegmentationEvaluator:
     """Collects predictions; scores them with ``IoUMetric``.
 
+    In several processes each collects its own; all of them ask for the score, which is over all predictions.
+
     Args:
         classes: their names.
         ignored: the id that does not count.
@@ -20,7 +23,7 @@ class SegmentationEvaluator:
 
     def __init__(self, classes: Sequence[str], ignored: int) -> None:
         with quiet():
-            self.metric = IoUMetric(ignore_index=ignored, iou_metrics=["mIoU"])
+            self.metric = IoUMetric(ignore_index=ignored, iou_metrics=["mIoU"], collect_device="gpu")  # by messages
         self.metric.dataset_meta = {"classes": list(classes)}
         self.size = 0
 
@@ -37,4 +40,4 @@ class SegmentationEvaluator:
 
     def compute(self) -> dict[str, float]:
         """Returns ``mIoU``, ``mAcc`` and ``aAcc``, in percent."""
-        return {name: float(value) for name, value in self.metric.evaluate(self.size).items()}
+        return {name: float(value) for name, value in self.metric.evaluate(sum(all_gather_object(self.size))).items()}

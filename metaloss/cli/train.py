@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import torch.distributed as dist
 import typer
 
 from metaloss import checkpoint
 from metaloss.data import Episodes, PairedDataset, as_size, check_dataset
-from metaloss.errors import CheckpointError, ConfigError, PluginError
+from metaloss.errors import CheckpointError, ConfigError, MetaLossError, PluginError
 from metaloss.fitting import newest
 from metaloss.plugins import difference, install_hint
+from metaloss.processes import rank
 from metaloss.progress import progress
 
 if TYPE_CHECKING:
@@ -25,19 +29,28 @@ def train(
         None, help="Where checkpoints, logs and pictures go; default: work_dirs/<config's name>."
     ),
     resume: bool = typer.Option(False, "--resume", help="Go on from the newest checkpoint in the work dir."),
+    launcher: str = typer.Option(
+        "none",
+        metavar="none|pytorch|slurm|mpi",
+        help="How several training processes were started; pytorch: by "
+        "`torchrun --nproc-per-node N -m metaloss train CONFIG --launcher pytorch`.",
+    ),
     cfg_options: list[str] = typer.Option(
         [], metavar="KEY=VALUE", help="Override a setting of the config; may be repeated."
     ),
 ) -> None:
     """Train a fusion network with a learned loss."""
     engine = _engine()
-    loaded = engine.load_config(config, engine.parse_options(cfg_options))
+    loaded = _start(config, cfg_options, launcher)
     loaded.work_dir = str(work_dir or Path("work_dirs", Path(config).stem))
-    check(loaded)
-    if resume:
-        _resume(loaded)
+    with _together():
+        check(loaded)
+        if resume:
+            _resume(loaded)
     runner = engine.build_runner(loaded)
     runner.train()
+    if dist.is_initialized():
+        dist.destroy_process_group()
 
 
 def _engine() -> Any:
@@ -51,10 +64,42 @@ def _engine() -> Any:
     return metaloss.engine
 
 
+def _start(config: str, cfg_options: Sequence[str], launcher: str) -> Config:
+    """Reads the config, and lets the processes meet; what is wrong is said by one of them."""
+    engine = _engine()
+    error: Exception | None = None
+    loaded: Any = None
+    try:
+        engine.check_launcher(launcher)
+        try:
+            loaded = engine.load_config(config, engine.parse_options(cfg_options))
+            loaded.launcher = launcher
+        except MetaLossError as found:  # the others may have no such error, and wait
+            error = found
+        engine.launch(launcher, (loaded or {}).get("env_cfg") or {})
+    except MetaLossError as found:
+        error = found
+    engine.agree(error)
+    if rank() > 0:  # process 0 says the same
+        warnings.simplefilter("ignore")
+    return loaded
+
+
+@contextmanager
+def _together() -> Iterator[None]:
+    """Ends all processes when one of them meets an error inside."""
+    met: Exception | None = None
+    try:
+        yield
+    except Exception as error:
+        met = error
+    _engine().agree(met)
+
+
 def check(config: Config) -> None:
     """Checks everything that a training run will need, before anything is written.
 
-    Every data file is read once, and the networks are built once.
+    Every data file is read once, by the first process, and the networks are built once.
 
     Raises:
         MetaLossError: of the kind of what is wrong.
@@ -70,8 +115,9 @@ def check(config: Config) -> None:
                     f"the data has {dataset.num_classes} classes ({', '.join(dataset.classes)}) and the config's task "
                     f"num_classes={classes}"
                 )
-            with progress(f"checking {key.removesuffix('_dataloader')} data", len(dataset)) as advance:
-                check_dataset(dataset, lambda done, total: advance(""))
+            if rank() == 0:
+                with progress(f"checking {key.removesuffix('_dataloader')} data", len(dataset)) as advance:
+                    check_dataset(dataset, lambda done, total: advance(""))
         loop = config.get("train_cfg") or {}
         if key == "train_dataloader" and str(loop.get("type")).endswith("MetaLossTrainLoop"):
             _check_views(dataset, loop)
@@ -87,13 +133,16 @@ def _check_views(dataset: Any, loop: Mapping[str, Any]) -> None:
 
 
 def _resume(config: Config) -> None:
-    checkpoint.remove_partials(config.work_dir)
-    path = newest(Path(config.work_dir))
+    engine = _engine()
+    if rank() == 0:
+        checkpoint.remove_partials(config.work_dir)
+    path = engine.as_first(newest(Path(config.work_dir)))
     if path is None:
-        typer.echo(f"no checkpoint in {config.work_dir}: starting from the beginning", err=True)
+        if rank() == 0:
+            typer.echo(f"no checkpoint in {config.work_dir}: starting from the beginning", err=True)
         return
     content = checkpoint.load(path)
-    mismatch = difference(_engine().build_model(config), content.get("state_dict", {}))
+    mismatch = difference(engine.build_model(config), content.get("state_dict", {}))
     if mismatch or "metaloss" not in content:
         raise CheckpointError(f"{path}: not a checkpoint of this config's networks: {mismatch or 'not from metaloss'}")
     config.resume, config.load_from = True, str(path)

@@ -3,29 +3,46 @@
 Everything random about an epoch follows from a seed and the epoch's number alone: the halves, the
 order, the crops and the exchanges. A run that is resumed at an epoch sees what the first one saw,
 with any number of workers.
+
+With several processes, each loads its own share of every batch: the W shares together are the batch
+that one process with W times the batch size would load, to the crop and the exchange.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import torch
 from torch.utils.data import DataLoader, Dataset
 
+from metaloss import processes
 from metaloss.batch import FusionBatch
 from metaloss.data.collate import collate
-from metaloss.data.exchange import exchange_sources
+from metaloss.data.exchange import draw_order, reorder_sources
 from metaloss.data.views import Size, make_views
 from metaloss.errors import DataError
 
+Item = TypeVar("Item")
+
 
 class Draw(NamedTuple):
-    """One item of one batch: its number, and the seed of its crop."""
+    """One item of one batch.
+
+    Attributes:
+        item: its number in the data set.
+        seed: of its crop.
+        place: its place in the batch of all processes together.
+        batch_size: how many items that batch has.
+        batch_seed: of that batch's exchange.
+    """
 
     item: int
     seed: int
+    place: int
+    batch_size: int
+    batch_seed: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,13 +51,15 @@ class Episodes:
 
     Attributes:
         dataset: items with the keys of :class:`metaloss.FusionBatch`.
-        batch_size: items per batch.
+        batch_size: items per batch of each process.
         meta_steps: M, meta steps per epoch.
         fusion_crop: (h, w) of the fusion loss's view, or ``None``.
         task_size: (H, W) of the task's view, or ``None``.
         exchange: whether the sources are permuted in half of each batch.
         seed: of everything drawn.
-        num_workers: processes that load items.
+        num_workers: processes that load items, for each training process.
+        rank: the number of this process among those that train together.
+        world_size: W, how many they are.
 
     Raises:
         DataError: too few items for two disjoint halves.
@@ -54,6 +73,8 @@ class Episodes:
     exchange: bool = True
     seed: int = 0
     num_workers: int = 0
+    rank: int = field(default_factory=processes.rank)
+    world_size: int = field(default_factory=processes.world_size)
     length: int = field(init=False)
 
     def __post_init__(self) -> None:
@@ -65,9 +86,14 @@ class Episodes:
             )
 
     @property
+    def whole_batch_size(self) -> int:
+        """Items per batch of all processes together."""
+        return self.batch_size * self.world_size
+
+    @property
     def fusion_steps(self) -> int:
         """N: fusion steps per epoch, one pass over all items."""
-        return -(-self.length // self.batch_size)
+        return -(-self.length // self.whole_batch_size)
 
     def meta(self, epoch: int) -> Iterator[tuple[FusionBatch, FusionBatch]]:
         """Gives epoch's M pairs of meta-train and meta-test batches, from disjoint halves."""
@@ -83,7 +109,8 @@ class Episodes:
         """Gives epoch's N fusion batches: every item once, in a new order."""
         generator = self._generator(epoch, 1)
         order = torch.randperm(self.length, generator=generator).tolist()
-        batches = [order[start : start + self.batch_size] for start in range(0, self.length, self.batch_size)]
+        size = self.whole_batch_size
+        batches = [order[start : start + size] for start in range(0, self.length, size)]
         yield from self._load(batches, generator)
 
     def _generator(self, epoch: int, phase: int) -> torch.Generator:
@@ -93,7 +120,7 @@ class Episodes:
         return mixed
 
     def _cycled(self, indices: list[int], generator: torch.Generator) -> list[list[int]]:
-        size = min(self.batch_size, len(indices))
+        size = min(self.whole_batch_size, len(indices))
         batches: list[list[int]] = []
         while len(batches) < self.meta_steps:
             order = [indices[place] for place in torch.randperm(len(indices), generator=generator).tolist()]
@@ -103,9 +130,13 @@ class Episodes:
     def _load(self, batches: list[list[int]], generator: torch.Generator) -> DataLoader[FusionBatch]:
         seeds = torch.randint(2**62, (sum(map(len, batches)),), generator=generator).tolist()
         fresh = iter(seeds)
+        drawn = [[(index, next(fresh)) for index in batch] for batch in batches]
+        whole = [
+            [Draw(*pair, place, len(pairs), pairs[0][1] + 1) for place, pair in enumerate(pairs)] for pairs in drawn
+        ]
         return DataLoader(
             _Views(self),
-            batch_sampler=[[Draw(index, next(fresh)) for index in batch] for batch in batches],
+            batch_sampler=[share(draws, self.rank, self.world_size) for draws in whole],
             collate_fn=self._collate,
             num_workers=self.num_workers,
             generator=generator,
@@ -115,7 +146,25 @@ class Episodes:
         batch = collate([item for _, item in drawn])
         if not self.exchange:
             return batch
-        return exchange_sources(batch, torch.Generator().manual_seed(drawn[0][0].seed + 1))
+        first = drawn[0][0]
+        generator = torch.Generator().manual_seed(first.batch_seed)
+        order = draw_order(first.batch_size, len(batch.sources), generator)
+        return reorder_sources(batch, order[[draw.place for draw, _ in drawn]])
+
+
+def share(batch: Sequence[Item], rank: int, world_size: int) -> list[Item]:
+    """The part of a batch that one process takes: of equal size for all, never empty.
+
+    Args:
+        batch: items; where they do not divide, the first ones are taken again at the end.
+        rank: the number of the process.
+        world_size: how many there are.
+
+    Returns:
+        Neighbours in the batch.
+    """
+    size = -(-len(batch) // world_size)
+    return [batch[place % len(batch)] for place in range(rank * size, (rank + 1) * size)]
 
 
 class _Views(Dataset[Any]):

@@ -23,11 +23,37 @@ def exchange_sources(batch: FusionBatch, generator: torch.Generator) -> FusionBa
     Returns:
         A new batch; its ``order`` says which original source stands where.
     """
-    size, count = len(batch), len(batch.sources)
+    return reorder_sources(batch, draw_order(len(batch), len(batch.sources), generator))
+
+
+def draw_order(size: int, count: int, generator: torch.Generator) -> Tensor:
+    """Draws which source shall stand where, for a batch that need not be loaded.
+
+    Args:
+        size: B, the items of the batch.
+        count: n, the sources of an item.
+        generator: what to draw from.
+
+    Returns:
+        Of shape (B, n): the numbers of the original sources, permuted in half of the rows.
+    """
     chosen = size // 2 + int(torch.randint(1 + size % 2, (), generator=generator))
     items = torch.randperm(size, generator=generator)[:chosen]
     order = torch.arange(count).repeat(size, 1)
     order[items] = _other_order(count, generator)
+    return order
+
+
+def reorder_sources(batch: FusionBatch, order: Tensor) -> FusionBatch:
+    """Puts the sources of each item into an order.
+
+    Args:
+        batch: a batch of B items with n sources.
+        order: of shape (B, n): which source shall stand where.
+
+    Returns:
+        A new batch with this ``order``.
+    """
     device = batch.sources[0].device
     view = batch.fusion_view
     return replace(

@@ -3,6 +3,7 @@
 from metaloss.engine.build import build_dataset, build_model, build_network, build_runner
 from metaloss.engine.config import load_config, parse_options
 from metaloss.engine.hooks import PicturesHook, ProgressHook, SummaryHook
+from metaloss.engine.launch import LAUNCHERS, agree, as_first, check_launcher, launch
 from metaloss.engine.logs import MetaLossLogProcessor
 from metaloss.engine.loops import MetaLossTestLoop, MetaLossTrainLoop, MetaLossValLoop
 from metaloss.engine.metric import FusionMetric
@@ -11,6 +12,7 @@ from metaloss.engine.optimizers import MetaLossOptimizers
 from metaloss.engine.runner import MetaLossRunner, StateHook
 
 __all__ = [
+    "LAUNCHERS",
     "FusionMetric",
     "MetaLossLogProcessor",
     "MetaLossModel",
@@ -23,10 +25,14 @@ __all__ = [
     "ProgressHook",
     "StateHook",
     "SummaryHook",
+    "agree",
+    "as_first",
     "build_dataset",
     "build_model",
     "build_network",
     "build_runner",
+    "check_launcher",
+    "launch",
     "load_config",
     "parse_options",
 ]

@@ -33,7 +33,9 @@ class PicturesHook(Hook):
         self.scenes = []
 
     def after_val_iter(self, runner: Any, batch_idx: int, data_batch: Any = None, outputs: Any = None) -> None:
-        """Keeps the first scenes."""
+        """Keeps the first scenes that process 0 sees."""
+        if not is_main_process():
+            return
         for number, output in enumerate(outputs):
             if len(self.scenes) < self.count:
                 chroma = None if data_batch.chroma is None else data_batch.chroma[number].cpu()

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 import torch
+from mmengine.dataset import DefaultSampler
+from mmengine.dist import all_gather_object, broadcast, is_main_process
 from mmengine.evaluator import Evaluator
 from mmengine.runner import BaseLoop, TestLoop, ValLoop
 from torch import nn
@@ -44,7 +46,7 @@ class MetaLossTrainLoop(BaseLoop):
 
     Args:
         runner: the runner.
-        dataloader: ``dict(dataset=..., batch_size=2, num_workers=0)``.
+        dataloader: ``dict(dataset=..., batch_size=2, num_workers=0)``, the batch size being that of one process.
         max_epochs: L.
         meta_steps: M, meta steps per epoch.
         warmup_epochs: first epochs without meta steps.
@@ -76,7 +78,7 @@ class MetaLossTrainLoop(BaseLoop):
             fusion_crop=as_size(fusion_crop),
             task_size=as_size(task_size),
             exchange=exchange,
-            seed=runner.seed,
+            seed=_shared_seed(runner),
         )
         self.steps = EpochSteps(episodes, warmup_epochs)
         super().__init__(runner, self.steps)
@@ -134,7 +136,8 @@ class MetaLossTrainLoop(BaseLoop):
         for batch in episodes.fusion(self._epoch):
             self._step(index, model.on_device(batch), model.learner.fusion_step, means)
             index += 1
-        warn_of_collapse(means.read())
+        if is_main_process():
+            warn_of_collapse(means.read())
         self.runner.call_hook("after_train_epoch")
         self._epoch += 1
 
@@ -148,12 +151,16 @@ class MetaLossTrainLoop(BaseLoop):
 
 
 class _Evaluation:
-    """Validation by the task's own evaluator; leaves no trace in the random generators."""
+    """Validation by the task's own evaluator; leaves no trace in the random generators.
+
+    Each process takes its share of the scenes, each scene once; metrics are over all of them, in every process.
+    """
 
     def _build(self, runner: Any, dataloader: dict[str, Any], evaluator: Any, task_size: Size) -> None:
         dataset = Resized(_dataset(dataloader), as_size(task_size))
         loader = DataLoader(
             dataset,
+            sampler=DefaultSampler(dataset, shuffle=False, seed=0, round_up=False),
             batch_size=dataloader.get("batch_size", 1),
             num_workers=dataloader.get("num_workers", 0),
             collate_fn=collate,
@@ -175,16 +182,16 @@ class _Evaluation:
                 batch = model.on_device(batch)
                 fused = torch.stack([output["fused"] for output in outputs])
                 target = targets_of(model.task, batch)
-                means.add({"task_loss": task_loss(model.task, fused, target)})
+                means.add({"task_loss": task_loss(model.task, fused, target)}, len(batch))
                 weights = model.loss(fused, batch.sources).weights
-                means.add(weight_statistics(weights, batch.order))
+                means.add(weight_statistics(weights, batch.order), len(batch))
                 for output, scene in zip(outputs, weights, strict=True):
                     output["weights"] = scene
                 if scored is not None:
                     scored.update([output["prediction"] for output in outputs], target)
                 self.evaluator.process(data_samples=outputs, data_batch=batch)
                 runner.call_hook(f"after_{mode}_iter", batch_idx=index, data_batch=batch, outputs=outputs)
-        metrics = {**(scored.compute() if scored is not None else {}), **means.read()}
+        metrics = {**(scored.compute() if scored is not None else {}), **over_all_processes(means)}
         metrics.update(self.evaluator.evaluate(len(self.dataloader.dataset)))  # type: ignore[attr-defined]
         runner.call_hook(f"after_{mode}_epoch", metrics=metrics)
         runner.call_hook(f"after_{mode}")
@@ -228,6 +235,23 @@ class MetaLossTestLoop(_Evaluation, TestLoop):
     def run(self) -> dict[str, float]:
         """Tests once."""
         return self._evaluate("test")
+
+
+def over_all_processes(means: Means) -> dict[str, float]:
+    """Means over what all processes have taken in; one may have taken in nothing."""
+    parts = all_gather_object({name: (float(total), means.counts[name]) for name, total in means.sums.items()})
+    found: dict[str, list[tuple[float, int]]] = {}
+    for part in parts:
+        for name, pair in part.items():
+            found.setdefault(name, []).append(pair)
+    return {name: sum(total for total, _ in pairs) / sum(count for _, count in pairs) for name, pairs in found.items()}
+
+
+def _shared_seed(runner: Any) -> int:
+    """The seed of process 0: what an epoch sees is one draw for all, also where each has random numbers of its own."""
+    seed = torch.tensor(runner.seed)
+    broadcast(seed)
+    return int(seed)
 
 
 def _dataset(dataloader: dict[str, Any]) -> Any:

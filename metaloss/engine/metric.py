@@ -23,7 +23,8 @@ class FusionMetric(BaseMetric):
         metrics: short names from ``metaloss.metrics.METRICS``; default: those of TDFusion's Table 1.
             One that is not defined for images this small is left out.
         convention: one of ``metaloss.metrics.CONVENTIONS``.
-        collect_device: where MMEngine gathers results of several processes.
+        collect_device: how MMEngine gathers the results of several processes: ``"gpu"`` by messages, with
+            or without a GPU; ``"cpu"`` through files in a folder that all of them see.
 
     Raises:
         ConfigError: an unknown metric or convention, or one that needs a network.
@@ -32,7 +33,7 @@ class FusionMetric(BaseMetric):
     default_prefix = "fusion"
 
     def __init__(
-        self, metrics: Sequence[str] = PAPER, convention: str = "tdfusion", collect_device: str = "cpu"
+        self, metrics: Sequence[str] = PAPER, convention: str = "tdfusion", collect_device: str = "gpu"
     ) -> None:
         super().__init__(collect_device=collect_device)
         get_convention(convention)

@@ -1,4 +1,7 @@
-"""A runner whose checkpoints hold everything, are never half written, and never need code to be read."""
+"""A runner whose checkpoints hold everything, are never half written, and never need code to be read.
+
+It runs in several processes as MMEngine's does, on the CPU as well.
+"""
 
 from __future__ import annotations
 
@@ -7,10 +10,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from mmengine.hooks import Hook
+import torch
+from mmengine.device import get_device
+from mmengine.dist import is_distributed
+from mmengine.hooks import Hook, SyncBuffersHook
 from mmengine.runner import Runner
+from torch import nn
 
 from metaloss.checkpoint import random_state, restore_random_state
+from metaloss.engine.launch import launch
 from metaloss.engine.registry import HOOKS, RUNNERS
 from metaloss.networks.spec import describe_fusion
 
@@ -18,6 +26,19 @@ from metaloss.networks.spec import describe_fusion
 @RUNNERS.register_module()
 class MetaLossRunner(Runner):
     """MMEngine's runner, with whole checkpoints."""
+
+    def setup_env(self, env_cfg: dict[str, Any]) -> None:
+        """Lets the processes meet by a backend that the machine has."""
+        launch(self.launcher, env_cfg)
+        super().setup_env(env_cfg)
+
+    def wrap_model(self, model_wrapper_cfg: dict[str, Any] | None, model: nn.Module) -> nn.Module:
+        """Wraps the model, which gives every process the weights of process 0."""
+        if is_distributed():
+            model_wrapper_cfg = {"type": "MMDistributedDataParallel", **(model_wrapper_cfg or {})}
+            if get_device() == "cpu":  # MMEngine names a GPU to its wrapper unless the config names the devices
+                model_wrapper_cfg.setdefault("device_ids", None)
+        return super().wrap_model(model_wrapper_cfg, model)
 
     def save_checkpoint(self, out_dir: str, filename: str, *args: Any, **kwargs: Any) -> None:
         """Writes beside and renames."""
@@ -30,8 +51,10 @@ class MetaLossRunner(Runner):
             Path(out_dir, partial).unlink(missing_ok=True)
 
     def register_hooks(self, default_hooks: Any = None, custom_hooks: Any = None) -> None:
-        """Registers the configured hooks, and the one that saves and restores the learner's state."""
+        """Registers the configured hooks, and those for the learner's state and for several processes' buffers."""
         super().register_hooks(default_hooks, custom_hooks)
+        if is_distributed():
+            self.register_hook(SyncBuffersHook())
         self.register_hook(StateHook(), priority="LOWEST")
 
 
@@ -63,7 +86,10 @@ class StateHook(Hook):
         if self.resumed is not None and runner.iter > 0:
             model = getattr(runner.model, "module", runner.model)
             model.learner.load_progress_state(self.resumed["learner"])
-            restore_random_state(self.resumed["random"])
+            random = self.resumed["random"]
+            restore_random_state(random)
+            if is_distributed() and random["cuda"]:  # process 0's device is the first
+                torch.cuda.set_rng_state(random["cuda"][0])
 
 
 def fusion_spec(config: Any, network: Any) -> dict[str, Any]:

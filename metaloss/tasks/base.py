@@ -13,7 +13,10 @@ from metaloss.errors import ConfigError, ShapeError
 
 
 class TaskEvaluator(Protocol):
-    """Collects predictions and says how good they were; one life per validation run."""
+    """Collects predictions and says how good they were; one life per validation run.
+
+    With several processes each sees its share of the scenes: ``compute`` is called in all of them, and gathers.
+    """
 
     def update(self, predictions: Any, target: Any) -> None:
         """Takes in what ``predict`` gave for a batch, and that batch's target."""

@@ -4,6 +4,7 @@ from toys import Scenes, same
 
 import metaloss
 from metaloss.data import Episodes
+from metaloss.data.episodes import share
 
 
 def names(batches):
@@ -103,3 +104,50 @@ def test_workers_see_the_same():
     settings = {"dataset": Scenes(6, size=(9, 9)), "meta_steps": 2, "fusion_crop": (4, 4)}
     alone, helped = Episodes(**settings), Episodes(**settings, num_workers=2)
     assert same(everything(helped, 1), everything(alone, 1))
+
+
+@pytest.mark.parametrize("world_size", [1, 2, 3, 4])
+@pytest.mark.parametrize("length", [1, 2, 3, 4, 7])
+def test_a_share_is_equal_for_all_and_never_empty(length, world_size):
+    batch = list(range(length))
+    shares = [share(batch, rank, world_size) for rank in range(world_size)]
+    assert {len(part) for part in shares} == {-(-length // world_size)}
+    together = [item for part in shares for item in part]
+    assert together[:length] == batch
+    assert together[length:] == (batch * world_size)[: len(together) - length]
+
+
+@pytest.mark.parametrize("world_size", [2, 3])
+def test_shares_together_are_the_batch_of_one_process(world_size):
+    settings = {"dataset": Scenes(12, size=(9, 9)), "meta_steps": 3, "fusion_crop": (4, 4), "seed": 7}
+    alone = everything(Episodes(**settings, batch_size=6), 1)
+    parts = [
+        everything(Episodes(**settings, batch_size=6 // world_size, rank=rank, world_size=world_size), 1)
+        for rank in range(world_size)
+    ]
+    assert len(alone) == 8
+    for whole, *shares in zip(alone, *parts, strict=True):
+        sources, views, orders, targets, given = zip(*shares, strict=True)
+        assert same([torch.cat(source) for source in zip(*sources, strict=True)], list(whole[0]))
+        assert same([torch.cat(view) for view in zip(*views, strict=True)], list(whole[1]))
+        assert same([torch.cat(orders), torch.cat(targets)], whole[2:4])
+        assert [name for part in given for name in part] == list(whole[4])
+
+
+def test_a_last_batch_that_does_not_divide():
+    settings = {"dataset": Scenes(7), "batch_size": 2, "world_size": 2, "meta_steps": 2}
+    first, second = (Episodes(**settings, rank=rank) for rank in (0, 1))
+    assert first.fusion_steps == second.fusion_steps == 2
+    last = [names([list(each.fusion(0))[-1]]) for each in (first, second)]
+    assert [len(part) for part in last] == [2, 2]
+    assert last[1][1] == last[0][0]
+    assert {name for each in (first, second) for name in names(each.fusion(0))} == {f"scene{i}" for i in range(7)}
+
+
+def test_a_half_smaller_than_the_batch_of_all_processes():
+    settings = {"dataset": Scenes(4), "batch_size": 2, "world_size": 3, "meta_steps": 2}
+    pairs = [list(Episodes(**settings, rank=rank).meta(0)) for rank in range(3)]
+    assert [[(len(a), len(b)) for a, b in each] for each in pairs] == [[(1, 1)] * 2] * 3
+    for step in zip(*pairs, strict=True):
+        trained, tested = ({name for pair in step for name in pair[side].names} for side in (0, 1))
+        assert (len(trained), len(tested), trained & tested) == (2, 2, set())

@@ -16,6 +16,10 @@ custom_hooks = [
 ]
 log_processor = dict(type="metaloss.MetaLossLogProcessor", window_size=10)
 visualizer = dict(type="Visualizer", vis_backends=[dict(type="LocalVisBackend")])
-env_cfg = dict(cudnn_benchmark=False, mp_cfg=dict(mp_start_method="fork"), dist_cfg=dict(backend="nccl"))
+env_cfg = dict(
+    cudnn_benchmark=False,
+    mp_cfg=dict(mp_start_method="fork"),
+    dist_cfg=dict(backend=None, timeout=1800),  # None: nccl where there are CUDA devices, else gloo; in seconds
+)
 log_level = "INFO"
 val_evaluator = dict(type="metaloss.FusionMetric")
