@@ -1,6 +1,7 @@
 .PHONY: demo test test-fast check format bench docs clean
 
 ENVIRONMENT = .ci/environment pyproject.toml
+PEERS = torchopt==0.7.3 higher==0.2.1 optree==0.20.0 graphviz==0.21
 PYTEST = OMP_NUM_THREADS=1 .venv/bin/python -m pytest -n 2 --dist worksteal
 
 demo: export OMP_WAIT_POLICY = PASSIVE # threads that wait sleep: far faster where other work shares the cores
@@ -23,14 +24,19 @@ format: .venv/.full
 	.venv/bin/ruff check --fix .
 	.venv/bin/ruff format .
 
-bench: .venv/.full ## memory of a meta step, each in its own process
-	.venv/bin/python benchmarks/memory.py
+bench: .venv/.full .venv/.peers ## cost of the meta-gradient against other ways of taking it: about a quarter of an hour
+	.venv/bin/python -m benchmarks.meta_gradient
 
 clean:
 	rm -rf .venv work_dirs build dist
 
 .venv/.full: $(ENVIRONMENT)
 	.ci/environment full
+
+# what the benchmark compares with, in a folder of its own: on the path of the processes that measure it, of no others
+.venv/.peers: Makefile | .venv/.full
+	.venv/bin/python -m pip install -q --disable-pip-version-check --no-deps --upgrade --target .venv/peers $(PEERS)
+	touch $@
 
 .venv/.demo: $(ENVIRONMENT)
 	.ci/environment demo

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from metaloss.batch import check_sources
 from metaloss.errors import ConfigError, ShapeError
-from metaloss.networks.restormer import Pointwise, channel_attention, conv3x3, depthwise, restormer_blocks
+from metaloss.networks.restormer import Pointwise, channel_attention, conv3x3, depthwise, gated, parts, restormer_blocks
 
 WIDTH = 16
 HEADS = 8
@@ -47,16 +46,20 @@ class AdaptiveFusion(nn.Module):
     def forward(self, *features: Tensor) -> Tensor:
         """Fuses n feature maps (B, 16, H, W) into (B, 16 n, H, W)."""
         branches: list[BranchMixing] = list(self.branches)  # type: ignore[arg-type]
-        triples = [b.qkv_depthwise(b.qkv(x)).chunk(3, dim=1) for b, x in zip(branches, features, strict=True)]
+        triples = [
+            parts(x, branch.qkv.weight, branch.qkv_depthwise.weight, 3)
+            for branch, x in zip(branches, features, strict=True)
+        ]
         mixed = []
         for k, (branch, x) in enumerate(zip(branches, features, strict=True)):
             query = triples[(k + 1) % len(branches)][0]
             _, key, value = triples[k]
             mixed.append(x + channel_attention(query, key, value, branch.temperature, branch.projection.weight))
         out = torch.cat(mixed, dim=1)
-        gates = self.gate_depthwise(self.gate(out)).chunk(len(branches), dim=1)
+        gates = parts(out, self.gate.weight, self.gate_depthwise.weight, len(branches))
         for branch, x, gate in zip(branches, mixed, gates, strict=True):
-            out = out + branch.output(F.gelu(gate) * branch.value_depthwise(branch.value(x)))
+            (value,) = parts(x, branch.value.weight, branch.value_depthwise.weight, 1)
+            out = out + branch.output(gated(gate, value))
         return out
 
 

@@ -13,6 +13,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from metaloss.networks.bilinear import bilinear
+
 
 class Pointwise(nn.Conv2d):
     """A 1x1 convolution without bias, as a matrix product over the channels-last view."""
@@ -22,7 +24,7 @@ class Pointwise(nn.Conv2d):
 
     def forward(self, x: Tensor) -> Tensor:
         """Mixes the channels of each pixel of (B, C, H, W); the result lies channels-last in memory."""
-        return F.linear(x.permute(0, 2, 3, 1), self.weight.flatten(1)).permute(0, 3, 1, 2)
+        return bilinear(F.linear, x.permute(0, 2, 3, 1), self.weight.flatten(1)).permute(0, 3, 1, 2)
 
 
 def depthwise(channels: int) -> nn.Conv2d:
@@ -33,6 +35,51 @@ def depthwise(channels: int) -> nn.Conv2d:
 def conv3x3(inputs: int, outputs: int) -> nn.Conv2d:
     """A zero-padded 3x3 convolution without bias."""
     return nn.Conv2d(inputs, outputs, 3, padding=1, bias=False)
+
+
+def channels_last(x: Tensor) -> Tensor:
+    """Lays a tensor (B, C, H, W) channels-last in memory, and its gradient, too.
+
+    One layout throughout: an operator that meets two of them takes several times as long, and hands
+    the slower one on.
+    """
+    x = x.contiguous(memory_format=torch.channels_last)
+    if x.requires_grad and not torch.compiler.is_compiling():
+        x.register_hook(_slope_channels_last)
+    return x
+
+
+def _slope_channels_last(slope: Tensor | None) -> Tensor | None:
+    return None if slope is None else slope.contiguous(memory_format=torch.channels_last)
+
+
+def parts(x: Tensor, pointwise: Tensor, depthwise: Tensor, count: int) -> list[Tensor]:
+    """A 1x1 convolution, a 3x3 convolution of each channel, and the result in equal parts.
+
+    Each part is computed by itself: slices of one result would be strided in memory, and their gradients
+    copied together.
+
+    Args:
+        x: of shape (B, C, H, W).
+        pointwise: weight of shape (O, C, 1, 1).
+        depthwise: weight of shape (O, 1, 3, 3).
+        count: of parts; O is a multiple of it.
+
+    Returns:
+        Tensors of shape (B, O / count, H, W), channels-last in memory.
+    """
+    x = x.permute(0, 2, 3, 1)
+    weights = zip(pointwise.flatten(1).chunk(count), depthwise.chunk(count), strict=True)
+    return [bilinear(_depthwise, bilinear(F.linear, x, a).permute(0, 3, 1, 2), b) for a, b in weights]
+
+
+def _depthwise(x: Tensor, weight: Tensor) -> Tensor:
+    return F.conv2d(x, weight, padding=1, groups=len(weight))
+
+
+def gated(gate: Tensor, value: Tensor) -> Tensor:
+    """``gelu(gate) * value``."""
+    return bilinear(torch.mul, F.gelu(gate), value)
 
 
 class ChannelNorm(nn.LayerNorm):
@@ -61,13 +108,13 @@ def channel_attention(q: Tensor, k: Tensor, v: Tensor, temperature: Tensor, proj
     height, width = v.shape[-2:]
     channels, heads = q.shape[1], temperature.shape[0]
     q, k, v = q.flatten(2), k.flatten(2), v.flatten(2)
-    norms = _norm(q).unsqueeze(2) * _norm(k).unsqueeze(1)
+    cosines = (q @ k.mT) / (_norm(q).unsqueeze(2) * _norm(k).unsqueeze(1))
     scale = temperature.view(heads, 1).expand(heads, channels // heads).reshape(channels, 1)
     head = torch.arange(channels, device=q.device) // (channels // heads)
-    logits = (q @ k.mT) / norms * scale
+    logits = cosines * scale
     attention = logits.masked_fill(head[:, None] != head, float("-inf")).softmax(-1)
     mixing = projection.flatten(1) @ attention
-    attended: Tensor = (v.mT @ mixing.mT).unflatten(1, (height, width)).permute(0, 3, 1, 2)
+    attended: Tensor = bilinear(torch.bmm, v.mT, mixing.mT).unflatten(1, (height, width)).permute(0, 3, 1, 2)
     return attended
 
 
@@ -89,7 +136,7 @@ class TransposedAttention(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Attends; shape in is shape out."""
-        q, k, v = self.qkv_depthwise(self.qkv(x)).chunk(3, dim=1)
+        q, k, v = parts(x, self.qkv.weight, self.qkv_depthwise.weight, 3)
         return channel_attention(q, k, v, self.temperature, self.projection.weight)
 
 
@@ -105,8 +152,8 @@ class GatedFeedForward(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Mixes channels; shape in is shape out."""
-        gate, value = self.depthwise(self.expand(x)).chunk(2, dim=1)
-        mixed: Tensor = self.projection(F.gelu(gate) * value)
+        gate, value = parts(x, self.expand.weight, self.depthwise.weight, 2)
+        mixed: Tensor = self.projection(gated(gate, value))
         return mixed
 
 
@@ -128,9 +175,9 @@ class RestormerBlock(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Applies the block; shape in is shape out."""
+        x = channels_last(x)
         x = x + self.attention(self.attention_norm(x))
-        mixed: Tensor = x + self.feed_forward(self.feed_forward_norm(x))
-        return mixed
+        return channels_last(x + self.feed_forward(self.feed_forward_norm(x)))
 
 
 def restormer_blocks(channels: int, count: int = 2) -> nn.Sequential:

@@ -1,0 +1,176 @@
+"""Worker processes that take their steps in turn: A, B, C, A, B, C, ... with medians."""
+
+from __future__ import annotations
+
+import json
+import os
+import statistics
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from benchmarks.problem import Case
+from benchmarks.ways import PEERS
+
+ROOT = Path(__file__).parents[1]
+PEERS_FOLDER = Path(sys.prefix) / "peers"
+
+
+@dataclass
+class Result:
+    """What was seen of one case.
+
+    Attributes:
+        memory: peak above what was held before the step, MB.
+        first: time of the step whose memory was measured, seconds.
+        times: of the repeats, seconds.
+        gradients: of the loss generator by name; empty for steps that give none.
+        error: why there is nothing of all this, or an empty string.
+    """
+
+    memory: float = float("nan")
+    first: float = float("nan")
+    times: list[float] = field(default_factory=list)
+    gradients: dict[str, Tensor] = field(default_factory=dict)
+    error: str = ""
+
+    @property
+    def time(self) -> float:
+        """The median of the repeats, seconds; without repeats the first step's."""
+        return statistics.median(self.times) if self.times else self.first
+
+
+def environment(threads: int, peer: bool) -> dict[str, str]:
+    """A worker's environment: its threads, and the peers' packages where it measures a peer."""
+    paths = [str(PEERS_FOLDER)] if peer else []
+    count = str(threads)
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(paths), "OMP_NUM_THREADS": count, "MKL_NUM_THREADS": count}
+
+
+class Worker:
+    """The parent's side of one worker process."""
+
+    def __init__(self, case: Case, *, peers: bool = False) -> None:
+        self.case = case
+        self.result = Result()
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "benchmarks.worker", json.dumps(asdict(case))],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            cwd=ROOT,
+            env=environment(case.threads, peers or case.way in PEERS),
+        )
+
+    def wait(self) -> dict[str, float]:
+        """Reads an answer; an error is kept in the result."""
+        line = self.process.stdout.readline()
+        answer = json.loads(line) if line else {"error": f"the process ended with {self.process.wait()}"}
+        self.result.error = answer.get("error", "")
+        return answer
+
+    def ask(self, command: str) -> dict[str, float]:
+        """Has a command carried out; nothing is asked any more after an error."""
+        if self.result.error:
+            return {}
+        try:
+            self.process.stdin.write(command + "\n")
+            self.process.stdin.flush()
+        except BrokenPipeError:
+            pass  # the process has ended: the answer says how
+        return self.wait()
+
+    def close(self) -> None:
+        """Ends the process."""
+        self.process.stdin.close()
+        self.process.stdout.close()
+        self.process.wait()
+
+
+class Bench:
+    """Measures cases, each once.
+
+    Args:
+        folder: where gradients pass through, and nothing stays.
+        say: takes progress lines.
+    """
+
+    def __init__(self, folder: Path, say: Callable[[str], None]) -> None:
+        self.folder, self.say = folder, say
+        self.results: dict[Case, Result] = {}
+
+    def measure(self, cases: Sequence[Case], repeats: int) -> list[Result]:
+        """Measures memory one after the other, then times in turn.
+
+        Args:
+            cases: what to measure; those that were measured before are not measured again.
+            repeats: timed steps of each; with 0 the step whose memory is measured is timed.
+
+        Returns:
+            The results in the order of the cases.
+        """
+        workers = [Worker(case) for case in dict.fromkeys(cases) if case not in self.results]
+        try:
+            for worker in workers:
+                worker.wait()
+            for worker in workers:
+                self._memory(worker)
+            for _ in range(repeats):
+                for worker in workers:
+                    answer = worker.ask("time")
+                    worker.result.times += [answer["time"]] if "time" in answer else []
+        finally:
+            for worker in workers:
+                worker.close()
+        for worker in workers:
+            self.results[worker.case] = worker.result
+            self.say(describe(worker.case, worker.result))
+        return [self.results[case] for case in cases]
+
+    def gradients(self, cases: Sequence[Case]) -> list[dict[str, Tensor]]:
+        """Takes one step of each case, all in one process: for the gradients alone.
+
+        Returns:
+            The gradients in the order of the cases; empty for a case that failed.
+        """
+        worker = Worker(cases[0], peers=True)
+        first = worker.wait()
+        found = []
+        for case in cases:
+            worker.result = Result(error=first.get("error", ""))
+            worker.ask(f"use {json.dumps(asdict(case))}")
+            self._memory(worker)
+            self.results[case] = replace(worker.result, memory=float("nan"), first=float("nan"))
+            found.append(worker.result.gradients)
+            self.say(f"gradient by {case.way}: {case.size}x{case.size}, {case.dtype}, K={case.steps}")
+        worker.close()
+        return found
+
+    def _memory(self, worker: Worker) -> None:
+        file = self.folder / "gradients.pt"
+        answer = worker.ask(f"memory {file}")
+        if "memory" in answer:
+            worker.result.memory, worker.result.first = answer["memory"], answer["time"]
+            worker.result.gradients = torch.load(file, weights_only=True)
+            file.unlink()
+
+
+def describe(case: Case, result: Result) -> str:
+    """A progress line."""
+    options = "".join(f" {name}={value}" for name, value in case.options)
+    what = f"{case.way}{options}: {case.size}x{case.size}, {case.dtype}, K={case.steps}, {case.sources} sources"
+    return f"{what}: {result.error or f'{result.memory:.0f} MB, {result.time:.3f} s'}"
+
+
+def relative_difference(gradients: dict[str, Tensor], reference: dict[str, Tensor]) -> float:
+    """The norm of the difference over the norm of the reference, over all parameters together."""
+    if not gradients or gradients.keys() != reference.keys():
+        return float("nan")
+    difference = [(gradients[name].double() - reference[name].double()).norm() for name in reference]
+    norms = [value.double().norm() for value in reference.values()]
+    return (torch.stack(difference).norm() / torch.stack(norms).norm()).item()

@@ -1,0 +1,115 @@
+"""Peak memory and time of a block, on the processor or the GPU, and what machine that was."""
+
+from __future__ import annotations
+
+import gc
+import os
+import platform
+import re
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+
+MB = 2**20
+_STATUS = Path("/proc/self/status")
+_CLEAR = Path("/proc/self/clear_refs")
+
+
+class PeakMemory:
+    """The highest memory inside a block above what was held before it, in MB.
+
+    On the processor the resident memory of this process; on a GPU what torch has allocated there.
+    Where the kernel's high-water mark cannot be set back, a thread looks every two milliseconds.
+
+    Attributes:
+        above: the peak above the start, MB, once the block has ended.
+    """
+
+    def __init__(self, device: torch.device) -> None:
+        self.device = device
+        self.above = 0.0
+
+    def __enter__(self) -> PeakMemory:
+        gc.collect()
+        self.done, self.thread, self.sampled = threading.Event(), None, 0.0
+        if self.device.type == "cuda":
+            torch.cuda.synchronize()
+            torch.cuda.reset_peak_memory_stats()
+            self.start = torch.cuda.memory_allocated() / MB
+        else:
+            if not _reset_high_water():
+                self.thread = threading.Thread(target=self._watch)
+                self.thread.start()
+            self.start = _status("VmRSS")
+        return self
+
+    def _watch(self) -> None:
+        while not self.done.wait(0.002):
+            self.sampled = max(self.sampled, _status("VmRSS"))
+
+    def __exit__(self, *_: object) -> None:
+        if self.device.type == "cuda":
+            torch.cuda.synchronize()
+            peak = torch.cuda.max_memory_allocated() / MB
+        elif self.thread is None:
+            peak = _status("VmHWM")
+        else:
+            self.done.set()
+            self.thread.join()
+            peak = self.sampled
+        self.above = max(peak - self.start, 0.0)
+
+
+def _status(entry: str) -> float:
+    return int(re.search(rf"{entry}:\s+(\d+)", _STATUS.read_text())[1]) / 1024
+
+
+def _reset_high_water() -> bool:
+    try:
+        _CLEAR.write_text("5")
+    except OSError:
+        return False
+    return True
+
+
+def seconds(step: Callable[[], object], device: torch.device) -> float:
+    """The time of one call.
+
+    With one thread on the processor, the processor's time: it does not count what other processes
+    do. Otherwise the clock's, with the GPU's work waited for.
+    """
+    gc.collect()
+    clock = time.process_time if device.type == "cpu" and torch.get_num_threads() == 1 else time.perf_counter
+    if device.type == "cuda":
+        torch.cuda.synchronize()
+    start = clock()
+    step()
+    if device.type == "cuda":
+        torch.cuda.synchronize()
+    return clock() - start
+
+
+def available_memory(device: torch.device) -> float:
+    """The memory that a measurement may still take, MB."""
+    if device.type == "cuda":
+        return torch.cuda.mem_get_info()[0] / MB
+    return int(re.search(r"MemAvailable:\s+(\d+)", Path("/proc/meminfo").read_text())[1]) / 1024
+
+
+def describe_machine(device: torch.device, threads: int) -> str:
+    """One line: what was measured on."""
+    if device.type == "cuda":
+        hardware = f"{torch.cuda.get_device_name()} (GPU), CUDA {torch.version.cuda}"
+    else:
+        hardware = f"{_processor()} (CPU), {threads} of {os.cpu_count()} threads"
+    return f"{hardware}, torch {torch.__version__}, Python {platform.python_version()}, {time.strftime('%Y-%m-%d')}"
+
+
+def _processor() -> str:
+    try:
+        return re.search(r"model name\s*:\s*(.+)", Path("/proc/cpuinfo").read_text())[1]
+    except (OSError, TypeError):
+        return platform.processor() or platform.machine()

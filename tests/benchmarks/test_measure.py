@@ -1,0 +1,23 @@
+import pytest
+import torch
+
+from benchmarks import measure
+
+CPU = torch.device("cpu")
+
+
+@pytest.mark.parametrize("resets", [True, False])
+def test_peak_memory_sees_what_is_freed_again(resets, monkeypatch):
+    if not resets:
+        monkeypatch.setattr(measure, "_reset_high_water", lambda: False)
+    for megabytes in (256, 64):  # the second peak is below the first: each block has its own
+        with measure.PeakMemory(CPU) as peak:
+            held = torch.ones(megabytes * 2**18).mul(2)
+            del held
+        assert megabytes * 0.9 < peak.above < megabytes * 3
+
+
+def test_describes_the_machine():
+    line = measure.describe_machine(CPU, 1)
+    assert "(CPU), 1 of" in line
+    assert f"torch {torch.__version__}" in line
