@@ -257,7 +257,7 @@ class MetaLearner:
             epochs: L, counted from the start of training, also after a resume.
             meta_steps: M.
             warmup_epochs: first epochs without meta steps.
-            batch_size: scenes per batch.
+            batch_size: scenes per batch, of each process.
             fusion_crop: height and width of the random crop that the fusion loss sees.
             task_size: height and width that the task's view is resized to.
             exchange: permute the sources in half of each batch.

@@ -82,9 +82,9 @@ def averaged_where_present(tensors: Mapping[str, Tensor], like: Mapping[str, Ten
     if world_size() == 1:
         return dict(tensors)
     filled = {name: tensors[name] if name in tensors else torch.zeros_like(value) for name, value in like.items()}
-    present = {f"{name}?": value.new_tensor(float(name in tensors)).reshape(1) for name, value in like.items()}
-    means = averaged({**filled, **present})
-    return {name: means[name] for name in like if means[f"{name}?"].item() > 0}
+    first = next(iter(like.values()))
+    means = averaged({**filled, "present?": first.new_tensor([float(name in tensors) for name in like])})
+    return {name: means[name] for name, share in zip(like, means["present?"].tolist(), strict=True) if share > 0}
 
 
 def _alike(tensors: Mapping[str, Tensor]) -> Iterable[list[str]]:

@@ -10,6 +10,7 @@ from metaloss.hypergradient.functional import RandomState
 from metaloss.hypergradient.operators import MissingDerivativeError
 from metaloss.hypergradient.problem import MetaGradient, MetaProblem
 from metaloss.hypergradient.reverse import reverse
+from metaloss.processes import rank
 
 
 class Auto:
@@ -31,9 +32,10 @@ class Auto:
             except MissingDerivativeError as error:
                 self.fallen_back = True
                 start.restore()
-                warnings.warn(
-                    f"{type(problem.fusion).__name__} or its loss uses {error.operator}, which has no forward-mode "
-                    f"rule: falling back to hypergradient='reverse', exact but with more memory.{error.remedy}",
-                    stacklevel=3,
-                )
+                if rank() == 0:
+                    warnings.warn(
+                        f"{type(problem.fusion).__name__} or its loss uses {error.operator}, which has no forward-mode "
+                        f"rule: falling back to hypergradient='reverse', exact but with more memory.{error.remedy}",
+                        stacklevel=3,
+                    )
         return reverse(problem, meta_train, meta_test)

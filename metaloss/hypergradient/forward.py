@@ -21,6 +21,8 @@ from metaloss.hypergradient.problem import MetaGradient, MetaProblem
 from metaloss.hypergradient.unroll import InnerStep, Trajectory
 from metaloss.hypergradient.walk import Turning, walk_back
 
+_LENGTH = 64.0
+
 
 def forward(problem: MetaProblem, meta_train: FusionBatch, meta_test: FusionBatch) -> MetaGradient:
     """Computes Eq. 7 exactly, with forward-mode differentiation of F.
@@ -68,7 +70,8 @@ def _dual(
     create_graph: bool,
 ) -> dict[str, Tensor] | None:
     fusion, execution = trajectory.fusion, trajectory.execution
-    size = largest(direction.values()) if execution.scale != 1 else torch.ones(())
+    # half precision would lose a short direction, and overflow along a long one
+    size = _LENGTH * largest(direction.values()) if execution.scale != 1 else torch.ones(())
     params = leaves(step.params) if hessian else step.params
 
     def body(network: nn.Module) -> dict[str, Tensor] | None:
