@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import statistics
@@ -87,7 +88,8 @@ class Worker:
 
     def close(self) -> None:
         """Ends the process."""
-        self.process.stdin.close()
+        with contextlib.suppress(BrokenPipeError):  # it has ended by itself
+            self.process.stdin.close()
         self.process.stdout.close()
         self.process.wait()
 
@@ -138,11 +140,13 @@ class Bench:
         Returns:
             The gradients in the order of the cases; empty for a case that failed.
         """
-        worker = Worker(cases[0], peers=True)
-        first = worker.wait()
+        worker = self._gradient_worker(cases[0].threads)
         found = []
         for case in cases:
-            worker.result = Result(error=first.get("error", ""))
+            if worker.result.error:  # of the case before: the process has ended
+                worker.close()
+                worker = self._gradient_worker(case.threads)
+            worker.result = Result(error=worker.result.error)
             worker.ask(f"use {json.dumps(asdict(case))}")
             self._memory(worker)
             self.results[case] = replace(worker.result, memory=float("nan"), first=float("nan"))
@@ -150,6 +154,11 @@ class Bench:
             self.say(f"gradient by {case.way}: {case.size}x{case.size}, {case.dtype}, K={case.steps}")
         worker.close()
         return found
+
+    def _gradient_worker(self, threads: int) -> Worker:
+        worker = Worker(Case(way="forward", size=16, threads=threads), peers=True)
+        worker.wait()
+        return worker
 
     def _memory(self, worker: Worker) -> None:
         file = self.folder / "gradients.pt"

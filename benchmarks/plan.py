@@ -48,6 +48,7 @@ class Plan:
         return replace(
             self,
             sizes=(24,),
+            threads=1,
             repeats=1,
             network_repeats=1,
             exact_size=16,
