@@ -18,6 +18,7 @@ from metaloss import checkpoint
 from metaloss.data.episodes import Episodes
 from metaloss.data.views import Size, as_size
 from metaloss.errors import CheckpointError, ConfigError
+from metaloss.modes import flags_kept
 from metaloss.networks.spec import describe_fusion
 from metaloss.processes import average_buffers, rank, take_from_first, world_size
 from metaloss.progress import Advance, progress
@@ -75,9 +76,8 @@ def fit(
         seed=learner.progress["seed"],
         num_workers=num_workers,
     )
-    flags = [(module, module.training) for root in modules for module in root.modules()]
     with ExitStack() as stack:
-        stack.callback(_restore, flags)
+        stack.enter_context(flags_kept(*modules))
         if rank() > 0:  # process 0 says the same
             stack.enter_context(warnings.catch_warnings())
             warnings.simplefilter("ignore")
@@ -92,11 +92,6 @@ def fit(
             for callback in callbacks:
                 callback(learner, log)
     return list(learner.progress["log"])
-
-
-def _restore(flags: Sequence[tuple[nn.Module, bool]]) -> None:
-    for module, training in flags:
-        module.training = training
 
 
 def _device(learner: MetaLearner) -> torch.device:

@@ -142,7 +142,7 @@ class MetaLearner:
         return self._rules[name](module=getattr(self, name), optimizer=getattr(optimizer, "optimizer", optimizer))
 
     @property
-    def _problem(self) -> MetaProblem:
+    def problem(self) -> MetaProblem:
         """The problem of the next meta step, at the optimizers' present rates and moments."""
         (fusion_rule, fusion_state), (task_rule, task_state) = self._rule("fusion"), self._rule("task")
         return MetaProblem(
@@ -175,7 +175,7 @@ class MetaLearner:
                 lacks the derivative that the method needs.
         """
         check_learnable(self.fusion, self.loss)
-        gradient = self._method(self._problem, meta_train, meta_test)
+        gradient = self._method(self.problem, meta_train, meta_test)
         check_meta_gradient(gradient, self.loss, finite=self.on_nonfinite == "raise")
         return gradient
 

@@ -9,13 +9,20 @@ from torch import nn
 
 
 @contextmanager
-def evaluating(*modules: nn.Module) -> Iterator[None]:
-    """Puts modules into evaluation mode, and each submodule's own flag back afterwards."""
+def flags_kept(*modules: nn.Module) -> Iterator[None]:
+    """Gives each submodule its own flag back afterwards, whatever it was put into meanwhile."""
     flags = [(module, module.training) for root in modules for module in root.modules()]
     try:
-        for root in modules:
-            root.eval()
         yield
     finally:
         for module, training in flags:
             module.training = training
+
+
+@contextmanager
+def evaluating(*modules: nn.Module) -> Iterator[None]:
+    """Puts modules into evaluation mode, and each submodule's own flag back afterwards."""
+    with flags_kept(*modules):
+        for root in modules:
+            root.eval()
+        yield

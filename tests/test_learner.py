@@ -38,7 +38,7 @@ def test_the_methods_chosen_by_a_word_agree(method):
     torch.manual_seed(1)
     found = subject.meta_gradient(*FLOATS[:2])
     torch.manual_seed(1)
-    expected = forward(subject._problem, *FLOATS[:2])
+    expected = forward(subject.problem, *FLOATS[:2])
     assert list(found.gradients) == [name for name, _ in subject.loss.named_parameters()]
     for name, value in found.gradients.items():
         torch.testing.assert_close(value, expected.gradients[name], rtol=1e-2, atol=1e-7)
@@ -46,7 +46,7 @@ def test_the_methods_chosen_by_a_word_agree(method):
 
 def test_rates_of_fusion_and_task_can_differ():
     for given in ((0.5, 0.0), [0.5, 0.0]):
-        problem = learner(inner_lr=given)._problem
+        problem = learner(inner_lr=given).problem
         params = {"a": torch.ones(1)}
         assert problem.fusion_rule(params, params, None)[0]["a"].item() == 0.5
         assert problem.task_rule(params, params, None)[0]["a"].item() == 1.0
@@ -100,7 +100,7 @@ def test_two_inner_steps():
     torch.manual_seed(1)
     found = subject.meta_gradient(*FLOATS[:2])
     torch.manual_seed(1)
-    expected = reverse(subject._problem, *FLOATS[:2])
+    expected = reverse(subject.problem, *FLOATS[:2])
     once = learner(subject.fusion, loss=subject.loss, task=subject.task).meta_gradient(*FLOATS[:2])
     for name, value in found.gradients.items():
         torch.testing.assert_close(value, expected.gradients[name], rtol=1e-3, atol=1e-7)

@@ -16,6 +16,7 @@ from rich.table import Table
 from torch import nn
 
 from metaloss.batch import FusionBatch
+from metaloss.cli.engine import load_engine
 from metaloss.data import Episodes
 from metaloss.errors import DataError, MetaLossError
 from metaloss.networks.spec import source_count
@@ -52,7 +53,7 @@ def doctor(
     model, batches, origin = prepared
     console.print()
     console.print(networks(model), markup=False, highlight=False)
-    console.print(f"one meta step at {SIZE[0]}x{SIZE[1]}, batch 2, K = {model.learner._steps}, {origin}\n")
+    console.print(f"one meta step at {SIZE[0]}x{SIZE[1]}, batch 2, K = {model.learner.problem.steps}, {origin}\n")
     model.train()
     findings = diagnose(model.learner, *batches)
     console.print(table(findings))
@@ -100,9 +101,7 @@ def prepare(config: str, options: list[str]) -> tuple[Any, tuple[FusionBatch, Fu
     Raises:
         MetaLossError: of the kind of what is wrong with the config.
     """
-    from metaloss.cli.train import _engine
-
-    engine = _engine()
+    engine = load_engine("doctor")
     loaded = engine.load_config(config, engine.parse_options(options))
     torch.manual_seed(0)
     model = engine.build_model(loaded)

@@ -12,10 +12,11 @@ import torch.distributed as dist
 import typer
 
 from metaloss import checkpoint
+from metaloss.cli.engine import load_engine
 from metaloss.data import Episodes, PairedDataset, as_size, check_dataset
-from metaloss.errors import CheckpointError, ConfigError, MetaLossError, PluginError
+from metaloss.errors import CheckpointError, ConfigError, MetaLossError
 from metaloss.fitting import newest
-from metaloss.plugins import difference, install_hint
+from metaloss.plugins import difference
 from metaloss.processes import rank
 from metaloss.progress import progress
 
@@ -40,7 +41,7 @@ def train(
     ),
 ) -> None:
     """Train a fusion network with a learned loss."""
-    engine = _engine()
+    engine = load_engine("train")
     loaded = _start(config, cfg_options, launcher)
     loaded.work_dir = str(work_dir or Path("work_dirs", Path(config).stem))
     with _together():
@@ -53,20 +54,9 @@ def train(
         dist.destroy_process_group()
 
 
-def _engine() -> Any:
-    try:
-        import metaloss.engine
-    except ModuleNotFoundError as error:
-        if error.name is None or error.name.startswith("metaloss"):
-            raise
-        name = error.name.partition(".")[0]
-        raise PluginError(f"`metaloss train` needs {name}, not installed: {install_hint((name,))}") from None
-    return metaloss.engine
-
-
 def _start(config: str, cfg_options: Sequence[str], launcher: str) -> Config:
     """Reads the config, and lets the processes meet; what is wrong is said by one of them."""
-    engine = _engine()
+    engine = load_engine("train")
     error: Exception | None = None
     loaded: Any = None
     try:
@@ -93,7 +83,7 @@ def _together() -> Iterator[None]:
         yield
     except Exception as error:
         met = error
-    _engine().agree(met)
+    load_engine("train").agree(met)
 
 
 def check(config: Config) -> None:
@@ -104,7 +94,7 @@ def check(config: Config) -> None:
     Raises:
         MetaLossError: of the kind of what is wrong.
     """
-    engine = _engine()
+    engine = load_engine("train")
     keys = ("train_dataloader",) if config.get("val_dataloader") is None else ("train_dataloader", "val_dataloader")
     for key in keys:
         dataset = engine.build_dataset(config, key)
@@ -133,7 +123,7 @@ def _check_views(dataset: Any, loop: Mapping[str, Any]) -> None:
 
 
 def _resume(config: Config) -> None:
-    engine = _engine()
+    engine = load_engine("train")
     if rank() == 0:
         checkpoint.remove_partials(config.work_dir)
     path = engine.as_first(newest(Path(config.work_dir)))

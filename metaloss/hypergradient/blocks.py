@@ -20,7 +20,7 @@ from torch.utils import _pytree as pytree
 from torch.utils.checkpoint import checkpoint
 
 from metaloss.errors import MetaGradientError
-from metaloss.hypergradient.functional import RandomState, clones, with_tensors
+from metaloss.hypergradient.functional import RandomState, clones, graph_nodes, is_float, with_tensors
 
 _CONTAINERS = (nn.Sequential, nn.ModuleList, nn.ModuleDict)
 
@@ -130,7 +130,7 @@ class _Again:
 
         with self.random.replayed(), self.autocast():
             output = with_tensors(self.block, {**params, **fixed}, clones(self.buffers), body)
-        outputs = [item for item in pytree.tree_leaves(output) if _moves(item)]
+        outputs = [item for item in pytree.tree_leaves(output) if is_float(item)]
         _check_closed(outputs, leaves, self.block)
         return leaves, outputs
 
@@ -165,7 +165,7 @@ class _DualBlock(torch.autograd.Function):
 
 def _run_dual(block: nn.Module, forward: Callable[..., Any], buffers: dict[str, Tensor], args: Any, kwargs: Any) -> Any:
     flat, spec = pytree.tree_flatten((args, kwargs))
-    places = [place for place, item in enumerate(flat) if _moves(item)]
+    places = [place for place, item in enumerate(flat) if is_float(item)]
     params = {name: param for name, param in block.named_parameters() if param.requires_grad}
     inputs = [*(flat[place] for place in places), *params.values()]
 
@@ -181,10 +181,10 @@ def _run_dual(block: nn.Module, forward: Callable[..., Any], buffers: dict[str, 
     with torch.no_grad():
         output = forward(*args, **kwargs)
     given, out_spec = pytree.tree_flatten(output)
-    pairs = [_unpack(item) for item in given if _moves(item)]
+    pairs = [_unpack(item) for item in given if is_float(item)]
     known = [(value, torch.zeros_like(value) if tangent is None else tangent) for value, tangent in pairs]
     results = iter(_DualBlock.apply(again, known, *inputs))  # type: ignore[no-untyped-call]
-    return pytree.tree_unflatten([next(results) if _moves(item) else item for item in given], out_spec)
+    return pytree.tree_unflatten([next(results) if is_float(item) else item for item in given], out_spec)
 
 
 def _unpack(dual: Tensor) -> tuple[Tensor, Tensor | None]:
@@ -203,20 +203,9 @@ def _here() -> Callable[[], AbstractContextManager[Any]]:
 def _check_closed(outputs: list[Tensor], leaves: list[Tensor], block: nn.Module) -> None:
     """Refuses a block that reads tensors that are neither its inputs nor its own: they would get no gradient."""
     known = {id(leaf) for leaf in leaves}
-    waiting: list[Any] = [output.grad_fn for output in outputs]
-    seen = set()
-    while waiting:
-        node = waiting.pop()
-        if node is None or node in seen:
-            continue
-        seen.add(node)
+    for node in graph_nodes(outputs):
         if hasattr(node, "variable") and id(node.variable) not in known:
             raise MetaGradientError(
                 f'memory="low" with several inner steps: {type(block).__name__} uses a trainable tensor that is '
                 'neither its input nor its own parameter; take memory="normal"'
             )
-        waiting += [following for following, _ in node.next_functions]
-
-
-def _moves(item: Any) -> bool:
-    return isinstance(item, Tensor) and item.is_floating_point()

@@ -18,7 +18,7 @@ from metaloss.hypergradient.network import fuse
 from metaloss.hypergradient.problem import MetaGradient, MetaProblem
 from metaloss.hypergradient.slope import Turn
 from metaloss.hypergradient.unroll import InnerStep, Trajectory
-from metaloss.hypergradient.walk import Turning, walk_back
+from metaloss.hypergradient.walk import Along, walk_back
 
 
 def finite_difference(problem: MetaProblem, meta_train: FusionBatch, meta_test: FusionBatch) -> MetaGradient:
@@ -53,25 +53,19 @@ def _norm(tensors: dict[str, Tensor]) -> Tensor:
     return norm
 
 
-def _directional(
-    trajectory: Trajectory,
-    step: InnerStep,
-    batch: FusionBatch,
-    direction: dict[str, Tensor],
-    hessian: bool,
-    turning: Turning,
-) -> dict[str, Tensor] | None:
+def _directional(along: Along) -> dict[str, Tensor] | None:
+    trajectory, step, batch, direction = along.trajectory, along.step, along.batch, along.direction
     size = step_size(step.params, direction)
     rough = trajectory.execution.precision is not None  # the inner step's own values have too few digits then
     below = _evaluate(trajectory, step, batch, step.params)[0] if rough else step.fused
     turns: list[Turn] = []
 
     def above(fused: Tensor) -> Tensor:
-        turns.append(turning((fused - below) / size.to(fused)))
+        turns.append(along.turning((fused - below) / size.to(fused)))
         return turns[0].slope + size.to(fused) * turns[0].bend
 
     moved = {name: tensor + size.to(tensor) * direction[name] for name, tensor in step.params.items()}
-    if not hessian:
+    if not along.hessian:
         above(_evaluate(trajectory, step, batch, moved)[0])
         return None
     slopes = _evaluate(trajectory, step, batch, moved, above)[1]

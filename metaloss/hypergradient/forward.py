@@ -18,8 +18,7 @@ from metaloss.hypergradient.functional import clones, gradients, largest, leaves
 from metaloss.hypergradient.network import fuse
 from metaloss.hypergradient.operators import MissingDerivativeError, forward_mode
 from metaloss.hypergradient.problem import MetaGradient, MetaProblem
-from metaloss.hypergradient.unroll import InnerStep, Trajectory
-from metaloss.hypergradient.walk import Turning, walk_back
+from metaloss.hypergradient.walk import Along, walk_back
 
 _LENGTH = 64.0
 
@@ -36,48 +35,33 @@ def forward(problem: MetaProblem, meta_train: FusionBatch, meta_test: FusionBatc
         The meta-gradient.
 
     Raises:
-        MissingDerivativeError: an operator of F has no forward-mode rule; with K > 1 inner steps, of L_f neither.
+        MissingDerivativeError: an operator of F has no forward-mode rule, or one of L_f no second derivative.
     """
     _load_rules()
     return walk_back(problem, meta_train, meta_test, _directional)
 
 
-def _directional(
-    trajectory: Trajectory,
-    step: InnerStep,
-    batch: FusionBatch,
-    direction: dict[str, Tensor],
-    hessian: bool,
-    turning: Turning,
-) -> dict[str, Tensor] | None:
+def _directional(along: Along) -> dict[str, Tensor] | None:
     try:
-        return _dual(trajectory, step, batch, direction, hessian, turning, create_graph=False)
+        return _dual(along, create_graph=False)
     except MissingDerivativeError:
         # the backward of some operators (SiLU) has a forward-mode rule only where it records a graph
-        if not hessian:
+        if not along.hessian:
             raise
-        return _dual(trajectory, step, batch, direction, hessian, turning, create_graph=True)
+        return _dual(along, create_graph=True)
 
 
-def _dual(
-    trajectory: Trajectory,
-    step: InnerStep,
-    batch: FusionBatch,
-    direction: dict[str, Tensor],
-    hessian: bool,
-    turning: Turning,
-    *,
-    create_graph: bool,
-) -> dict[str, Tensor] | None:
-    fusion, execution = trajectory.fusion, trajectory.execution
+def _dual(along: Along, *, create_graph: bool) -> dict[str, Tensor] | None:
+    step, view, direction, hessian = along.step, along.batch.loss_view, along.direction, along.hessian
+    fusion, execution = along.trajectory.fusion, along.trajectory.execution
     # half precision would lose a short direction, and overflow along a long one
     size = _LENGTH * largest(direction.values()) if execution.scale != 1 else torch.ones(())
     params = leaves(step.params) if hessian else step.params
 
     def body(network: nn.Module) -> dict[str, Tensor] | None:
-        fused = fuse(network, batch.loss_view, execution, derivatives=2)
+        fused = fuse(network, view, execution, derivatives=2)
         tangent = _tangent(fused)
-        turned = turning(tangent * size.to(tangent))
+        turned = along.turning(tangent * size.to(tangent))
         if not hessian:
             return None
         slope = fwd.make_dual(turned.slope, turned.bend / size.to(tangent))

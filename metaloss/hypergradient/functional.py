@@ -114,6 +114,24 @@ def gradients(
     return dict(zip(inputs, values, strict=True))
 
 
+def is_float(item: Any) -> bool:
+    """Whether something is a tensor that derivatives can be taken by."""
+    return isinstance(item, Tensor) and item.is_floating_point()
+
+
+def graph_nodes(outputs: Iterable[Tensor]) -> Iterator[Any]:
+    """Every node of the graph behind some tensors, each once."""
+    waiting: list[Any] = [output.grad_fn for output in outputs]
+    seen = set()
+    while waiting:
+        node = waiting.pop()
+        if node is None or node in seen:
+            continue
+        seen.add(node)
+        yield node
+        waiting += [following for following, _ in node.next_functions]
+
+
 def largest(tensors: Iterable[Tensor]) -> Tensor:
     """The largest absolute entry of all, 0-d, or 1 where all are zero: half precision would lose a short direction."""
     values = [tensor.abs().amax() for tensor in tensors]

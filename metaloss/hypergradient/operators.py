@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from metaloss.errors import MetaGradientError
+from metaloss.hypergradient.functional import graph_nodes
 
 _NO_FORWARD_MODE = re.compile(r"forward AD|forward mode AD|forward-mode|jvp")
 _NO_SECOND_DERIVATIVE = re.compile(r"derivative for .+ is not implemented|double backward|differentiate twice")
@@ -76,16 +77,9 @@ def check_twice_differentiable(gradients: Iterable[Tensor]) -> None:
     Raises:
         MissingDerivativeError: there is such a function.
     """
-    waiting = [gradient.grad_fn for gradient in gradients]
-    seen = set()
-    while waiting:
-        node = waiting.pop()
-        if node is None or node in seen:
-            continue
-        seen.add(node)
+    for node in graph_nodes(gradients):
         if node.name() == "torch::autograd::Error":
             raise _no_second_derivative("a custom autograd.Function (its backward is marked once_differentiable)")
-        waiting += [following for following, _ in node.next_functions]
 
 
 def _no_second_derivative(operator: str) -> MissingDerivativeError:

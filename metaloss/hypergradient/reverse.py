@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.utils import _pytree as pytree
 
 from metaloss.batch import FusionBatch
-from metaloss.hypergradient.functional import gradients, largest, leaves
+from metaloss.hypergradient.functional import gradients, is_float, largest, leaves
 from metaloss.hypergradient.network import Network, fuse
 from metaloss.hypergradient.operators import check_twice_differentiable, second_derivative
 from metaloss.hypergradient.problem import MetaGradient, MetaProblem
@@ -64,7 +64,7 @@ class _Unrolled:
         execution = self.problem.execution
         params = leaves(self.fusion.params)
         flat, rebuild = pytree.tree_flatten(self.fusion.state)
-        state = [item.detach().requires_grad_() if _moves(item) else item for item in flat]
+        state = [item.detach().requires_grad_() if is_float(item) else item for item in flat]
 
         def body(network: nn.Module) -> list[Tensor | None]:
             fused = fuse(network, self.meta_train.loss_view, execution, derivatives=2)
@@ -94,7 +94,7 @@ class _Unrolled:
             for output, cotangent in zip(outputs, cotangents, strict=False)
             if cotangent is not None and output.requires_grad
         ]
-        moving = [item for item in inputs if _moves(item)]
+        moving = [item for item in inputs if is_float(item)]
         size = largest([cotangent for _, cotangent in pairs]) if self.problem.execution.scale != 1 else 1.0
         with second_derivative():
             pulled = torch.autograd.grad(
@@ -111,8 +111,4 @@ class _Unrolled:
             for item, value in zip(moving, pulled, strict=False)
         ]
         values = iter(averaged({str(place): value for place, value in enumerate(by_inputs)}).values())
-        return [next(values) if _moves(item) else None for item in inputs]
-
-
-def _moves(item: Any) -> bool:
-    return isinstance(item, Tensor) and item.is_floating_point()
+        return [next(values) if is_float(item) else None for item in inputs]

@@ -13,29 +13,47 @@ H nu needs first derivatives of the network only. Memory does not grow with K.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 from torch.utils import _pytree as pytree
 
 from metaloss.batch import FusionBatch
-from metaloss.hypergradient.functional import leaves
+from metaloss.hypergradient.functional import is_float, leaves
 from metaloss.hypergradient.problem import MetaGradient, MetaProblem
 from metaloss.hypergradient.slope import Turn, turn
 from metaloss.hypergradient.unroll import InnerStep, Trajectory, outer_gradient, unroll
 from metaloss.processes import averaged, averaged_where_present
 
 Turning = Callable[[Tensor], Turn]
-Directional = Callable[
-    [Trajectory, InnerStep, FusionBatch, dict[str, Tensor], bool, Turning], "dict[str, Tensor] | None"
-]
-"""``(trajectory, step, batch, nu, hessian, turning) -> H nu or None``.
 
-Computes u, calls ``turning(u)`` for dL_f/df and its derivative along u, and goes on to H nu where it
-is asked for. Draws the step's random numbers again.
-"""
+
+@dataclass(frozen=True)
+class Along:
+    """One inner step, to be differentiated along a direction.
+
+    Attributes:
+        trajectory: the networks, and how they are run.
+        step: where the step started.
+        batch: the batch of the inner updates.
+        direction: nu, by parameter name.
+        hessian: whether H nu is asked for.
+        turning: gives dL_f/df and its derivative along u, once u is known.
+    """
+
+    trajectory: Trajectory
+    step: InnerStep
+    batch: FusionBatch
+    direction: dict[str, Tensor]
+    hessian: bool
+    turning: Turning
+
+
+Directional = Callable[[Along], "dict[str, Tensor] | None"]
+"""Computes u, calls ``turning(u)``, goes on to H nu where it is asked for; draws the same random numbers again."""
 
 
 class Cotangents(NamedTuple):
@@ -67,7 +85,7 @@ def walk_back(
         step = trajectory.steps.pop()
         direction, behind = _through_rule(problem, step, behind)
         turning = _once(partial(_turn, trajectory, step, meta_train, total))
-        product = directional(trajectory, step, meta_train, direction, bool(trajectory.steps), turning)
+        product = directional(Along(trajectory, step, meta_train, direction, bool(trajectory.steps), turning))
         if product is not None:
             means = averaged(product)
             behind = behind._replace(params={name: behind.params[name] + means[name] for name in means})
@@ -112,7 +130,7 @@ def _through_rule(
 ) -> tuple[dict[str, Tensor], Cotangents]:
     """Pulls cotangents back through one update: to its gradient, and to its parameters and state."""
     state, rebuild = pytree.tree_flatten(step.state)
-    moving = [_is_float(item) for item in state]
+    moving = [is_float(item) for item in state]
     params, grads = leaves(step.params), leaves(step.grads)
     inputs = [item.detach().requires_grad_() if moves else item for item, moves in zip(state, moving, strict=True)]
     with torch.enable_grad():
@@ -136,7 +154,3 @@ def _through_rule(
     by_grads = dict(zip(grads, pulled[len(params) :], strict=False))
     by_states = iter(pulled[len(params) + len(grads) :])
     return by_grads, Cotangents(by_params, [next(by_states) if moves else None for moves in moving])
-
-
-def _is_float(item: Any) -> bool:
-    return isinstance(item, Tensor) and item.is_floating_point()

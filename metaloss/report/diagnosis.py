@@ -67,7 +67,7 @@ def diagnose(learner: MetaLearner, meta_train: FusionBatch, meta_test: FusionBat
         MetaGradientError: F or L_f has nothing to learn.
     """
     check_learnable(learner.fusion, learner.loss)
-    problem, batches = learner._problem, (meta_train, meta_test)
+    problem, batches = learner.problem, (meta_train, meta_test)
     names = sorted(records("hypergradients"), key=lambda name: (name not in EXACT, name))
     results = {name: _try(learner, problem, name, batches) for name in names}
     reference = next((gradient for name, (_, gradient) in results.items() if name in EXACT and gradient), None)

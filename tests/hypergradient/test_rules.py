@@ -100,7 +100,7 @@ def test_from_the_optimizers_state(rule, steps):
     for seed in (3, 4):
         subject.fusion_step(scenes(seed))
     before = copy.deepcopy([optimizer.state_dict() for optimizer in optimizers.values()])
-    asked = subject._problem
+    asked = subject.problem
     assert asked.fusion_state is not None
     torch.manual_seed(3)
     result = subject.meta_gradient(*batches).gradients
