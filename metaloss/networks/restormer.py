@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from metaloss.networks.bilinear import bilinear
+from metaloss.networks.tangents import bilinear, layer_norm, sum_of_squares
 
 
 class Pointwise(nn.Conv2d):
@@ -87,7 +87,7 @@ class ChannelNorm(nn.LayerNorm):
 
     def forward(self, x: Tensor) -> Tensor:
         """Normalises; the result lies channels-last in memory."""
-        return super().forward(x.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
+        return layer_norm(x.permute(0, 2, 3, 1), self.weight, self.bias, self.eps).permute(0, 3, 1, 2)
 
 
 def channel_attention(q: Tensor, k: Tensor, v: Tensor, temperature: Tensor, projection: Tensor) -> Tensor:
@@ -120,7 +120,7 @@ def channel_attention(q: Tensor, k: Tensor, v: Tensor, temperature: Tensor, proj
 
 def _norm(x: Tensor) -> Tensor:
     # a blank source has q = k = 0, where the published 1 / max(norm, 1e-12) has slopes of 1e12
-    squared = x.square().sum(-1)
+    squared = sum_of_squares(x)
     return torch.where(squared < 1e-24, torch.ones_like(squared), squared).sqrt()
 
 
