@@ -18,7 +18,7 @@ from metaloss.learner import MetaLearner
 from metaloss.losses import FusionLossTerms, LearnableFusionLoss
 from metaloss.networks import Adapted, Concatenated
 from metaloss.plugins import build_fusion, build_task, hookimpl
-from metaloss.tasks import ModuleTask, TaskAdapter
+from metaloss.tasks import ModuleTask, MultiTask, ReconstructionTask, TaskAdapter
 
 __version__ = "0.1.0"
 
@@ -36,7 +36,9 @@ __all__ = [
     "MetaLearner",
     "MetaLossError",
     "ModuleTask",
+    "MultiTask",
     "PluginError",
+    "ReconstructionTask",
     "ShapeError",
     "TaskAdapter",
     "__version__",

@@ -19,7 +19,7 @@ from metaloss.data.episodes import Episodes
 from metaloss.data.views import Size, as_size
 from metaloss.errors import CheckpointError, ConfigError
 from metaloss.modes import flags_kept
-from metaloss.networks.spec import describe_fusion
+from metaloss.networks.spec import describe
 from metaloss.processes import average_buffers, rank, take_from_first, world_size
 from metaloss.progress import Advance, progress
 
@@ -59,6 +59,7 @@ def fit(
             raise ConfigError(f"fit({name}={number!r}): expected a whole number of at least {least}")
     if resume and work_dir is None:
         raise ConfigError("fit(resume=True) needs work_dir, where the checkpoints are")
+    check_phases(learner, meta_steps)
     modules = (learner.fusion, learner.loss, learner.task)
     if resume and work_dir is not None:
         _resume(learner, work_dir)
@@ -94,6 +95,19 @@ def fit(
     return list(learner.progress["log"])
 
 
+def check_phases(learner: MetaLearner, meta_steps: int) -> None:
+    """Refuses epochs without a step.
+
+    Raises:
+        ConfigError: neither meta steps nor a fusion phase.
+    """
+    if not learner.separate_fusion_learning and meta_steps == 0:
+        raise ConfigError(
+            "separate_fusion_learning=False leaves the fusion phase out, and meta_steps=0 the meta steps: nothing "
+            "would be trained; give meta_steps"
+        )
+
+
 def _device(learner: MetaLearner) -> torch.device:
     return next((param.device for param in learner.fusion.parameters()), torch.device("cpu"))
 
@@ -116,13 +130,16 @@ def _start_alike(learner: MetaLearner, modules: Iterable[nn.Module]) -> None:
 def _epoch(learner: MetaLearner, episodes: Episodes, epochs: int, *, warmup: bool) -> EpochLog:
     number = learner.progress["epoch"]
     means = Means()
-    steps = episodes.fusion_steps + (0 if warmup else episodes.meta_steps)
+    meta, fusion = not warmup, warmup or learner.separate_fusion_learning
+    steps = meta * episodes.meta_steps + fusion * episodes.fusion_steps
+    learner.begin_epoch(number, epochs)
     device = _device(learner)
     bar = progress(f"epoch {number + 1}/{epochs}", steps) if rank() == 0 else nullcontext(lambda note: None)
     with bar as advance:
-        if not warmup:
+        if meta:
             _run((learner.meta_step(a.to(device), b.to(device)) for a, b in episodes.meta(number)), means, advance)
-        _run((learner.fusion_step(batch.to(device)) for batch in episodes.fusion(number)), means, advance)
+        if fusion:
+            _run((learner.fusion_step(batch.to(device)) for batch in episodes.fusion(number)), means, advance)
     for module in (learner.fusion, learner.loss, learner.task):
         average_buffers(module)
     for scheduler in learner.schedulers:
@@ -169,8 +186,8 @@ def warn_of_collapse(log: Mapping[str, float]) -> None:
 
 
 def save(learner: MetaLearner, path: Path) -> None:
-    """Writes the learner's whole state, never half, with what it takes to rebuild F."""
-    checkpoint.save(path, {**learner.state_dict(), "metaloss": {"fusion": describe_fusion(learner.fusion)}})
+    """Writes the learner's whole state, never half, with what it takes to rebuild F and G."""
+    checkpoint.save(path, {**learner.state_dict(), "metaloss": describe(learner)})
 
 
 def _save_once(learner: MetaLearner, path: Path) -> None:

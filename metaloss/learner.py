@@ -12,27 +12,32 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.utils.data import Dataset
 
-from metaloss import checkpoint
+from metaloss.ablations import TaskAwareStep, WeightedSumStep, check_combination, fusion_of
 from metaloss.batch import FusionBatch, check_sources
 from metaloss.data.views import Size
-from metaloss.errors import CheckpointError, ConfigError
+from metaloss.errors import ConfigError
 from metaloss.fitting import Callback, EpochLog, fit
 from metaloss.fusing import fuse_any_size
 from metaloss.hypergradient import Auto, HypergradientMethod, MetaGradient, MetaProblem
+from metaloss.hypergradient.direct import direct
 from metaloss.hypergradient.execution import PRECISIONS, Execution, Memory
+from metaloss.hypergradient.functional import RandomState
 from metaloss.inner import InnerRate, InnerRule, build_rule
-from metaloss.plugins import difference, find
-from metaloss.steps import FusionStep, check_learnable, check_meta_gradient, max_normalised, step_with
+from metaloss.networks import WeightedSum
+from metaloss.outer import OuterUpdate
+from metaloss.plugins import find
+from metaloss.state import state_of, take_up
+from metaloss.steps import FusionStep, check_learnable, check_meta_gradient, step_with
+from metaloss.tasks import TaskAdapter
 
-OuterUpdate = Literal["optimizer", "max_normalised_sgd"]
-_NETWORKS = ("fusion", "loss", "task")
+Part = Literal["fusion", "task", "loss"]
 
 
 class MetaLearner:
     """Learns the fusion loss that makes a fusion network useful to a task (TDFusion, Algorithm 1).
 
     Args:
-        fusion: F, any ``nn.Module``: ``(*sources) -> fused`` (B, C, H, W).
+        fusion: F, any ``nn.Module``: ``(*sources) -> fused`` (B, C, H, W). Or ``"weighted_sum"`` (ablation V).
         loss: L_f with its loss generator G, any ``nn.Module``: ``(fused, sources) -> FusionLossTerms``.
         task: T, an adapter or any ``nn.Module``: ``(fused, target) -> loss``.
         hypergradient: ``"auto"``, ``"forward"``, ``"reverse"``, ``"finite_difference"``, or a name
@@ -58,17 +63,22 @@ class MetaLearner:
             again, with the same result; ``"high"`` keeps G's graph instead of running G twice.
         precision: ``None``; or ``"bf16"`` or ``"fp16"`` to run F and T under autocast. The loss, G and the
             meta-gradient's sums stay in full precision.
+        fusion_sees_task_loss: train F on L_f + L_t in the fusion phase (ablation III).
+        separate_fusion_learning: ``False`` leaves the fusion phase out, and lets F and T take the gradients
+            of their inner updates at each meta step instead (ablation IV).
         compile: run F, T and the loss through ``torch.compile`` where first derivatives are enough.
 
+    The ablations and their equations are in :mod:`metaloss.ablations`.
+
     Raises:
-        ConfigError: a setting out of its range.
+        ConfigError: a setting out of its range, or ablations that leave each other nothing to act on.
         PluginError: an unknown hypergradient.
     """
 
     def __init__(
         self,
         *,
-        fusion: nn.Module,
+        fusion: nn.Module | Literal["weighted_sum"],
         loss: nn.Module,
         task: nn.Module,
         hypergradient: str = "auto",
@@ -82,11 +92,13 @@ class MetaLearner:
         task_optimizer: Optimizer | None = None,
         loss_optimizer: Optimizer | None = None,
         schedulers: Sequence[Any] = (),
-        outer_update: OuterUpdate = "optimizer",
+        outer_update: Literal["optimizer", "max_normalised_sgd"] = "optimizer",
         accumulate: int = 1,
         on_nonfinite: Literal["raise", "skip"] = "raise",
         memory: Memory = "normal",
         precision: Literal["bf16", "fp16"] | None = None,
+        fusion_sees_task_loss: bool = False,
+        separate_fusion_learning: bool = True,
         compile: bool = False,
     ) -> None:
         for name, number in (("inner_steps", inner_steps), ("accumulate", accumulate)):
@@ -101,8 +113,14 @@ class MetaLearner:
         ):
             if given not in known:
                 raise ConfigError(f"{name}={given!r}: choose one of {known}")
-        self.fusion, self.loss, self.task = fusion, loss, task
+        self.fusion, self.loss, self.task = fusion_of(fusion, loss), loss, task
+        check_combination(
+            loss, summed=self._sums, sees_task_loss=fusion_sees_task_loss, separate=separate_fusion_learning
+        )
+        self.separate_fusion_learning = separate_fusion_learning
+        self._fusion_step = WeightedSumStep if self._sums else TaskAwareStep if fusion_sees_task_loss else FusionStep
         self.lr, self.outer_update, self.accumulate, self.on_nonfinite = lr, outer_update, accumulate, on_nonfinite
+        self._outer = OuterUpdate(accumulate, normalised=outer_update == "max_normalised_sgd")
         self.schedulers = list(schedulers)
         self.skipped = 0
         self.progress: dict[str, Any] = {"epoch": 0, "seed": None, "log": []}
@@ -120,22 +138,26 @@ class MetaLearner:
             precision=PRECISIONS[precision] if precision else None,
             memory=memory,
             # one compilation per image size: torch's dynamic shapes fail on some networks
-            compiled={module: torch.compile(module, dynamic=False) for module in (fusion, loss, task)}
+            compiled={module: torch.compile(module, dynamic=False) for module in (self.fusion, loss, task)}
             if compile
             else {},
         )
         self._method: HypergradientMethod
         self._method = Auto() if hypergradient == "auto" else find("hypergradients", hypergradient).load()
-        self._optimizers: dict[str, Optimizer | None] = {
+        if self._sums:
+            self._method = direct
+        self.optimizers: dict[str, Optimizer | None] = {
             "fusion": fusion_optimizer,
             "task": task_optimizer,
             "loss": loss_optimizer,
         }
-        self._pending: dict[str, Tensor] = {}
-        self._pending_count = 0
+
+    @property
+    def _sums(self) -> bool:
+        return isinstance(self.fusion, WeightedSum) and self.fusion.generator is getattr(self.loss, "generator", None)
 
     def _rule(self, name: Literal["fusion", "task"]) -> tuple[InnerRule, Any]:
-        if not self._from_optimizer[name]:
+        if not self._from_optimizer[name] or not self.trains(name):
             return self._rules[name]()
         optimizer = self.optimizer(name)
         # MMEngine's wrapper keeps it inside
@@ -176,44 +198,42 @@ class MetaLearner:
         """
         check_learnable(self.fusion, self.loss)
         gradient = self._method(self.problem, meta_train, meta_test)
-        check_meta_gradient(gradient, self.loss, finite=self.on_nonfinite == "raise")
+        unlabelled = isinstance(self.task, TaskAdapter) and not self.task.labelled(meta_test)
+        check_meta_gradient(gradient, self.loss, finite=self.on_nonfinite == "raise", zero=unlabelled)
         return gradient
 
     def meta_step(self, meta_train: FusionBatch, meta_test: FusionBatch) -> dict[str, Tensor]:
-        """Steps the loss generator by the meta-gradient (Eq. 6). F and T do not change.
+        """Steps the loss generator by the meta-gradient (Eq. 6).
+
+        F and T do not change, unless ``separate_fusion_learning=False`` was chosen.
 
         Args:
             meta_train: the batch of the inner updates.
             meta_test: the batch of the outer loss.
 
         Returns:
-            ``inner_loss``, ``task_inner_loss`` and ``outer_loss``, detached and 0-d.
+            ``inner_loss``, ``task_inner_loss`` and ``outer_loss``, detached and 0-d; where F and T are stepped
+            what :meth:`fusion_step` returns as well; with a weighted sum no ``inner_loss``.
 
         Raises:
             MetaGradientError: as :meth:`meta_gradient`; nothing has been stepped by then.
         """
+        random = None if self.separate_fusion_learning else RandomState.now()
         gradient = self.meta_gradient(meta_train, meta_test)
+        values = {} if self._sums else {"inner_loss": gradient.inner_loss}
+        values |= {"task_inner_loss": gradient.task_inner_loss, "outer_loss": gradient.outer_loss}
+        inner: dict[str, dict[str, Tensor]] = {}
+        if random is not None:
+            step = self._new_step()
+            with random.replayed():  # what the inner updates drew, in the same order
+                inner = step.take(meta_train)
+            values |= step.log
         if self.on_nonfinite == "skip" and not all(value.isfinite().all() for value in gradient.gradients.values()):
             self.skipped += 1
-        else:
-            self._accumulate(gradient.gradients)
-        return {
-            "inner_loss": gradient.inner_loss,
-            "task_inner_loss": gradient.task_inner_loss,
-            "outer_loss": gradient.outer_loss,
-        }
-
-    def _accumulate(self, gradients: Mapping[str, Tensor]) -> None:
-        for name, value in gradients.items():
-            share = value / self.accumulate
-            self._pending[name] = self._pending[name] + share if name in self._pending else share
-        self._pending_count += 1
-        if self._pending_count < self.accumulate:
-            return
-        pending, self._pending, self._pending_count = self._pending, {}, 0
-        if self.outer_update == "max_normalised_sgd":
-            pending = max_normalised(pending)
-        step_with(self.optimizer("loss"), self.loss, pending)
+        elif (total := self._outer.add(gradient.gradients)) is not None:
+            step_with(self.optimizer("loss"), self.loss, total)
+        self._step(inner)
+        return values
 
     def fusion_step(self, batch: FusionBatch) -> dict[str, Tensor]:
         """Steps F on the learned loss (Eq. 8) and T on detached fused images (Eq. 9).
@@ -224,13 +244,19 @@ class MetaLearner:
         Returns:
             ``loss``, ``intensity``, ``gradient``, ``task_loss``, the mean weight of every source as
             ``weight_0`` ... in the data set's own order, and their ``entropy`` in [0, 1]; detached and 0-d.
+            With a weighted sum there is no fusion loss: the first three are missing.
         """
-        step = FusionStep(self.fusion, self.loss, self.task, self._execution)
-        fused = step.fusion_gradients(batch)
-        step_with(self.optimizer("fusion"), self.fusion, step.gradients)
-        step.task_gradients(batch, fused)
-        step_with(self.optimizer("task"), self.task, step.gradients)
+        step = self._new_step()
+        self._step(step.take(batch))
         return step.log
+
+    def _new_step(self) -> FusionStep:
+        return self._fusion_step(self.fusion, self.loss, self.task, self._execution)
+
+    def _step(self, gradients: Mapping[str, Mapping[str, Tensor]]) -> None:
+        for name, values in gradients.items():
+            if values:
+                step_with(self.optimizer(name), getattr(self, name), values)  # type: ignore[arg-type]
 
     def fit(
         self,
@@ -304,48 +330,55 @@ class MetaLearner:
         check_sources(sources)
         return fuse_any_size(self.fusion, sources)
 
-    def optimizer(self, name: Literal["fusion", "task", "loss"]) -> Optimizer:
+    def optimizer(self, name: Part) -> Optimizer:
         """The optimizer of F, T or G; built with the default settings when first needed."""
-        optimizer = self._optimizers[name]
+        optimizer = self.optimizers[name]
         if optimizer is None:
             params = [param for param in getattr(self, name).parameters() if param.requires_grad]
             plain = name == "loss" and self.outer_update == "max_normalised_sgd"
             optimizer = torch.optim.SGD(params, lr=self.lr) if plain else torch.optim.Adam(params, lr=self.lr)
-            self._optimizers[name] = optimizer
+            self.optimizers[name] = optimizer
         return optimizer
 
-    def use_optimizer(self, name: Literal["fusion", "task", "loss"], optimizer: Any) -> None:
+    def use_optimizer(self, name: Part, optimizer: Any) -> None:
         """Steps F, T or G with this optimizer from now on; anything with ``step()``, ``state_dict()`` and its pair."""
-        self._optimizers[name] = optimizer
+        self.optimizers[name] = optimizer
+
+    def trains(self, name: Part) -> bool:
+        """Whether F, T or G is stepped by an optimizer of its own: with a weighted sum F is not."""
+        has_own = any(param.requires_grad for param in getattr(self, name).parameters())
+        return has_own and not (name == "fusion" and self._sums)
 
     @property
     def learns_loss(self) -> bool:
         """Whether the loss has anything to learn; with uniform weights it has not."""
-        return any(param.requires_grad for param in self.loss.parameters())
+        return self.trains("loss")
+
+    def begin_epoch(self, epoch: int, epochs: int) -> None:
+        """Tells a loss that changes with the epochs where training is, by its ``at_epoch(epoch, epochs)``.
+
+        ``fit`` and the trainer call this before each epoch.
+
+        Args:
+            epoch: the epoch that begins, from 0.
+            epochs: how many there are in all.
+        """
+        move_on = getattr(self.loss, "at_epoch", None)
+        if move_on is not None:
+            move_on(epoch, epochs)
 
     def progress_state(self) -> dict[str, Any]:
         """What lies between two updates of G: accumulated meta-gradients, and how many were skipped."""
-        return {"gradients": dict(self._pending), "count": self._pending_count, "skipped": self.skipped}
+        return {**self._outer.state(), "skipped": self.skipped}
 
     def load_progress_state(self, state: Mapping[str, Any]) -> None:
         """Takes up what :meth:`progress_state` gave."""
-        device = next(self.loss.parameters(), torch.empty(0)).device
-        self._pending = {name: value.to(device) for name, value in state["gradients"].items()}
-        self._pending_count, self.skipped = state["count"], state["skipped"]
+        self._outer.load(state, next(self.loss.parameters(), torch.empty(0)).device)
+        self.skipped = state["skipped"]
 
     def state_dict(self) -> dict[str, Any]:
         """Everything that training needs to go on: F, G, T, optimizers, schedulers, random state and progress."""
-        return {
-            **{name: getattr(self, name).state_dict() for name in _NETWORKS},
-            "optimizers": {
-                name: None if optimizer is None else optimizer.state_dict()
-                for name, optimizer in self._optimizers.items()
-            },
-            "schedulers": [scheduler.state_dict() for scheduler in self.schedulers],
-            "pending": self.progress_state(),
-            "random": checkpoint.random_state(),
-            "progress": {**self.progress, "log": list(self.progress["log"])},
-        }
+        return state_of(self)
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Takes up what :meth:`state_dict` gave, the global random state included.
@@ -356,37 +389,7 @@ class MetaLearner:
         Raises:
             CheckpointError: a part is missing, or belongs to another network or optimizer; nothing has changed then.
         """
-        missing = [key for key in (*_NETWORKS, "optimizers", "pending", "random", "progress") if key not in state]
-        if missing:
-            raise CheckpointError(f"the learner's state lacks {missing}: expected what state_dict() gave")
-        for name in _NETWORKS:
-            mismatch = difference(getattr(self, name), state[name])
-            if mismatch:
-                raise CheckpointError(
-                    f"the saved {name} network is not this {type(getattr(self, name)).__name__}: {mismatch}"
-                )
-        for name, saved in state["optimizers"].items():
-            if saved is not None and _group_sizes(saved) != _group_sizes(self.optimizer(name).state_dict()):
-                raise CheckpointError(
-                    f"the saved {name} optimizer has parameter groups of {_group_sizes(saved)} tensors and this one "
-                    f"of {_group_sizes(self.optimizer(name).state_dict())}: build it as it was when it was saved"
-                )
-        if len(state.get("schedulers", ())) != len(self.schedulers):
-            raise CheckpointError(
-                f"the state has {len(state.get('schedulers', ()))} schedulers and the learner {len(self.schedulers)}"
-            )
-        for name in _NETWORKS:
-            getattr(self, name).load_state_dict(state[name])
-        for name, saved in state["optimizers"].items():
-            if saved is not None:
-                self.optimizer(name).load_state_dict(saved)
-            elif (optimizer := self._optimizers[name]) is not None:
-                optimizer.state.clear()
-        for scheduler, saved in zip(self.schedulers, state.get("schedulers", ()), strict=True):
-            scheduler.load_state_dict(saved)
-        self.load_progress_state(state["pending"])
-        self.progress = {**state["progress"], "log": list(state["progress"]["log"])}
-        checkpoint.restore_random_state(state["random"])
+        take_up(self, state)
 
 
 def _pair(inner_lr: Any) -> tuple[InnerRate, InnerRate]:
@@ -394,7 +397,3 @@ def _pair(inner_lr: Any) -> tuple[InnerRate, InnerRate]:
     if len(rates) != 2 or not all(isinstance(rate, (int, float)) or rate == "optimizer" for rate in rates):
         raise ConfigError(f"inner_lr={inner_lr!r}: expected a number or 'optimizer', or a pair of them for F and T")
     return rates
-
-
-def _group_sizes(state: Mapping[str, Any]) -> list[int]:
-    return [len(group["params"]) for group in state["param_groups"]]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 import torch
 import torch.distributed as dist
@@ -56,6 +57,15 @@ def take_from_first(tensors: Iterable[Tensor]) -> None:
             values = tensor.detach().contiguous()
             dist.broadcast(values, 0)
             tensor.copy_(values)
+
+
+def gathered(value: Any) -> list[Any]:
+    """What every process has, in the order of their ranks; any picklable value."""
+    if world_size() == 1:
+        return [value]
+    values: list[Any] = [None] * world_size()
+    dist.all_gather_object(values, value)
+    return values
 
 
 def average_buffers(module: nn.Module) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -35,13 +36,14 @@ def check_learnable(fusion: nn.Module, loss: nn.Module) -> None:
         )
 
 
-def check_meta_gradient(gradient: MetaGradient, loss: nn.Module, *, finite: bool) -> None:
+def check_meta_gradient(gradient: MetaGradient, loss: nn.Module, *, finite: bool, zero: bool = False) -> None:
     """Refuses a meta-gradient that would teach nothing, or harm.
 
     Args:
         gradient: what a hypergradient method gave.
         loss: the loss module.
         finite: whether values that are not finite are refused as well.
+        zero: whether a gradient of nothing but zeros is in order: the meta-test batch has no labels.
 
     Raises:
         MetaGradientError: naming the parameters.
@@ -62,7 +64,7 @@ def check_meta_gradient(gradient: MetaGradient, loss: nn.Module, *, finite: bool
             f"the meta-gradient of {_some(bad)} is not finite (outer loss {gradient.outer_loss.item():.4g}): "
             "lower inner_lr, look at the task's loss on empty targets, or pass on_nonfinite='skip'"
         )
-    if not sizes.any():
+    if not zero and not sizes.any():
         raise MetaGradientError(
             f"the meta-gradient of all of {_some(list(gradient.gradients))} is zero: the outer loss does not depend on "
             "the learned loss (inner_lr=0, a rule that ignores gradients, or a task that ignores the fused image)"
@@ -107,36 +109,54 @@ class FusionStep:
         self.gradients: dict[str, Tensor] = {}
         self.log: dict[str, Tensor] = {}
 
+    def take(self, batch: FusionBatch) -> dict[str, dict[str, Tensor]]:
+        """Takes both gradients, before anything is stepped.
+
+        Returns:
+            The gradients by parameter name, under ``"fusion"`` and ``"task"``.
+        """
+        fused = self.fusion_gradients(batch)
+        fusion = self.gradients
+        self.task_gradients(batch, fused)
+        return {"fusion": fusion, "task": self.gradients}
+
     def fusion_gradients(self, batch: FusionBatch) -> Tensor:
         """Takes the gradient of L_f with respect to F (Eq. 8).
 
         Returns:
             The fused image in the task's view, detached.
         """
-        view, execution = batch.loss_view, self.execution
-        constants = {name: param.detach() for name, param in self.loss.named_parameters()}
         with torch.enable_grad():
-            fused = fuse(self.fusion, view, execution)
-            terms = with_tensors(
-                self.loss,
-                constants,
-                dict(self.loss.named_buffers()),
-                lambda module: execution.run(module, fused, view, autocast=False),
-            )
-            found = gradients(terms.total, _trainable(self.fusion), scale=execution.scale)
-        self._take(
-            found,
-            {
-                "loss": terms.total,
-                "intensity": terms.intensity,
-                "gradient": terms.gradient,
-                **weight_statistics(terms.weights.detach(), batch.order),
-            },
-        )
+            fused, terms = self.fusion_terms(batch)
+            found = gradients(terms.total, _trainable(self.fusion), scale=self.execution.scale)
+        self._take(found, self.terms_log(terms, batch))
         if batch.fusion_view is None:
             return fused.detach()
         with torch.no_grad():
-            return fuse(self.fusion, batch.sources, execution)
+            return fuse(self.fusion, batch.sources, self.execution)
+
+    def fusion_terms(self, batch: FusionBatch) -> tuple[Tensor, Any]:
+        """The fused image in the fusion loss's view, and L_f's terms with G held fixed."""
+        view, execution = batch.loss_view, self.execution
+        constants = {name: param.detach() for name, param in self.loss.named_parameters()}
+        fused = fuse(self.fusion, view, execution)
+        terms = with_tensors(
+            self.loss,
+            constants,
+            dict(self.loss.named_buffers()),
+            lambda module: execution.run(module, fused, view, autocast=False),
+        )
+        return fused, terms
+
+    @staticmethod
+    def terms_log(terms: Any, batch: FusionBatch) -> dict[str, Tensor]:
+        """What is worth logging of the fusion loss."""
+        return {
+            "loss": terms.total,
+            "intensity": terms.intensity,
+            "gradient": terms.gradient,
+            **weight_statistics(terms.weights.detach(), batch.order),
+        }
 
     def task_gradients(self, batch: FusionBatch, fused: Tensor) -> None:
         """Takes the gradient of L_t with respect to T, on fused images held fixed (Eq. 9)."""

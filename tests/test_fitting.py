@@ -236,3 +236,44 @@ def test_a_checkpoint_names_its_fusion_network(tmp_path):
     learner().fit(Scenes(2), epochs=1, meta_steps=0, work_dir=tmp_path / "plain")
     with pytest.raises(metaloss.CheckpointError, match=r"PlainNet was not built by name"):
         load_fusion(tmp_path / "plain" / "epoch_1.pth")
+
+
+def ramped():
+    return metaloss.LearnableFusionLoss(TinyGenerator(), alpha=0.6, alpha_ramp=True)
+
+
+def factors():
+    """A callback that looks at the factor of the gradient term, and what it has seen."""
+    seen = []
+
+    def look(learner, log):
+        fused, *sources = torch.linspace(0, 1, 192).sin().view(3, 1, 1, 8, 8)  # draws nothing
+        with torch.no_grad():
+            terms = learner.loss(fused, sources)
+        seen.append(float((terms.total - terms.intensity) / terms.gradient))
+
+    return seen, [look]
+
+
+def test_the_gradient_terms_factor_grows_epoch_by_epoch_also_after_a_resume(tmp_path):
+    settings = {"meta_steps": 1, "work_dir": tmp_path, "epochs": 4}
+    seen, look = factors()
+    subject = learner(DropoutNet(), loss=ramped())
+    log = subject.fit(Scenes(4), **settings, callbacks=look)
+    assert seen == pytest.approx([0, 0.2, 0.4, 0.6], abs=1e-4)
+    for epoch in (3, 4):
+        (tmp_path / f"epoch_{epoch}.pth").unlink()
+    seen, look = factors()
+    again = learner(DropoutNet(), loss=ramped())
+    assert again.fit(Scenes(4), **settings, resume=True, callbacks=look) == log
+    assert seen == pytest.approx([0.4, 0.6], abs=1e-4)
+
+
+def test_a_loss_of_ones_own_is_told_the_epoch():
+    class Counting(metaloss.LearnableFusionLoss):
+        def at_epoch(self, epoch, epochs):
+            told.append((epoch, epochs))
+
+    told = []
+    learner(loss=Counting(TinyGenerator())).fit(Scenes(4), epochs=2, meta_steps=1)
+    assert told == [(0, 2), (1, 2)]

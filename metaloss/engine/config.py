@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import inspect
 import re
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
@@ -14,6 +15,8 @@ from mmengine.config import Config
 import metaloss.configs
 from metaloss.configs import shipped_configs
 from metaloss.errors import ConfigError, MetaLossError, nearest
+from metaloss.learner import MetaLearner
+from metaloss.losses import LearnableFusionLoss
 
 _OURS = "metaloss::"
 
@@ -193,11 +196,18 @@ def _check_key(config: Config, key: str, path: Path) -> None:
     part: Any = config._cfg_dict
     walked: list[str] = []
     for name in key.split("."):
-        known = [str(index) for index in range(len(part))] if isinstance(part, list) else list(part)
+        known = [str(index) for index in range(len(part))] if isinstance(part, list) else [*part, *_options(part)]
         if name not in known:
             where = f" in {'.'.join(walked)}" if walked else ""
             raise ConfigError(f"--cfg-options {key}: config {path} has no {name!r}{where}{nearest(name, known)}")
-        part = part[int(name)] if isinstance(part, list) else part[name]
+        part = part[int(name)] if isinstance(part, list) else part.get(name)
         walked.append(name)
         if not isinstance(part, (dict, list)):
             part = {}
+
+
+def _options(part: Mapping[str, Any]) -> list[str]:
+    """Settings of the learner and of the fusion loss, which a config need not spell out to have them overridden."""
+    takers = {"MetaLossModel": (MetaLearner,), "LearnableFusionLoss": (LearnableFusionLoss,)}
+    found = takers.get(str(part.get("type", "")).removeprefix("metaloss."), ())
+    return [name for taker in found for name in inspect.signature(taker).parameters]

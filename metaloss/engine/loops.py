@@ -16,7 +16,7 @@ from torch.utils.data import DataLoader
 from metaloss import checkpoint
 from metaloss.data import Episodes, Resized, as_size, collate
 from metaloss.engine.registry import DATASETS, LOOPS
-from metaloss.fitting import Means, warn_of_collapse
+from metaloss.fitting import Means, check_phases, warn_of_collapse
 from metaloss.modes import evaluating
 from metaloss.steps import weight_statistics
 from metaloss.tasks import TaskAdapter, targets_of, task_loss
@@ -27,14 +27,20 @@ Size = int | Sequence[int] | None
 class EpochSteps:
     """What MMEngine's hooks look at for the length of an epoch: meta steps and fusion steps together."""
 
-    def __init__(self, episodes: Episodes, warmup_epochs: int) -> None:
-        self.episodes, self.warmup_epochs = episodes, warmup_epochs
+    def __init__(self, episodes: Episodes, warmup_epochs: int, *, fusion_phase: bool = True) -> None:
+        self.episodes, self.warmup_epochs, self.fusion_phase = episodes, warmup_epochs, fusion_phase
         self.dataset, self.batch_size, self.num_workers = episodes.dataset, episodes.batch_size, episodes.num_workers
         self.epoch = 0
 
+    def phases(self, epoch: int) -> tuple[bool, bool]:
+        """Whether an epoch has a meta phase, and whether it has a fusion phase."""
+        warm = epoch < self.warmup_epochs
+        return not warm, warm or self.fusion_phase
+
     def length(self, epoch: int) -> int:
         """Steps of one epoch."""
-        return self.episodes.fusion_steps + (self.episodes.meta_steps if epoch >= self.warmup_epochs else 0)
+        meta, fusion = self.phases(epoch)
+        return meta * self.episodes.meta_steps + fusion * self.episodes.fusion_steps
 
     def __len__(self) -> int:
         return self.length(self.epoch)
@@ -70,17 +76,19 @@ class MetaLossTrainLoop(BaseLoop):
         val_begin: int = 1,
         val_interval: int = 1,
     ) -> None:
+        learner = _model(runner).learner
+        check_phases(learner, meta_steps)
         episodes = Episodes(
             dataset=_dataset(dataloader),
             batch_size=dataloader.get("batch_size", 2),
             num_workers=dataloader.get("num_workers", 0),
-            meta_steps=meta_steps if _model(runner).learner.learns_loss else 0,
+            meta_steps=meta_steps if learner.learns_loss else 0,
             fusion_crop=as_size(fusion_crop),
             task_size=as_size(task_size),
             exchange=exchange,
             seed=_shared_seed(runner),
         )
-        self.steps = EpochSteps(episodes, warmup_epochs)
+        self.steps = EpochSteps(episodes, warmup_epochs, fusion_phase=learner.separate_fusion_learning)
         super().__init__(runner, self.steps)
         self._max_epochs, self.val_begin, self.val_interval = max_epochs, val_begin, val_interval
         self._epoch = self._iter = 0
@@ -125,17 +133,20 @@ class MetaLossTrainLoop(BaseLoop):
         model, episodes = _model(self.runner), self.steps.episodes
         model.train()
         model.use(self.runner.optim_wrapper)
+        model.learner.begin_epoch(self._epoch, self._max_epochs)
         means, index = Means(), 0
-        if self._epoch >= self.steps.warmup_epochs:
+        meta, fusion = self.steps.phases(self._epoch)
+        if meta:
             self.phase = "meta"
             for pair in episodes.meta(self._epoch):
                 batches = tuple(model.on_device(batch) for batch in pair)
                 self._step(index, batches, lambda both: model.learner.meta_step(*both), means)
                 index += 1
-        self.phase = "fusion"
-        for batch in episodes.fusion(self._epoch):
-            self._step(index, model.on_device(batch), model.learner.fusion_step, means)
-            index += 1
+        if fusion:
+            self.phase = "fusion"
+            for batch in episodes.fusion(self._epoch):
+                self._step(index, model.on_device(batch), model.learner.fusion_step, means)
+                index += 1
         if is_main_process():
             warn_of_collapse(means.read())
         self.runner.call_hook("after_train_epoch")

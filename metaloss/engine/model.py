@@ -21,18 +21,19 @@ class MetaLossModel(BaseModel):
     """Holds the fusion network, the fusion loss and the task network; a :class:`MetaLearner` trains them.
 
     Args:
-        fusion: F, a module or its config.
+        fusion: F, a module or its config; or ``"weighted_sum"``, see :mod:`metaloss.ablations`.
         loss: L_f with its loss generator, likewise.
         task: T, likewise.
         settings: of :class:`metaloss.MetaLearner`: ``hypergradient``, ``inner_steps``, ``inner_lr`` ...
     """
 
-    def __init__(self, *, fusion: Built, loss: Built, task: Built, **settings: Any) -> None:
+    def __init__(self, *, fusion: Built | str, loss: Built, task: Built, **settings: Any) -> None:
         super().__init__()
-        self.fusion = _build(fusion)
         self.loss = _build(loss)
         self.task = _build(task)
-        self.learner = MetaLearner(fusion=self.fusion, loss=self.loss, task=self.task, **settings)
+        built: Any = fusion if isinstance(fusion, str) else _build(fusion)
+        self.learner = MetaLearner(fusion=built, loss=self.loss, task=self.task, **settings)
+        self.fusion = self.learner.fusion
 
     def init_weights(self) -> None:
         """Nothing: every part has initialised itself when it was built."""

@@ -29,12 +29,12 @@ class MetaLossOptimizers:
         self.parts = optim_wrapper_cfg
 
     def __call__(self, model: MetaLossModel) -> OptimWrapperDict:
-        """Builds the wrappers; a part that has nothing to learn gets none."""
+        """Builds the wrappers; a part that has nothing to learn of its own gets none."""
         parts: Any = getattr(model, "module", model)
         return OptimWrapperDict(
             **{
                 part: build_optim_wrapper(getattr(parts, part), self.parts[part])
                 for part in PARTS
-                if any(param.requires_grad for param in getattr(parts, part).parameters())
+                if parts.learner.trains(part)
             }
         )

@@ -1,5 +1,15 @@
-"""Fusion losses: pure functions and thin Modules."""
+"""Losses: pure functions and thin Modules."""
 
 from metaloss.losses.fusion import FusionLossTerms, LearnableFusionLoss, gradient_term, intensity_term, sobel
+from metaloss.losses.reconstruction import ReconstructionLoss, ReconstructionLossTerms, reconstruction_loss
 
-__all__ = ["FusionLossTerms", "LearnableFusionLoss", "gradient_term", "intensity_term", "sobel"]
+__all__ = [
+    "FusionLossTerms",
+    "LearnableFusionLoss",
+    "ReconstructionLoss",
+    "ReconstructionLossTerms",
+    "gradient_term",
+    "intensity_term",
+    "reconstruction_loss",
+    "sobel",
+]

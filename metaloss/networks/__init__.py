@@ -3,7 +3,18 @@
 from metaloss.networks.adapted import Adapted, Concatenated
 from metaloss.networks.loss_generator import LossGenerator
 from metaloss.networks.official import load_official
+from metaloss.networks.reconstructor import SourceReconstructor
 from metaloss.networks.refusion import ReFusionNet
 from metaloss.networks.restormer import RestormerBlock
+from metaloss.networks.weighted_sum import WeightedSum
 
-__all__ = ["Adapted", "Concatenated", "LossGenerator", "ReFusionNet", "RestormerBlock", "load_official"]
+__all__ = [
+    "Adapted",
+    "Concatenated",
+    "LossGenerator",
+    "ReFusionNet",
+    "RestormerBlock",
+    "SourceReconstructor",
+    "WeightedSum",
+    "load_official",
+]

@@ -9,18 +9,31 @@ from metaloss.plugins.records import Record
 @hookimpl
 def metaloss_tasks() -> list[Record]:
     """Tasks that need no framework."""
-    return [Record("module", "metaloss.tasks:ModuleTask", description="any nn.Module and a loss function")]
+    return [
+        Record("module", "metaloss.tasks:ModuleTask", description="any nn.Module and a loss function"),
+        Record("multi", "metaloss.tasks:MultiTask", description="several tasks at once, by name, with weights"),
+        Record(
+            "reconstruction",
+            "metaloss.tasks:ReconstructionTask",
+            description="the sources, from the fused image: ReFusion, no labels",
+        ),
+    ]
 
 
 @hookimpl
 def metaloss_fusion_networks() -> list[Record]:
-    """The reference fusion network."""
+    """The reference fusion network, and the sum that an ablation puts in its place."""
     return [
         Record(
             "refusion",
             "metaloss.networks:ReFusionNet",
             description="the network of ReFusion and TDFusion, 59,856 parameters",
-        )
+        ),
+        Record(
+            "weighted_sum",
+            "metaloss.networks:WeightedSum",
+            description="the sources, weighted by a loss generator (ablation V of TDFusion)",
+        ),
     ]
 
 

@@ -2,5 +2,7 @@
 
 from metaloss.tasks.base import TaskAdapter, TaskEvaluator, targets_of, task_loss
 from metaloss.tasks.module import ModuleTask
+from metaloss.tasks.multi import MultiTask
+from metaloss.tasks.reconstruction import ReconstructionTask
 
-__all__ = ["ModuleTask", "TaskAdapter", "TaskEvaluator", "targets_of", "task_loss"]
+__all__ = ["ModuleTask", "MultiTask", "ReconstructionTask", "TaskAdapter", "TaskEvaluator", "targets_of", "task_loss"]

@@ -203,3 +203,32 @@ def test_settings_and_generators_that_do_not_fit():
         LearnableFusionLoss(Fixed(weights), gradient="learned")(fused, given)
     with pytest.raises(metaloss.ConfigError, match=r"proposed weights for \['gradient'\]"):
         LearnableFusionLoss(Fixed({"gradient": weights}))(fused, given)
+
+
+def test_the_gradient_terms_factor_grows_linearly_with_the_epochs():
+    fused, given = images()
+    loss = LearnableFusionLoss(Fixed(weights_for(given)), alpha=0.8, alpha_ramp=True).double()
+    first = loss(fused, given)
+    assert torch.equal(first.total, first.intensity + 0.8 * first.gradient)
+    for epoch, factor in ((0, 0.0), (1, 0.2), (2, 0.4), (4, 0.8), (9, 0.8)):
+        loss.at_epoch(epoch, 5)
+        expected = first.intensity + factor * first.gradient
+        torch.testing.assert_close(loss(fused, given).total, expected, rtol=1e-12, atol=0)
+    loss.at_epoch(0, 1)
+    assert torch.equal(loss(fused, given).total, first.total)
+
+
+def test_without_a_ramp_the_epoch_changes_nothing():
+    fused, given = images()
+    loss = LearnableFusionLoss(Fixed(weights_for(given)), alpha=0.8)
+    before = loss(fused, given).total
+    loss.at_epoch(0, 5)
+    assert torch.equal(loss(fused, given).total, before)
+
+
+def test_a_ramp_is_in_no_checkpoint_and_in_the_loss_s_words():
+    loss = LearnableFusionLoss(weights="uniform", alpha_ramp=True)
+    assert loss.state_dict() == {}
+    assert "alpha_ramp=True" in repr(loss)
+    with pytest.raises(metaloss.ConfigError, match=r"alpha_ramp='yes'\): expected True or False"):
+        LearnableFusionLoss(alpha_ramp="yes")

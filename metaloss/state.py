@@ -1,0 +1,77 @@
+"""A learner's whole state: what it is made of, and how it is taken up again."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from metaloss import checkpoint
+from metaloss.errors import CheckpointError
+from metaloss.plugins import difference
+
+if TYPE_CHECKING:
+    from metaloss.learner import MetaLearner
+
+NETWORKS = ("fusion", "loss", "task")
+
+
+def state_of(learner: MetaLearner) -> dict[str, Any]:
+    """Everything that training needs to go on; see :meth:`metaloss.MetaLearner.state_dict`."""
+    return {
+        **{name: getattr(learner, name).state_dict() for name in NETWORKS},
+        "optimizers": {
+            name: None if optimizer is None else optimizer.state_dict()
+            for name, optimizer in learner.optimizers.items()
+        },
+        "schedulers": [scheduler.state_dict() for scheduler in learner.schedulers],
+        "pending": learner.progress_state(),
+        "random": checkpoint.random_state(),
+        "progress": {**learner.progress, "log": list(learner.progress["log"])},
+    }
+
+
+def take_up(learner: MetaLearner, state: Mapping[str, Any]) -> None:
+    """Takes up what :func:`state_of` gave, the global random state included.
+
+    Raises:
+        CheckpointError: a part is missing, or belongs to another network or optimizer; nothing has changed then.
+    """
+    _check(learner, state)
+    for name in NETWORKS:
+        getattr(learner, name).load_state_dict(state[name])
+    for name, saved in state["optimizers"].items():
+        if saved is not None:
+            learner.optimizer(name).load_state_dict(saved)
+        elif (optimizer := learner.optimizers[name]) is not None:
+            optimizer.state.clear()
+    for scheduler, saved in zip(learner.schedulers, state.get("schedulers", ()), strict=True):
+        scheduler.load_state_dict(saved)
+    learner.load_progress_state(state["pending"])
+    learner.progress = {**state["progress"], "log": list(state["progress"]["log"])}
+    checkpoint.restore_random_state(state["random"])
+
+
+def _check(learner: MetaLearner, state: Mapping[str, Any]) -> None:
+    missing = [key for key in (*NETWORKS, "optimizers", "pending", "random", "progress") if key not in state]
+    if missing:
+        raise CheckpointError(f"the learner's state lacks {missing}: expected what state_dict() gave")
+    for name in NETWORKS:
+        mismatch = difference(getattr(learner, name), state[name])
+        if mismatch:
+            raise CheckpointError(
+                f"the saved {name} network is not this {type(getattr(learner, name)).__name__}: {mismatch}"
+            )
+    for name, saved in state["optimizers"].items():
+        if saved is not None and _group_sizes(saved) != _group_sizes(learner.optimizer(name).state_dict()):
+            raise CheckpointError(
+                f"the saved {name} optimizer has parameter groups of {_group_sizes(saved)} tensors and this one "
+                f"of {_group_sizes(learner.optimizer(name).state_dict())}: build it as it was when it was saved"
+            )
+    if len(state.get("schedulers", ())) != len(learner.schedulers):
+        raise CheckpointError(
+            f"the state has {len(state.get('schedulers', ()))} schedulers and the learner {len(learner.schedulers)}"
+        )
+
+
+def _group_sizes(state: Mapping[str, Any]) -> list[int]:
+    return [len(group["params"]) for group in state["param_groups"]]

@@ -1,0 +1,35 @@
+import pytest
+
+from metaloss.data.part import part_of
+from metaloss.errors import ConfigError, DataError
+
+ITEMS = list("abcdefghij")
+
+
+@pytest.mark.parametrize(
+    ("split", "expected"),
+    [
+        ("[:80%]", "abcdefgh"), ("[80%:]", "ij"), ("[:-4]", "abcdef"), ("[-4:]", "ghij"), ("[2:5]", "cde"),
+        ("[10%:30%]", "bc"), ("[-20%:]", "ij"), ("[:-20%]", "abcdefgh"), ("[ : ]", "abcdefghij"),
+        ("[:99]", "abcdefghij"),
+    ],
+)  # fmt: skip
+def test_parts(split, expected):
+    assert "".join(part_of(ITEMS, split, "here")) == expected
+
+
+@pytest.mark.parametrize("count", range(2, 12))
+@pytest.mark.parametrize("edge", ["80%", "50%", "-1", "-20%"])
+def test_the_two_sides_of_an_edge_are_everything_once(count, edge):
+    items = ITEMS[:count] + ["k"] * (count - len(ITEMS))
+    if edge == "-20%" and count < 5:
+        pytest.skip("a fifth of fewer than five is nothing")
+    assert part_of(items, f"[:{edge}]", "") + part_of(items, f"[{edge}:]", "") == items
+
+
+def test_what_is_no_part():
+    for split in ("[80%]", "[a:b]", "[1:2:3]", "[1.5:]", "[:"):
+        with pytest.raises(ConfigError, match=r"expected a part such as '\[:80%\]'"):
+            part_of(ITEMS, split, "here")
+    with pytest.raises(DataError, match=r"here: nothing of its 10 scenes is in the part \[7:3\]"):
+        part_of(ITEMS, "[7:3]", "here")
