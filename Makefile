@@ -24,8 +24,9 @@ format: .venv/.full
 	.venv/bin/ruff check --fix .
 	.venv/bin/ruff format .
 
-bench: .venv/.full .venv/.peers ## cost of the meta-gradient against other ways of taking it: about a quarter of an hour
+bench: .venv/.full .venv/.peers ## cost of the meta-gradient and of inference against other ways: about twenty minutes
 	.venv/bin/python -m benchmarks.meta_gradient
+	.venv/bin/python -m benchmarks.inference
 
 clean:
 	rm -rf .venv work_dirs build dist

@@ -54,6 +54,25 @@ def ycbcr_to_rgb(y: Tensor, chroma: Tensor) -> Tensor:
     return torch.cat([red, green, blue], dim=-3)
 
 
+def fitted_chroma(y: Tensor, chroma: Tensor) -> Tensor:
+    """Pales colours that red, green and blue cannot show at a new luma, as little as is needed.
+
+    Hue and luma stay; cutting the channels off at 0 and 1 would change both, where a bright source
+    meets a strong colour.
+
+    Args:
+        y: luma of shape (..., 1, H, W), in [0, 1].
+        chroma: CbCr of shape (..., 2, H, W), in [-0.5, 0.5].
+
+    Returns:
+        CbCr of the same shape; the same where the colour can be shown.
+    """
+    away = ycbcr_to_rgb(torch.zeros_like(y), chroma)
+    room = torch.where(away > 0, 1 - y, y)
+    share = torch.where(away.abs() > room, room / away.abs(), torch.ones_like(away))
+    return chroma * share.amin(dim=-3, keepdim=True)
+
+
 def merge_chroma(chromas: Sequence[Tensor | None]) -> Tensor | None:
     """Merges the sources' chroma into the fused image's.
 

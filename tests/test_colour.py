@@ -54,3 +54,38 @@ def test_merging_chroma():
     expected = (first * first.abs() + second * second.abs()) / (first.abs() + second.abs())
     torch.testing.assert_close(merged, expected)
     assert torch.equal(colour.merge_chroma([torch.zeros(2, 2, 2)] * 2), torch.zeros(2, 2, 2))
+
+
+def test_fitted_chroma_keeps_what_can_be_shown():
+    rgb = torch.rand(3, 32, 32, dtype=torch.float64)
+    y, chroma = colour.rgb_to_ycbcr(rgb)
+    torch.testing.assert_close(colour.fitted_chroma(y, chroma), chroma, rtol=0, atol=1e-12)
+    assert torch.equal(colour.fitted_chroma(y, torch.zeros_like(chroma)), torch.zeros_like(chroma))
+
+
+@pytest.mark.parametrize("level", [0.0, 0.02, 0.5, 0.97, 1.0])
+def test_fitted_chroma_keeps_luma_and_hue_and_pales_no_more_than_needed(level):
+    y, chroma = colour.rgb_to_ycbcr(torch.rand(3, 32, 32, dtype=torch.float64))
+    y = torch.full_like(y, level)
+    fitted = colour.fitted_chroma(y, chroma)
+    rgb = colour.ycbcr_to_rgb(y, fitted)
+    assert rgb.min() >= -1e-12
+    assert rgb.max() <= 1 + 1e-12
+    torch.testing.assert_close(colour.luma(rgb), y)
+    torch.testing.assert_close(fitted[0] * chroma[1], fitted[1] * chroma[0], rtol=0, atol=1e-12)
+    assert ((fitted * chroma).sum(0) >= 0).all()
+    paled = (fitted - chroma).abs().amax(0) > 1e-9
+    at_an_end = (rgb.amin(0) < 1e-9) | (rgb.amax(0) > 1 - 1e-9)
+    assert at_an_end[paled].all()
+
+
+@pytest.mark.parametrize("bits", [8, 16])
+def test_the_same_luma_gives_the_same_pixels_bit_for_bit(bits):
+    top = 2**bits - 1
+    levels = torch.randint(0, top + 1, (3, 256, 256), generator=torch.Generator().manual_seed(0))
+    levels[:, 0, :9] = torch.cartesian_prod(*[torch.tensor([0, top])] * 3).T.repeat(1, 2)[:, :9]
+    rgb = (levels / top).float()
+    y, chroma = colour.rgb_to_ycbcr(rgb)
+    for merged in (chroma, colour.merge_chroma([chroma, None, chroma, chroma])):
+        back = colour.ycbcr_to_rgb(y, colour.fitted_chroma(y, merged)).clamp(0, 1)
+        assert torch.equal((back * top).round().int(), levels.int())

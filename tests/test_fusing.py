@@ -4,6 +4,7 @@ from torch import nn
 from toys import BatchNormNet, DropoutNet, StridedNet, held, learner, same
 
 import metaloss
+from metaloss.fusing import fuse_any_size, fuse_in_tiles
 
 
 def pair(size, channels=1):
@@ -70,3 +71,51 @@ def test_what_it_refuses():
         learner().fuse(pair((8, 8))[0])
     with pytest.raises(metaloss.ShapeError, match=r"\(2, 1, 8, 9\).*\(2, 1, 8, 8\)"):
         learner().fuse(pair((8, 8))[0], pair((8, 9))[0])
+
+
+class Blur(nn.Module):
+    """A local network: it sees two pixels around each."""
+
+    def forward(self, a, b):
+        return nn.functional.avg_pool2d((a + b) / 2, 5, 1, 2, count_include_pad=False)
+
+
+@pytest.mark.parametrize("size", [(40, 40), (41, 67), (100, 17), (16, 90), (10, 10)])
+@pytest.mark.parametrize(("tile", "overlap"), [(16, None), (16, 0), (17, 8), (20, 19)])
+def test_tiles_of_a_network_of_pixels_equal_the_whole(size, tile, overlap):
+    class Mean(nn.Module):
+        def forward(self, a, b):
+            return (a + b) / 2
+
+    a, b = pair(size)
+    torch.testing.assert_close(fuse_in_tiles(Mean(), [a, b], tile=tile, overlap=overlap), (a + b) / 2)
+
+
+def test_tiles_of_a_local_network_are_near_the_whole_and_blend():
+    a, b = (nn.functional.avg_pool2d(source, 3, 1, 1) for source in pair((60, 70)))
+    whole = fuse_any_size(Blur(), [a, b])
+    abrupt = (fuse_in_tiles(Blur(), [a, b], tile=24, overlap=0) - whole).abs().max()
+    blended = (fuse_in_tiles(Blur(), [a, b], tile=24, overlap=12) - whole).abs().max()
+    assert blended < 0.5 * abrupt
+    assert (fuse_in_tiles(Blur(), [a, b], tile=24, overlap=12) - whole)[..., 8:10, 8:10].abs().max() < 1e-6
+
+
+def test_the_network_sees_no_more_than_a_tile():
+    seen = []
+
+    class Watching(nn.Module):
+        def forward(self, a, b):
+            seen.append(tuple(a.shape[-2:]))
+            return a
+
+    fuse_in_tiles(Watching(), pair((50, 33)), tile=20)
+    assert set(seen) == {(20, 20)}
+    seen.clear()
+    fuse_in_tiles(Watching(), pair((18, 20)), tile=20)
+    assert seen == [(18, 20)]
+
+
+@pytest.mark.parametrize(("tile", "overlap"), [(0, None), (-3, 0), (16, 16), (16, -1)])
+def test_tiles_that_cannot_be(tile, overlap):
+    with pytest.raises(metaloss.ConfigError, match=f"tile={tile}"):
+        fuse_in_tiles(Blur(), pair((40, 40)), tile=tile, overlap=overlap)

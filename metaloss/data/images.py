@@ -13,6 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from metaloss.data.metadata import NONE, Metadata
 from metaloss.errors import ConfigError, DataError, ShapeError, nearest
 
 if TYPE_CHECKING:
@@ -102,13 +103,31 @@ def read_ids(path: str | os.PathLike[str]) -> Tensor:
     return torch.from_numpy(ids)
 
 
-def write_image(path: str | os.PathLike[str], image: Tensor, bits: int = 8) -> None:
+def read_metadata(path: str | os.PathLike[str]) -> Metadata:
+    """Reads what an image file holds beside its pixels.
+
+    Args:
+        path: as for :func:`read_image`.
+
+    Returns:
+        The metadata; the camera's orientation mark is left out, as :func:`read_image` has applied it.
+
+    Raises:
+        DataError: as :func:`read_image`.
+    """
+    image, bits = _load(Path(path))
+    return Metadata.of(image, bits=8 if bits <= 8 else 16)
+
+
+def write_image(path: str | os.PathLike[str], image: Tensor, bits: int = 8, *, metadata: Metadata = NONE) -> None:
     """Writes an image; the format follows the suffix, and the file is never half there.
 
     Args:
         path: ends in .png, .tif, .tiff, .jpg, .jpeg or .bmp; missing folders are made.
         image: of shape (C, H, W), C 1 or 3, floating point; rounded, and clamped to [0, 1].
         bits: per channel, 8 or 16; 16 needs PNG or TIFF.
+        metadata: written into PNG, TIFF and JPEG as far as the format has a place for it (16-bit colour
+            TIFF and BMP: none of it); ``bits`` in it is not used.
 
     Raises:
         ShapeError: ``image`` is not (1, H, W) or (3, H, W).
@@ -128,7 +147,7 @@ def write_image(path: str | os.PathLike[str], image: Tensor, bits: int = 8) -> N
         raise DataError(f"{path}: the image to write holds NaN or infinite values; nothing was written")
     levels = values.clamp(0, 1).mul(2**bits - 1).round().permute(1, 2, 0).numpy()
     pixels = levels.astype(np.uint8 if bits == 8 else np.uint16)
-    encoded = _encode(path, pixels[..., 0] if pixels.shape[-1] == 1 else pixels)
+    encoded = _encode(path, pixels[..., 0] if pixels.shape[-1] == 1 else pixels, metadata)
     beside = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.tmp")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -183,16 +202,16 @@ def _decode_deep_colour(path: Path) -> NDArray[Any]:
     return np.ascontiguousarray(pixels[..., ::-1])
 
 
-def _encode(path: Path, pixels: NDArray[Any]) -> bytes:
+def _encode(path: Path, pixels: NDArray[Any], metadata: Metadata) -> bytes:
     from PIL import Image
 
+    kind = FORMATS[path.suffix.lower()]
     if pixels.dtype == np.uint16 and pixels.ndim == 3:
         _, encoded = _opencv(path).imencode(path.suffix.lower(), np.ascontiguousarray(pixels[..., ::-1]))
-        return bytes(encoded)
+        return metadata.spliced(bytes(encoded)) if kind == "PNG" else bytes(encoded)
     buffer = io.BytesIO()
-    kind = FORMATS[path.suffix.lower()]
     options = {"quality": 95, "subsampling": 0} if kind == "JPEG" else {}
-    Image.fromarray(pixels).save(buffer, kind, **options)
+    Image.fromarray(pixels).save(buffer, kind, **options, **metadata.options(kind, colour=pixels.ndim == 3))
     return buffer.getvalue()
 
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import glob
 import os
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from metaloss.data.images import FORMATS
+from metaloss.data.part import part_of
 from metaloss.errors import ConfigError, DataError, nearest
 
 _Folder = tuple[Path, Mapping[str, Path]]
@@ -43,7 +45,8 @@ def pair_by_stem(
         sources: the names of at least two source folders, such as ``("ir", "vi")``.
         target: the name of the labels' folder, or ``None`` for unlabelled data.
         split: a text file with one stem or file name per line, relative to ``root`` or absolute; empty
-            lines and those that start with ``#`` are skipped. ``None`` takes every file.
+            lines and those that start with ``#`` are skipped. Or a part of all stems in order, ``"[:80%]"``
+            say: see :func:`metaloss.data.part.part_of`. ``None`` takes every file.
 
     Returns:
         The pairs, in the order of the split file, else sorted by stem; suffixes may differ.
@@ -61,37 +64,48 @@ def pair_by_stem(
         )
     names = [*sources] if target is None else [*sources, target]
     folders = [(root / name, images_by_stem(root / name)) for name in names]
-    pairs = _pair(folders, None if split is None else _read_split(root, Path(split)))
+    if isinstance(split, str) and split.startswith("["):
+        pairs = part_of(_pair(folders), split, str(root))
+    else:
+        pairs = _pair(folders, None if split is None else _read_split(root, Path(split)))
     if target is None:
         return pairs
     return [Pair(pair.name, pair.sources[:-1], pair.sources[-1]) for pair in pairs]
 
 
 def pair_folders(folders: Sequence[str | os.PathLike[str]]) -> list[Pair]:
-    """Pairs the files of any folders by stem; or makes one pair of single files.
+    """Pairs the files of any folders or patterns by stem; or makes one pair of single files.
 
     Args:
-        folders: at least two folders, or at least two files (of any names).
+        folders: at least two folders or patterns such as ``"ir/*.png"`` (``**`` reaches into subfolders),
+            or at least two files (of any names).
 
     Returns:
         The pairs, sorted by stem; for files one pair with the first file's stem.
 
     Raises:
         ConfigError: fewer than two are given, or files and folders are mixed.
-        DataError: a path is missing, a folder is empty, or a stem is there twice or has no partner.
+        DataError: a path is missing, a folder is empty, a pattern matches no image, or a stem is there
+            twice or has no partner.
     """
     _check_count(folders)
     paths = [Path(folder) for folder in folders]
     for path in paths:
-        if not path.exists():
+        if not path.exists() and not is_pattern(path):
             raise DataError(f"{path}: no such file or folder{_nearest_path(path)}")
-    directories = [path for path in paths if path.is_dir()]
-    if not directories:
+    collections = [path for path in paths if path.is_dir() or is_pattern(path)]
+    if not collections:
         return [Pair(paths[0].stem, tuple(paths))]
-    if len(directories) < len(paths):
-        file = next(path for path in paths if not path.is_dir())
-        raise ConfigError(f"{file} is a file and {directories[0]} a folder: give files only, or folders only")
+    if len(collections) < len(paths):
+        file = next(path for path in paths if path not in collections)
+        kind = "a folder" if collections[0].is_dir() else "a pattern"
+        raise ConfigError(f"{file} is a file and {collections[0]} {kind}: give files only, or folders only (or patterns)")
     return _pair([(path, images_by_stem(path)) for path in paths])
+
+
+def is_pattern(path: Path) -> bool:
+    """Whether a path names no file of its own but, with ``*``, ``?`` or ``[]`` in it, those that match."""
+    return not path.exists() and glob.has_magic(str(path))
 
 
 def _check_count(sources: Sequence[str | os.PathLike[str]]) -> None:
@@ -102,10 +116,10 @@ def _check_count(sources: Sequence[str | os.PathLike[str]]) -> None:
 
 
 def images_by_stem(folder: Path) -> dict[str, Path]:
-    """Lists a folder's image files by stem, in the order of their names.
+    """Lists the image files of a folder, or of a pattern, by stem, in the order of their names.
 
     Args:
-        folder: the folder; hidden files and other suffixes are left out.
+        folder: the folder, or a pattern (see :func:`pair_folders`); hidden files and other suffixes are left out.
 
     Returns:
         At least one file.
@@ -113,16 +127,22 @@ def images_by_stem(folder: Path) -> dict[str, Path]:
     Raises:
         DataError: no such folder, no images in it, or two files of one stem.
     """
+    if is_pattern(folder):
+        return _by_stem(folder, map(Path, glob.iglob(str(folder), recursive=True)))
     if not folder.is_dir():
         raise DataError(f"{folder}: no such folder{_nearest_path(folder)}{_listing(folder.parent)}")
+    return _by_stem(folder, folder.iterdir())
+
+
+def _by_stem(folder: Path, candidates: Iterable[Path]) -> dict[str, Path]:
     files: dict[str, Path] = {}
-    for file in sorted(folder.iterdir()):
+    for file in sorted(candidates):
         if file.suffix.lower() not in FORMATS or file.name.startswith(".") or not file.is_file():
             continue
         if file.stem in files:
+            first, second = _told_apart(files[file.stem], file)
             raise DataError(
-                f"{folder}: {files[file.stem].name} and {file.name} have one stem, and files are paired by stem: "
-                "keep one of them"
+                f"{folder}: {first} and {second} have one stem, and files are paired by stem: keep one of them"
             )
         files[file.stem] = file
     if not files:
@@ -187,6 +207,10 @@ def _nearest_path(path: Path) -> str:
     while not path.parent.exists():
         path = path.parent
     return nearest(path.name, [entry.name for entry in path.parent.iterdir()]) if path.parent.is_dir() else ""
+
+
+def _told_apart(first: Path, second: Path) -> tuple[str, str]:
+    return (str(first), str(second)) if first.name == second.name else (first.name, second.name)
 
 
 def _listing(folder: Path) -> str:

@@ -2,12 +2,25 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import torch
 from torch import Tensor, nn
 
 from metaloss.batch import check_sources
 from metaloss.errors import ConfigError, ShapeError
-from metaloss.networks.restormer import Pointwise, channel_attention, conv3x3, depthwise, gated, parts, restormer_blocks
+from metaloss.networks.bands import in_bands, stitched
+from metaloss.networks.restormer import (
+    Pointwise,
+    channel_attention,
+    conv3x3,
+    depthwise,
+    gated,
+    mixed_channels,
+    mixing_in_bands,
+    parts,
+    restormer_blocks,
+)
 
 WIDTH = 16
 HEADS = 8
@@ -25,6 +38,12 @@ class BranchMixing(nn.Module):
         self.value = Pointwise(WIDTH, 4 * WIDTH)
         self.value_depthwise = depthwise(4 * WIDTH)
         self.output = Pointwise(4 * WIDTH, sources * WIDTH)
+
+    def projected(self, x: Tensor, part: int) -> Tensor:
+        """Queries (part 0), keys (1) or values (2) of the source's features, (B, 16, H, W)."""
+        wanted = slice(part * WIDTH, (part + 1) * WIDTH)
+        (projected,) = parts(x, self.qkv.weight[wanted], self.qkv_depthwise.weight[wanted], 1)
+        return projected
 
 
 class AdaptiveFusion(nn.Module):
@@ -46,6 +65,19 @@ class AdaptiveFusion(nn.Module):
     def forward(self, *features: Tensor) -> Tensor:
         """Fuses n feature maps (B, 16, H, W) into (B, 16 n, H, W)."""
         branches: list[BranchMixing] = list(self.branches)  # type: ignore[arg-type]
+        if in_bands(features[0]):
+            mixings = [
+                mixing_in_bands(
+                    partial(_query_and_key, branches[(k + 1) % len(branches)], branch),
+                    features[(k + 1) % len(branches)],
+                    features[k],
+                    temperature=branch.temperature,
+                    projection=branch.projection.weight,
+                )
+                for k, branch in enumerate(branches)
+            ]
+            out: Tensor = stitched(partial(self._attended, mixings), *features, reach=2)
+            return out
         triples = [
             parts(x, branch.qkv.weight, branch.qkv_depthwise.weight, 3)
             for branch, x in zip(branches, features, strict=True)
@@ -55,12 +87,29 @@ class AdaptiveFusion(nn.Module):
             query = triples[(k + 1) % len(branches)][0]
             _, key, value = triples[k]
             mixed.append(x + channel_attention(query, key, value, branch.temperature, branch.projection.weight))
+        return self._gated(mixed)
+
+    def _attended(self, mixings: list[Tensor], *features: Tensor) -> Tensor:
+        branches: list[BranchMixing] = list(self.branches)  # type: ignore[arg-type]
+        return self._gated(
+            [
+                x + mixed_channels(branch.projected(x, 2), mixing)
+                for branch, x, mixing in zip(branches, features, mixings, strict=True)
+            ]
+        )
+
+    def _gated(self, mixed: list[Tensor]) -> Tensor:
+        branches: list[BranchMixing] = list(self.branches)  # type: ignore[arg-type]
         out = torch.cat(mixed, dim=1)
         gates = parts(out, self.gate.weight, self.gate_depthwise.weight, len(branches))
         for branch, x, gate in zip(branches, mixed, gates, strict=True):
             (value,) = parts(x, branch.value.weight, branch.value_depthwise.weight, 1)
             out = out + branch.output(gated(gate, value))
         return out
+
+
+def _query_and_key(asking: BranchMixing, asked: BranchMixing, x: Tensor, y: Tensor) -> Tensor:
+    return torch.cat([asking.projected(x, 0), asked.projected(y, 1)], dim=1)
 
 
 class ReFusionNet(nn.Module):
@@ -98,7 +147,8 @@ class ReFusionNet(nn.Module):
         """
         check_grey_sources(sources, len(self.embed), "ReFusionNet")
         features = [encoder(embed(x)) for embed, encoder, x in zip(self.embed, self.encoders, sources, strict=True)]
-        fused: Tensor = self.head(self.decoder(self.mixing(*features)))
+        decoded = self.decoder(self.mixing(*features))
+        fused: Tensor = stitched(self.head, decoded, reach=2) if in_bands(decoded) else self.head(decoded)
         return fused
 
 

@@ -4,15 +4,19 @@ The block is the published one; a few things are done differently and give the s
 Layer norm and 1x1 convolutions run on a channels-last view. The attention matrix, a few entries per head, is
 normalised instead of q and k at full resolution. Attention and the projection behind it are
 one small matrix per image, so the values are read once. All operators have forward-mode rules
-and second derivatives.
+and second derivatives. Where no derivative is taken, the image passes in bands of rows
+(:mod:`metaloss.networks.bands`).
 """
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from metaloss.networks.bands import in_bands, products, stitched
 from metaloss.networks.tangents import bilinear, layer_norm, sum_of_squares
 
 
@@ -105,22 +109,62 @@ def channel_attention(q: Tensor, k: Tensor, v: Tensor, temperature: Tensor, proj
     Returns:
         Of shape (B, O, H, W), channels-last in memory.
     """
-    height, width = v.shape[-2:]
-    channels, heads = q.shape[1], temperature.shape[0]
-    q, k, v = q.flatten(2), k.flatten(2), v.flatten(2)
-    cosines = (q @ k.mT) / (_norm(q).unsqueeze(2) * _norm(k).unsqueeze(1))
+    q, k = q.flatten(2), k.flatten(2)
+    mixing = mixing_matrix(q @ k.mT, sum_of_squares(q), sum_of_squares(k), temperature, projection)
+    return mixed_channels(v, mixing)
+
+
+def mixing_matrix(cross: Tensor, q: Tensor, k: Tensor, temperature: Tensor, projection: Tensor) -> Tensor:
+    """Attention and the projection behind it, as one matrix per image.
+
+    Args:
+        cross: the products of queries and keys, summed over the image, of shape (B, C, C).
+        q: the queries' squares, summed over the image, of shape (B, C).
+        k: the keys', likewise.
+        temperature: of shape (heads, 1, 1).
+        projection: weight of shape (O, C, 1, 1).
+
+    Returns:
+        Of shape (B, O, C).
+    """
+    channels, heads = cross.shape[-1], temperature.shape[0]
+    cosines = cross / (_norm(q).unsqueeze(2) * _norm(k).unsqueeze(1))
     scale = temperature.view(heads, 1).expand(heads, channels // heads).reshape(channels, 1)
-    head = torch.arange(channels, device=q.device) // (channels // heads)
+    head = torch.arange(channels, device=cross.device) // (channels // heads)
     logits = cosines * scale
     attention = logits.masked_fill(head[:, None] != head, float("-inf")).softmax(-1)
-    mixing = projection.flatten(1) @ attention
-    attended: Tensor = bilinear(torch.bmm, v.mT, mixing.mT).unflatten(1, (height, width)).permute(0, 3, 1, 2)
-    return attended
+    return projection.flatten(1) @ attention
 
 
-def _norm(x: Tensor) -> Tensor:
+def mixing_in_bands(
+    projected: Callable[..., Tensor], *images: Tensor, temperature: Tensor, projection: Tensor
+) -> Tensor:
+    """The matrix of :func:`mixing_matrix`, of queries and keys that are there for one band of rows at a time.
+
+    Args:
+        projected: gives queries and keys (B, 2 C, h, W) for bands of the images; depends on one row more.
+        images: each (B, C, H, W).
+        temperature: of shape (heads, 1, 1).
+        projection: weight of shape (O, C, 1, 1).
+
+    Returns:
+        Of shape (B, O, C).
+    """
+    total = products(projected, *images, reach=1)
+    half = total.shape[-1] // 2
+    squares = total.diagonal(dim1=1, dim2=2)
+    return mixing_matrix(total[:, :half, half:], squares[:, :half], squares[:, half:], temperature, projection)
+
+
+def mixed_channels(v: Tensor, mixing: Tensor) -> Tensor:
+    """Multiplies each pixel of (B, C, H, W) by a matrix (B, O, C); the result lies channels-last in memory."""
+    height, width = v.shape[-2:]
+    mixed: Tensor = bilinear(torch.bmm, v.flatten(2).mT, mixing.mT).unflatten(1, (height, width)).permute(0, 3, 1, 2)
+    return mixed
+
+
+def _norm(squared: Tensor) -> Tensor:
     # a blank source has q = k = 0, where the published 1 / max(norm, 1e-12) has slopes of 1e12
-    squared = sum_of_squares(x)
     return torch.where(squared < 1e-24, torch.ones_like(squared), squared).sqrt()
 
 
@@ -138,6 +182,18 @@ class TransposedAttention(nn.Module):
         """Attends; shape in is shape out."""
         q, k, v = parts(x, self.qkv.weight, self.qkv_depthwise.weight, 3)
         return channel_attention(q, k, v, self.temperature, self.projection.weight)
+
+    def queries_and_keys(self, x: Tensor) -> Tensor:
+        """Queries and keys, (B, 2 C, H, W)."""
+        return self._projected(x, slice(2 * x.shape[1]))
+
+    def values(self, x: Tensor) -> Tensor:
+        """Values, (B, C, H, W)."""
+        return self._projected(x, slice(2 * x.shape[1], None))
+
+    def _projected(self, x: Tensor, wanted: slice) -> Tensor:
+        (projected,) = parts(x, self.qkv.weight[wanted], self.qkv_depthwise.weight[wanted], 1)
+        return projected
 
 
 class GatedFeedForward(nn.Module):
@@ -176,8 +232,28 @@ class RestormerBlock(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Applies the block; shape in is shape out."""
         x = channels_last(x)
+        if in_bands(x):
+            mixing = mixing_in_bands(
+                self._queries_and_keys,
+                x,
+                temperature=self.attention.temperature,
+                projection=self.attention.projection.weight,
+            )
+            attended: Tensor = stitched(lambda rows: self._attended(rows, mixing), x, reach=2)
+            return attended
         x = x + self.attention(self.attention_norm(x))
-        return channels_last(x + self.feed_forward(self.feed_forward_norm(x)))
+        return channels_last(self._fed_forward(x))
+
+    def _queries_and_keys(self, rows: Tensor) -> Tensor:
+        return self.attention.queries_and_keys(self.attention_norm(rows))
+
+    def _attended(self, rows: Tensor, mixing: Tensor) -> Tensor:
+        values = self.attention.values(self.attention_norm(rows))
+        return self._fed_forward(rows + mixed_channels(values, mixing))
+
+    def _fed_forward(self, x: Tensor) -> Tensor:
+        fed: Tensor = x + self.feed_forward(self.feed_forward_norm(x))
+        return fed
 
 
 def restormer_blocks(channels: int, count: int = 2) -> nn.Sequential:

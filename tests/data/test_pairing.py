@@ -136,3 +136,31 @@ def test_real_pairs(real_data):
     assert len(pair_by_stem(root, ("ir", "vi"), "label", "train.txt")) == 30
     assert len(pair_by_stem(root, ("ir", "vi"), "label", "test.txt")) == 10
     assert len(pair_by_stem(real_data("tno_salient"), ("ir", "vi"), "label")) == 20
+
+
+def test_patterns_are_paired_by_stem(tmp_path, monkeypatch):
+    make(tmp_path / "day", ir="01.png 02.png 03.png", vi="01.jpg 02.jpg 11.jpg")
+    make(tmp_path / "night", ir="12.png", vi="12.jpg")
+    (tmp_path / "day" / "ir" / "01.txt").write_text("")
+    pairs = pair_folders([tmp_path / "day/ir/0[12]*", str(tmp_path / "day/vi/0*.jpg")])
+    assert [pair.name for pair in pairs] == ["01", "02"]
+    assert pairs[0].sources == (tmp_path / "day/ir/01.png", tmp_path / "day/vi/01.jpg")
+    monkeypatch.chdir(tmp_path)
+    assert [pair.name for pair in pair_folders(["night/*/12.png", "night/vi"])] == ["12"]
+    assert [pair.name for pair in pair_folders(["**/ir/1?.png", "night/vi"])] == ["12"]
+
+
+def test_patterns_that_cannot_be_used(tmp_path):
+    make(tmp_path, ir="1.png", vi="1.png 2.png")
+    with pytest.raises(DataError, match=r"vi/x\*: no image files"):
+        pair_folders([tmp_path / "ir", tmp_path / "vi" / "x*"])
+    with pytest.raises(DataError, match=r"1\.png and .*1\.png have one stem"):
+        pair_folders([tmp_path / "*" / "1.png", tmp_path / "vi"])
+    with pytest.raises(ConfigError, match=r"1\.png is a file and .*\*\.png a pattern"):
+        pair_folders([tmp_path / "ir" / "1.png", tmp_path / "vi" / "*.png"])
+
+
+def test_a_file_may_look_like_a_pattern(tmp_path):
+    make(tmp_path, ir="a[1].png", vi="b.png")
+    files = (tmp_path / "ir" / "a[1].png", tmp_path / "vi" / "b.png")
+    assert pair_folders(files) == [Pair("a[1]", files)]

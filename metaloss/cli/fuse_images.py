@@ -1,0 +1,50 @@
+"""Fuses image files, pair by pair."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from metaloss.cli.fuser import Fuser, warn_unregistered
+from metaloss.data import Pair, read_image, write_image
+from metaloss.data.images import read_metadata
+from metaloss.data.metadata import merged
+from metaloss.errors import ConfigError
+from metaloss.progress import progress
+
+
+def check_places(pairs: Sequence[Pair], out: Path) -> None:
+    """Checks that no source would be written over.
+
+    Raises:
+        ConfigError: one would be.
+    """
+    sources = {path.resolve() for pair in pairs for path in pair.sources}
+    for pair in pairs:
+        if place(pair, out).resolve() in sources:
+            raise ConfigError(f"--out {out}: {place(pair, out).name} in it is a source; give another folder")
+
+
+def place(pair: Pair, out: Path) -> Path:
+    """Where the fused image of a pair goes."""
+    return out / f"{pair.name}.png"
+
+
+def fuse_images(fuser: Fuser, pairs: Sequence[Pair], out: Path) -> None:
+    """Fuses pairs and writes PNG files with the sources' names, metadata and depth.
+
+    Args:
+        fuser: the network and its options.
+        pairs: the files.
+        out: the folder.
+
+    Raises:
+        DataError: a file cannot be read or written.
+    """
+    with progress("fusing", len(pairs)) as advance:
+        for pair in pairs:
+            images = [read_image(path) for path in pair.sources]
+            warn_unregistered(images, pair.sources)
+            metadata = merged([read_metadata(path) for path in pair.sources])
+            write_image(place(pair, out), fuser(images), metadata.bits, metadata=metadata)
+            advance(pair.name)
