@@ -22,3 +22,17 @@ def load_engine(command: str) -> Any:
         name = error.name.partition(".")[0]
         raise PluginError(f"`metaloss {command}` needs {name}, not installed: {install_hint((name,))}") from None
     return metaloss.engine
+
+
+def build_from_config(config: dict[str, Any], imports: list[str]) -> Any:
+    """Builds a network that a training config defined; for checkpoints of such.
+
+    Raises:
+        PluginError: the trainer is not installed.
+        ConfigError: a module of the config cannot be imported.
+    """
+    try:
+        engine = load_engine("train")
+    except PluginError as error:
+        raise PluginError(f"this checkpoint's network comes from a training config: {error}") from None
+    return engine.build_network(config, imports)

@@ -14,8 +14,10 @@ import torch
 import typer
 from torch import Tensor
 
+from metaloss.cli.named import named
 from metaloss.colour import luma
 from metaloss.data import images_by_stem, read_image
+from metaloss.data.pairing import is_pattern
 from metaloss.errors import ConfigError, DataError, MetaLossError, nearest
 from metaloss.metrics import CONVENTIONS
 from metaloss.metrics import evaluate as measure
@@ -36,9 +38,9 @@ class Job:
 
 
 def evaluate(
-    sources: list[Path] = typer.Argument(help="Two or more folders of source images."),
+    sources: list[Path] = typer.Argument(help="Two or more folders of source images, or quoted patterns ('ir/*.png')."),
     fused: list[str] = typer.Option(
-        [], metavar="[NAME=]DIR", help="A folder of fused images, named by stem as the sources; may be repeated."
+        [], metavar="[NAME=]DIR", help="A folder or a quoted pattern of fused images, named by stem as the sources; may be repeated."
     ),
     convention: str = typer.Option("tdfusion", help=f"Definitions to follow: {', '.join(CONVENTIONS)}."),
     output: Format = typer.Option(Format["table"], "--format", help="csv and json go to stdout alone."),
@@ -54,7 +56,11 @@ def evaluate(
         raise ConfigError(
             f"--convention {convention!r}{nearest(convention, CONVENTIONS)}: choose one of {', '.join(CONVENTIONS)}"
         )
-    jobs, bad = _pair(sources, _named(fused), convention)
+    folders = named(fused, "--fused")
+    for text, folder in zip(fused, folders.values(), strict=True):
+        if not folder.is_dir() and not is_pattern(folder):
+            raise DataError(f"--fused {text}: no such folder")
+    jobs, bad = _pair(sources, folders, convention)
     scores: list[Score] = []
     with progress("measuring", len(jobs)) as advance:
         for job, result in _run(jobs, processes):
@@ -72,36 +78,24 @@ def evaluate(
     typer.echo(FORMATS[output.value](with_means(scores), convention), nl=False)
 
 
-def _named(folders: list[str]) -> dict[str, Path]:
-    named: dict[str, Path] = {}
-    for text in folders:
-        name, separator, folder = text.partition("=")
-        path = Path(folder if separator else text)
-        label = name if separator else path.name
-        if not path.is_dir():
-            raise DataError(f"--fused {text}: no such folder")
-        if label in named:
-            raise ConfigError(f"--fused {text}: the name {label!r} is taken; give another as NAME=DIR")
-        named[label] = path
-    return named
-
-
 def _pair(sources: list[Path], fused: dict[str, Path], convention: str) -> tuple[list[Job], list[str]]:
     """Pairs every fused image with its sources by stem; lists what has no partner."""
     for source in sources:
-        if not source.is_dir():
+        if not source.is_dir() and not is_pattern(source):
             raise DataError(f"source {source}: no such folder")
+    listed = [images_by_stem(source) for source in sources]
     jobs, bad = [], []
     for method, folder in fused.items():
-        for stem, file in sorted(images_by_stem(folder).items()):
-            partners = [images_by_stem(source).get(stem) for source in sources]
+        files = images_by_stem(folder)
+        for stem, file in sorted(files.items()):
+            partners = [images.get(stem) for images in listed]
             lacking = [str(source) for source, partner in zip(sources, partners, strict=True) if partner is None]
             if lacking:
                 bad.append(f"{file}: no image of that name in {', '.join(lacking)}")
             else:
                 jobs.append(Job(method, stem, (file, *(path for path in partners if path)), convention))
-        unfused = sorted(set(images_by_stem(sources[0])) - set(images_by_stem(folder)))
-        bad += [f"{images_by_stem(sources[0])[stem]}: not among the fused images in {folder}" for stem in unfused]
+        unfused = sorted(set(listed[0]) - set(files))
+        bad += [f"{listed[0][stem]}: not among the fused images in {folder}" for stem in unfused]
     return jobs, bad
 
 

@@ -10,11 +10,14 @@ from typing import Any
 import typer
 
 import metaloss
+from metaloss.cli.ablation import ablation
 from metaloss.cli.doctor import doctor
+from metaloss.cli.downstream import downstream
 from metaloss.cli.evaluate import evaluate
 from metaloss.cli.fuse import fuse
 from metaloss.cli.listing import list_everything
 from metaloss.cli.train import train
+from metaloss.cli.weights import weights
 from metaloss.errors import MetaLossError
 
 app = typer.Typer(
@@ -28,6 +31,9 @@ app = typer.Typer(
 app.command("train")(train)
 app.command("fuse")(fuse)
 app.command("evaluate")(evaluate)
+app.command("downstream")(downstream)
+app.command("ablation")(ablation)
+app.command("weights")(weights)
 app.command("list")(list_everything)
 app.command("doctor")(doctor)
 

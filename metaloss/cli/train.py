@@ -13,7 +13,7 @@ import typer
 
 from metaloss import checkpoint
 from metaloss.cli.engine import load_engine
-from metaloss.data import Episodes, PairedDataset, as_size, check_dataset
+from metaloss.data import Episodes, as_size, check_dataset, paired_datasets
 from metaloss.errors import CheckpointError, ConfigError, MetaLossError
 from metaloss.fitting import newest
 from metaloss.plugins import difference
@@ -47,7 +47,7 @@ def train(
     with _together():
         check(loaded)
         if resume:
-            _resume(loaded)
+            resume_newest(loaded)
     runner = engine.build_runner(loaded)
     runner.train()
     if dist.is_initialized():
@@ -99,15 +99,15 @@ def check(config: Config) -> None:
     for key in keys:
         dataset = engine.build_dataset(config, key)
         classes = config.get("num_classes")
-        if isinstance(dataset, PairedDataset):
-            if classes is not None and dataset.classes and dataset.num_classes != classes:
+        for paired in paired_datasets(dataset):
+            if classes is not None and paired.classes and paired.num_classes != classes:
                 raise ConfigError(
-                    f"the data has {dataset.num_classes} classes ({', '.join(dataset.classes)}) and the config's task "
+                    f"the data has {paired.num_classes} classes ({', '.join(paired.classes)}) and the config's task "
                     f"num_classes={classes}"
                 )
             if rank() == 0:
-                with progress(f"checking {key.removesuffix('_dataloader')} data", len(dataset)) as advance:
-                    check_dataset(dataset, lambda done, total: advance(""))
+                with progress(f"checking {key.removesuffix('_dataloader')} data", len(paired)) as advance:
+                    check_dataset(paired, lambda done, total: advance(""))
         loop = config.get("train_cfg") or {}
         if key == "train_dataloader" and str(loop.get("type")).endswith("MetaLossTrainLoop"):
             _check_views(dataset, loop)
@@ -122,7 +122,12 @@ def _check_views(dataset: Any, loop: Mapping[str, Any]) -> None:
     next(episodes.fusion(0))
 
 
-def _resume(config: Config) -> None:
+def resume_newest(config: Config) -> None:
+    """Lets a run go on from the newest checkpoint in its work dir, and says so where there is none.
+
+    Raises:
+        CheckpointError: it is not one of this config's networks.
+    """
     engine = load_engine("train")
     if rank() == 0:
         checkpoint.remove_partials(config.work_dir)

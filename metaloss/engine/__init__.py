@@ -2,6 +2,7 @@
 
 from metaloss.engine.build import build_dataset, build_model, build_network, build_runner
 from metaloss.engine.config import load_config, parse_options
+from metaloss.engine.downstream import Downstream
 from metaloss.engine.hooks import PicturesHook, ProgressHook, SummaryHook
 from metaloss.engine.launch import LAUNCHERS, agree, as_first, check_launcher, launch
 from metaloss.engine.logs import MetaLossLogProcessor
@@ -13,6 +14,7 @@ from metaloss.engine.runner import MetaLossRunner, StateHook
 
 __all__ = [
     "LAUNCHERS",
+    "Downstream",
     "FusionMetric",
     "MetaLossLogProcessor",
     "MetaLossModel",

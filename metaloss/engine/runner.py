@@ -20,7 +20,7 @@ from torch import nn
 from metaloss.checkpoint import random_state, restore_random_state
 from metaloss.engine.launch import launch
 from metaloss.engine.registry import HOOKS, RUNNERS
-from metaloss.networks.spec import describe_fusion
+from metaloss.networks.spec import describe
 
 
 @RUNNERS.register_module()
@@ -69,7 +69,7 @@ class StateHook(Hook):
         """Adds our part, and makes the rest plain values."""
         model = getattr(runner.model, "module", runner.model)
         checkpoint["metaloss"] = {
-            "fusion": fusion_spec(runner.cfg, model.fusion),
+            **specs(runner.cfg, model.learner),
             "random": random_state(),
             "learner": model.learner.progress_state(),
         }
@@ -92,13 +92,18 @@ class StateHook(Hook):
                 torch.cuda.set_rng_state(random["cuda"][0])
 
 
-def fusion_spec(config: Any, network: Any) -> dict[str, Any]:
-    """Says how to rebuild the fusion network: by record and arguments, or by its config."""
-    spec = describe_fusion(network)
-    if "class" in spec and config is not None and "model" in config and isinstance(config.model.fusion, dict):
-        imports = list(config.get("custom_imports", {}).get("imports", []))
-        return {"config": _plain(dict(config.model.fusion)), "imports": imports}
-    return spec
+def specs(config: Any, learner: Any) -> dict[str, Any]:
+    """Says how to rebuild the fusion network and the loss generator: by record and arguments, or by their config."""
+    found = describe(learner)
+    model = (config or {}).get("model") or {}
+    places = {"fusion": model.get("fusion"), "generator": (model.get("loss") or {}).get("generator")}
+    imports = list((config or {}).get("custom_imports", {}).get("imports", []))
+    for name, part in places.items():
+        if "class" in (found[name] or {}) and isinstance(part, dict):
+            found[name] = {"config": _plain(dict(part)), "imports": imports}
+        elif "class" in (found[name] or {}) and name == "generator" and isinstance(part, str):
+            found[name] = {"name": part, "arguments": {}}
+    return found
 
 
 def _plain(value: Any) -> Any:

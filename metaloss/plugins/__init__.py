@@ -11,7 +11,7 @@ from metaloss.plugins.manager import (
     records,
 )
 from metaloss.plugins.records import Record, install_hint
-from metaloss.plugins.weights import difference, load_fusion
+from metaloss.plugins.weights import difference, load_fusion, load_generator
 
 __all__ = [
     "FailedPlugin",
@@ -24,6 +24,7 @@ __all__ = [
     "hookimpl",
     "install_hint",
     "load_fusion",
+    "load_generator",
     "plugin_manager",
     "records",
 ]

@@ -1,4 +1,4 @@
-"""Rebuilds a trained fusion network from a file: our own checkpoints, and the published ones."""
+"""Rebuilds trained networks from a file: our own checkpoints, and the published ones."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from torch import Tensor, nn
 from metaloss import checkpoint
 from metaloss.errors import CheckpointError
 from metaloss.networks.official import is_official, load_official
-from metaloss.plugins.manager import build_fusion
+from metaloss.plugins.manager import build_fusion, find
+
+BuildFromConfig = Callable[[dict[str, Any], list[str]], nn.Module]
+"""Builds a network that a training config defined, from that config and the modules it imports."""
 
 
-def load_fusion(
-    path: str | os.PathLike[str], build_from_config: Callable[[dict[str, Any], list[str]], nn.Module] | None = None
-) -> nn.Module:
+def load_fusion(path: str | os.PathLike[str], build_from_config: BuildFromConfig | None = None) -> nn.Module:
     """Rebuilds the fusion network that a file holds.
 
     Args:
         path: a checkpoint of ``metaloss train`` or ``MetaLearner.fit``, or a published weight file.
-        build_from_config: builds a network that a training config defined, from that config and the
-            modules it imports.
+        build_from_config: for networks from a training config.
 
     Returns:
         The network, in evaluation mode, on the CPU.
@@ -34,31 +34,77 @@ def load_fusion(
     content = checkpoint.load(path)
     if is_official(content):
         return load_official(path)
-    spec = content.get("metaloss", {}).get("fusion") if isinstance(content.get("metaloss"), dict) else None
-    if not isinstance(spec, dict):
+    spec = _spec(content, "fusion")
+    if spec is None:
         raise CheckpointError(
             f"{path}: holds no fusion network: expected a checkpoint of `metaloss train` or `MetaLearner.fit`, or a "
             "published ReFusion or TDFusion file"
         )
-    if "name" in spec:
-        network = build_fusion(spec["name"], **spec["arguments"])
-    elif "config" in spec and build_from_config is not None:
-        network = build_from_config(spec["config"], spec["imports"])
-    else:
-        raise CheckpointError(
-            f"{path}: its fusion network {spec.get('class', 'from a config')} was not built by name, so it cannot be "
-            "rebuilt here: register it as a plug-in and build it with metaloss.build_fusion, or load the file in Python"
-        )
-    load_strictly(network, fusion_state(content), path)
+    network = _rebuild(spec, path, "fusion network", build_fusion, build_from_config)
+    load_strictly(network, part_state(content, "fusion"), path)
     return network.eval()
 
 
-def fusion_state(content: dict[str, Any]) -> dict[str, Tensor]:
-    """The fusion network's entries of a checkpoint, the library's or the trainer's."""
+def load_generator(path: str | os.PathLike[str], build_from_config: BuildFromConfig | None = None) -> nn.Module:
+    """Rebuilds the loss generator that a checkpoint holds.
+
+    Args:
+        path: a checkpoint of ``metaloss train`` or ``MetaLearner.fit``.
+        build_from_config: for generators from a training config.
+
+    Returns:
+        The generator, in evaluation mode, on the CPU.
+
+    Raises:
+        CheckpointError: unreadable, without a loss generator, or the weights of another one.
+        PluginError: the plug-in that gave the generator is not installed.
+    """
+    content = checkpoint.load(path)
+    spec = _spec(content, "generator")
+    if spec is None:
+        what = "is a published file of a fusion network alone" if is_official(content) else "holds no loss generator"
+        raise CheckpointError(
+            f"{path}: {what}: expected a checkpoint of `metaloss train` or `MetaLearner.fit` with learned weights"
+        )
+
+    def build(name: str, **arguments: Any) -> nn.Module:
+        generator: nn.Module = find("loss_generators", name).load()(**arguments)
+        return generator
+
+    generator = _rebuild(spec, path, "loss generator", build, build_from_config)
+    load_strictly(generator, part_state(content, "loss", "generator."), path)
+    return generator.eval()
+
+
+def _spec(content: dict[str, Any], part: str) -> dict[str, Any] | None:
+    ours = content.get("metaloss")
+    spec = ours.get(part) if isinstance(ours, dict) else None
+    return spec if isinstance(spec, dict) else None
+
+
+def _rebuild(
+    spec: dict[str, Any],
+    path: str | os.PathLike[str],
+    what: str,
+    build: Callable[..., nn.Module],
+    build_from_config: BuildFromConfig | None,
+) -> nn.Module:
+    if "name" in spec:
+        return build(spec["name"], **spec["arguments"])
+    if "config" in spec and build_from_config is not None:
+        return build_from_config(spec["config"], spec["imports"])
+    raise CheckpointError(
+        f"{path}: its {what} {spec.get('class', 'from a config')} was not built by name, so it cannot be rebuilt here: "
+        "register it as a plug-in and build it by name, or load the file in Python"
+    )
+
+
+def part_state(content: dict[str, Any], part: str, prefix: str = "") -> dict[str, Tensor]:
+    """The entries of one part of a checkpoint, the library's or the trainer's, whose names begin with a prefix."""
     if "state_dict" in content:
-        state = content["state_dict"]
-        return {key.removeprefix("fusion."): value for key, value in state.items() if key.startswith("fusion.")}
-    return dict(content.get("fusion", {}))
+        content, prefix = {part: content["state_dict"]}, f"{part}.{prefix}"
+    state = content.get(part, {})
+    return {key.removeprefix(prefix): value for key, value in state.items() if key.startswith(prefix)}
 
 
 def load_strictly(module: nn.Module, state: dict[str, Tensor], path: str | os.PathLike[str]) -> None:

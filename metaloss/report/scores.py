@@ -10,6 +10,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from metaloss.metrics import METRICS
+from metaloss.report.tables import LEGEND, aligned, escaped, latex, markdown, marked
+from metaloss.report.tables import ranks as rank_values
 
 MEAN = "mean"
 
@@ -71,42 +73,22 @@ def as_json(scores: Sequence[Score], convention: str) -> str:
 
 def as_markdown(scores: Sequence[Score], convention: str) -> str:
     """The means as a Markdown table: best bold, second best underlined."""
-    means = [score for score in scores if score.image == MEAN]
-    marks = {1: "**{}**", 2: "<u>{}</u>"}
-    lines = [f"Convention: {convention}\n", "| method | " + " | ".join(_titles(means, "↑", "↓")) + " |"]
-    lines.append("|---" * (len(means[0].values) + 1) + "|")
-    lines += [f"| {mean.method} | " + " | ".join(_cells(means, mean, marks)) + " |" for mean in means]
-    return "\n".join(lines) + "\n"
+    return f"Convention: {convention}\n\n{markdown(_rows(_means(scores), 'md', 'method'))}"
 
 
 def as_latex(scores: Sequence[Score], convention: str) -> str:
     """The means as a LaTeX table, as in the papers: best bold, second best underlined."""
-    means = [score for score in scores if score.image == MEAN]
-    marks = {1: r"\textbf{{{}}}", 2: r"\underline{{{}}}"}
-    columns = "l" + "r" * len(means[0].values)
-    lines = [f"% convention: {convention}", rf"\begin{{tabular}}{{{columns}}}", r"\hline"]
-    lines.append("Method & " + " & ".join(_titles(means, r"$\uparrow$", r"$\downarrow$")) + r" \\")
-    lines.append(r"\hline")
-    lines += [_escaped(mean.method) + " & " + " & ".join(_cells(means, mean, marks)) + r" \\" for mean in means]
-    return "\n".join([*lines, r"\hline", r"\end{tabular}"]) + "\n"
+    rows = _rows(_means(scores), "latex", "Method")
+    return f"% convention: {convention}\n" + latex([[escaped(row[0]), *row[1:]] for row in rows])
 
 
 def as_table(scores: Sequence[Score], convention: str) -> str:
     """The means as plain aligned text, and the images' own values above them when there is one method."""
-    means = [score for score in scores if score.image == MEAN]
-    shown = scores if len(means) == 1 else means
-    titles = ["image" if len(means) == 1 else "method", *_titles(means, "↑", "↓")]
-    marks = {1: "{}*", 2: "{}'"} if len(means) > 1 else {}
-    rows = [[score.image if len(means) == 1 else score.method, *_cells(means, score, marks)] for score in shown]
-    widths = [max(len(row[column]) for row in [titles, *rows]) for column in range(len(titles))]
-    lines = [
-        "  ".join(
-            [row[0].ljust(widths[0]), *(cell.rjust(width) for cell, width in zip(row[1:], widths[1:], strict=True))]
-        )
-        for row in [titles, *rows]
-    ]
-    legend = "; * best, ' second best" if marks else ""
-    return "\n".join([f"convention: {convention}{legend}", *lines]) + "\n"
+    means = _means(scores)
+    if len(means) > 1:
+        return f"convention: {convention}; {LEGEND}\n{aligned(_rows(means, 'table', 'method'))}"
+    rows = [["image", *_titles(means)], *([score.image, *_cells(means, score, "table")] for score in scores)]
+    return f"convention: {convention}\n{aligned(rows)}"
 
 
 FORMATS: dict[str, Callable[[Sequence[Score], str], str]] = {
@@ -120,24 +102,25 @@ FORMATS: dict[str, Callable[[Sequence[Score], str], str]] = {
 
 def ranks(means: Sequence[Score], name: str) -> dict[str, int]:
     """Ranks the methods by one metric, 1 for the best; undefined values have no rank, equal ones share it."""
-    sign = -1 if METRICS[name].higher_is_better else 1
-    values = {mean.method: sign * mean.values[name] for mean in means if not math.isnan(mean.values[name])}
-    ordered = sorted(set(values.values()))
-    return {method: ordered.index(value) + 1 for method, value in values.items()}
+    values = {mean.method: mean.values[name] for mean in means}
+    return rank_values(values, higher_is_better=METRICS[name].higher_is_better)
 
 
-def _titles(means: Sequence[Score], up: str, down: str) -> list[str]:
-    return [f"{name} {up if METRICS[name].higher_is_better else down}" for name in means[0].values]
+def _means(scores: Sequence[Score]) -> list[Score]:
+    return [score for score in scores if score.image == MEAN]
 
 
-def _cells(means: Sequence[Score], score: Score, marks: dict[int, str]) -> list[str]:
+def _rows(means: Sequence[Score], style: str, corner: str) -> list[list[str]]:
+    return [[corner, *_titles(means)], *([mean.method, *_cells(means, mean, style)] for mean in means)]
+
+
+def _titles(means: Sequence[Score]) -> list[str]:
+    return [f"{name} {'↑' if METRICS[name].higher_is_better else '↓'}" for name in means[0].values]
+
+
+def _cells(means: Sequence[Score], score: Score, style: str) -> list[str]:
     cells = []
     for name, value in score.values.items():
         text = "-" if math.isnan(value) else f"{value:.4g}"
-        rank = ranks(means, name).get(score.method) if len(means) > 1 else None
-        cells.append(marks.get(rank or 0, "{}").format(text))
+        cells.append(marked(text, ranks(means, name).get(score.method) if len(means) > 1 else None, style))
     return cells
-
-
-def _escaped(text: str) -> str:
-    return "".join(f"\\{letter}" if letter in "&%$#_{}" else letter for letter in text)

@@ -51,6 +51,15 @@ def test_json_alone_goes_to_stdout(folders, capsys):
     assert [(row["image"], row["method"]) for row in rows] == [("one", "mine"), ("two", "mine"), ("mean", "mine")]
 
 
+def test_patterns_stand_for_folders(folders, capsys):
+    ir, vi, fused = folders
+    whole = run(capsys, ir, vi, "--fused", fused, "--format", "csv")
+    patterns = run(capsys, ir / "*.png", vi / "*.png", "--fused", fused / "*.png", "--format", "csv")
+    assert patterns == whole
+    one = run(capsys, ir / "o*.png", vi / "o*.png", "--fused", f"fused={fused / 'o*'}", "--format", "csv")
+    assert [line.split(",")[0] for line in one[1].splitlines()] == ["image", "one", "mean"]
+
+
 def test_several_processes_give_the_same(folders, capsys):
     ir, vi, fused = folders
     results = [run(capsys, ir, vi, "--fused", fused, "--format", "csv", "--processes", n)[1] for n in (1, 2)]

@@ -17,7 +17,8 @@ def test_every_record_is_listed_with_its_state(command, kind):
 
 def test_every_shipped_config_is_listed(command):
     out = command("list").out
-    assert set(shipped_configs()) == {"tdfusion/segformer_cwfid", "tdfusion/segformer_synthetic"}
+    refusion = {f"refusion/{task}" for task in ("ivif", "ivif_synthetic", "mef", "mfif", "mif")}
+    assert refusion | {"tdfusion/segformer_cwfid", "tdfusion/segformer_synthetic"} <= set(shipped_configs())
     assert all(name in out for name in shipped_configs())
     assert "TDFusion with SegFormer-B0 on procedural scenes: needs no download." in out
     assert "_base_" not in out

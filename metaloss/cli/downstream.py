@@ -1,0 +1,61 @@
+"""``metaloss downstream``."""
+
+from __future__ import annotations
+
+from enum import Enum
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from metaloss.cli.engine import load_engine
+from metaloss.cli.named import named
+from metaloss.errors import CheckpointError, ConfigError, DataError
+from metaloss.plugins import load_fusion
+from metaloss.report.seeds import FORMATS
+
+Format = Enum("Format", {name: name for name in FORMATS}, type=str)  # type: ignore[misc]
+
+
+def downstream(
+    config: str = typer.Argument(help="A training config, or its name: its data and its task network are used."),
+    fused: list[str] = typer.Option(
+        [], metavar="[NAME=]DIR", help="A folder of fused images of the training and test scenes; may be repeated."
+    ),
+    weights: list[str] = typer.Option(
+        [], metavar="[NAME=]FILE", help="Weights of a fusion network that fuses the scenes first; may be repeated."
+    ),
+    seeds: int = typer.Option(3, min=1, help="How many task networks are trained per row, with seeds 0, 1, ..."),
+    epochs: int | None = typer.Option(None, min=1, help="Of each training; default: the config's max_epochs."),
+    work_dir: Path | None = typer.Option(None, help="Where results go; default: work_dirs/downstream/<config's name>."),
+    output: Format = typer.Option(Format["table"], "--format", help="csv and json go to stdout alone."),
+    cfg_options: list[str] = typer.Option(
+        [], metavar="KEY=VALUE", help="Override a setting of the config; may be repeated."
+    ),
+) -> None:
+    """Score fused images by a fresh task network trained on them, and on each source alone.
+
+    What is finished is kept: the same command again goes on where it was stopped.
+    """
+    folders, files = named(fused, "--fused"), named(weights, "--weights")
+    for text, folder in zip(fused, folders.values(), strict=True):
+        if not folder.is_dir():
+            raise DataError(f"--fused {text}: no such folder")
+    for text, file in zip(weights, files.values(), strict=True):
+        if not file.is_file():
+            raise CheckpointError(f"--weights {text}: no such file")
+    engine = load_engine("downstream")
+    loaded = engine.load_config(config, engine.parse_options(cfg_options))
+    protocol = engine.Downstream(loaded, work_dir or Path("work_dirs", "downstream", Path(config).stem), epochs)
+    rows: list[Any] = protocol.sources()
+    taken = [row.name for row in rows]
+    for name in [*folders, *files]:
+        if name in taken:
+            raise ConfigError(f"the name {name!r} is taken by another row: give another as NAME=PATH")
+        taken.append(name)
+    rows += [protocol.folder(name, folder) for name, folder in folders.items()]
+    rows += [protocol.fused(name, file, load_fusion(file, engine.build_network)) for name, file in files.items()]
+    values: dict[str, dict[int, dict[str, float]]] = {row.name: {} for row in rows}
+    for result in protocol.run(rows, range(seeds)):
+        values[result.method][result.seed] = result.metrics
+    typer.echo(FORMATS[output.value](values), nl=False)

@@ -1,0 +1,36 @@
+"""``NAME=PATH``, as options take it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from metaloss.data.pairing import is_pattern
+from metaloss.errors import ConfigError
+
+
+def named(texts: Sequence[str], option: str) -> dict[str, Path]:
+    """Reads ``NAME=PATH``, or ``PATH``, whose own name stands in then.
+
+    Args:
+        texts: as given on the command line.
+        option: which option it was, for messages.
+
+    Returns:
+        The paths by name, in the order given.
+
+    Raises:
+        ConfigError: a name that is taken, or one that cannot be a file's name.
+    """
+    found: dict[str, Path] = {}
+    for text in texts:
+        name, separator, place = text.partition("=")
+        path = Path(place if separator else text)
+        if not separator:
+            name = path.parent.name if is_pattern(path) else path.stem if path.is_file() else path.name
+        if not name or "/" in name:
+            raise ConfigError(f"{option} {text}: expected NAME=PATH, with a name that a file can have")
+        if name in found:
+            raise ConfigError(f"{option} {text}: the name {name!r} is taken; give another as NAME=PATH")
+        found[name] = path
+    return found
