@@ -62,10 +62,12 @@ def run(plan: Plan, out: Path, wanted: list[str], command: str) -> list[Path]:
     machine, networks = describe_machine(device(), plan.threads), Figures()
     say(machine)
     with tempfile.TemporaryDirectory() as folder:
-        bench = Bench(Path(folder), say)
-        measured = list(tables(bench, plan, wanted, networks))
-    targets = targets_table(bench, plan, networks)
-    written = write(out, machine, command, plan, bench, networks, [targets, *measured])
+        bench, measured = Bench(Path(folder), say), []
+        for table in tables(bench, plan, wanted, networks):
+            measured.append(table)
+            # after every table: a run that is stopped leaves what it has measured
+            targets = targets_table(bench, plan, networks)
+            written = write(out, machine, command, plan, bench, networks, [targets, *measured])
     print(f"\n{written[0].read_text()}")
     say(f"written: {', '.join(map(str, written))}")
     return written

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from typing import Any
 
 import torch
 import torch.nn.functional as F
+from metaloss_frameworks.openmmlab.inputs import mean_losses, prepare
+from metaloss_frameworks.openmmlab.weights import load_weights
+from metaloss_frameworks.quiet import quiet
 from mmengine.config import Config
 from mmengine.model import revert_sync_batchnorm
 from mmengine.registry import DefaultScope
@@ -20,8 +22,6 @@ from metaloss.modes import evaluating
 from metaloss_mmseg.configs import load_config, model_config
 from metaloss_mmseg.evaluator import SegmentationEvaluator
 from metaloss_mmseg.framework import MODELS, SegDataSample, register_all_modules
-from metaloss_mmseg.quiet import quiet
-from metaloss_mmseg.weights import load_weights
 
 IGNORED = 255
 
@@ -88,7 +88,7 @@ class SegmentationTask(metaloss.TaskAdapter):
         for sample, ids in zip(samples, padded, strict=True):
             sample.gt_sem_seg = PixelData(data=ids.unsqueeze(0))
         losses = self.segmentor(inputs, samples, mode="loss")
-        return {name: _mean(value) for name, value in losses.items()}
+        return mean_losses(losses)
 
     def predict(self, fused: Tensor) -> list[SegDataSample]:
         """Segments, without gradient and in evaluation mode.
@@ -109,29 +109,12 @@ class SegmentationTask(metaloss.TaskAdapter):
 
     def _prepare(self, fused: Tensor) -> tuple[Tensor, list[SegDataSample]]:
         """The segmentor's data preprocessor, inside the graph: channels, range, mean and std, padding."""
-        preprocessor = self.segmentor.data_preprocessor
-        image = fused * 255
-        normalised = getattr(preprocessor, "_enable_normalize", False)
-        channels = preprocessor.mean.numel() if normalised else 3
-        if image.shape[1] == 1 and channels == 3:
-            image = image.expand(-1, 3, -1, -1)
-        elif image.shape[1] == 3 and not getattr(preprocessor, "_channel_conversion", False):
-            image = image.flip(1)  # a network without conversion was trained on BGR
-        if normalised:
-            image = (image - preprocessor.mean) / preprocessor.std
+        image = prepare(self.segmentor.data_preprocessor, fused)
         height, width = fused.shape[-2:]
-        divisor = getattr(preprocessor, "size_divisor", None) or 1
-        down, right = -height % divisor, -width % divisor
-        if down or right:
-            image = F.pad(image, (0, right, 0, down), value=preprocessor.pad_val)
         shape = {
             "ori_shape": (height, width),
             "img_shape": tuple(image.shape[-2:]),
             "pad_shape": tuple(image.shape[-2:]),
         }
-        metainfo = {**shape, "padding_size": [0, right, 0, down]}
+        metainfo = {**shape, "padding_size": [0, image.shape[-1] - width, 0, image.shape[-2] - height]}
         return image, [SegDataSample(metainfo=metainfo) for _ in range(len(fused))]
-
-
-def _mean(value: Any) -> Tensor:
-    return sum(item.mean() for item in value) if isinstance(value, (list, tuple)) else value.mean()

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from metaloss_frameworks.quiet import quiet
 from mmengine.dist import all_gather_object
 from torch import Tensor
 
 from metaloss_mmseg.framework import IoUMetric, SegDataSample
-from metaloss_mmseg.quiet import quiet
 
 
 class SegmentationEvaluator:

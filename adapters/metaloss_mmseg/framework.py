@@ -1,6 +1,6 @@
 """What the adapter uses of MMSegmentation, imported in silence: on import it prints what it was built without."""
 
-from metaloss_mmseg.quiet import quiet
+from metaloss_frameworks.quiet import quiet
 
 with quiet():
     from mmseg.evaluation import IoUMetric

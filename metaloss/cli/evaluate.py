@@ -40,7 +40,9 @@ class Job:
 def evaluate(
     sources: list[Path] = typer.Argument(help="Two or more folders of source images, or quoted patterns ('ir/*.png')."),
     fused: list[str] = typer.Option(
-        [], metavar="[NAME=]DIR", help="A folder or a quoted pattern of fused images, named by stem as the sources; may be repeated."
+        [],
+        metavar="[NAME=]DIR",
+        help="A folder or a quoted pattern of fused images, named by stem as the sources; may be repeated.",
     ),
     convention: str = typer.Option("tdfusion", help=f"Definitions to follow: {', '.join(CONVENTIONS)}."),
     output: Format = typer.Option(Format["table"], "--format", help="csv and json go to stdout alone."),

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from torch import Tensor
 
+from metaloss.data.annotations import Annotation
 from metaloss.data.dataset import PairedDataset, size_mismatches
 from metaloss.data.images import read_ids, read_image
 from metaloss.data.pairing import Pair
@@ -30,11 +31,22 @@ def check_dataset(dataset: PairedDataset, progress: Progress | None = None) -> N
         DataError: files cannot be read, differ in size within a scene, or hold an id that is no
             class; the first one is named, with the number of further bad files.
     """
-    check_pairs(dataset.pairs, progress, num_classes=dataset.num_classes, ignore=dataset.ignore)
+    check_pairs(
+        dataset.pairs,
+        progress,
+        num_classes=dataset.num_classes,
+        ignore=dataset.ignore,
+        annotations=dataset.annotations,
+    )
 
 
 def check_pairs(
-    pairs: Sequence[Pair], progress: Progress | None = None, *, num_classes: int = 0, ignore: int = 255
+    pairs: Sequence[Pair],
+    progress: Progress | None = None,
+    *,
+    num_classes: int = 0,
+    ignore: int = 255,
+    annotations: Sequence[Annotation] | None = None,
 ) -> None:
     """Reads the files of every scene, as :func:`check_dataset` does for a data set.
 
@@ -43,14 +55,19 @@ def check_pairs(
         progress: called with the number of scenes done and of all scenes, after each scene.
         num_classes: how many class ids labels may hold; 0 when unknown.
         ignore: the label id that stands for "no class".
+        annotations: the boxes of each scene, where there are some.
 
     Raises:
         DataError: as :func:`check_dataset`.
     """
+    boxes: Sequence[Annotation | None] = annotations or [None] * len(pairs)
+    scenes = list(zip(pairs, boxes, strict=True))
     problems: list[str] = []
     readers = ThreadPoolExecutor(_READERS)
     try:
-        for done, found in enumerate(readers.map(lambda pair: _problems(pair, num_classes, ignore), pairs), 1):
+        for done, found in enumerate(
+            readers.map(lambda scene: _problems(scene[0], scene[1], num_classes, ignore), scenes), 1
+        ):
             problems += found
             if progress is not None:
                 progress(done, len(pairs))
@@ -62,7 +79,7 @@ def check_pairs(
         raise DataError(problems[0] + more)
 
 
-def _problems(pair: Pair, num_classes: int, ignore: int) -> list[str]:
+def _problems(pair: Pair, boxes: Annotation | None, num_classes: int, ignore: int) -> list[str]:
     """What is wrong with a scene, one line per bad file."""
     files = [*pair.sources] if pair.target is None else [*pair.sources, pair.target]
     images: list[Tensor] = []
@@ -77,6 +94,11 @@ def _problems(pair: Pair, num_classes: int, ignore: int) -> list[str]:
             problems[file] = str(error)
     if len(images) == len(files):
         problems = size_mismatches(pair, images) | problems
+    if boxes is not None and not problems:
+        try:
+            boxes.target((images[0].shape[-2], images[0].shape[-1]))
+        except DataError as error:
+            problems[boxes.file] = str(error)
     return list(problems.values())
 
 

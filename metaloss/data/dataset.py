@@ -11,39 +11,44 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from metaloss.colour import merge_chroma, rgb_to_ycbcr
+from metaloss.data.annotations import Annotation, detect_format, read_annotations
 from metaloss.data.images import read_ids, read_image
 from metaloss.data.pairing import Pair, pair_by_stem
 from metaloss.errors import ConfigError, DataError, nearest
 
 
 class PairedDataset(Dataset[dict[str, Any]]):
-    """Registered images paired by file stem, with a label image of class ids or without.
+    """Registered images paired by file stem, with label images of class ids, with boxes, or without labels.
 
     An item is a dict with the keys of a ``FusionBatch``: ``sources``, a tuple of luma images
-    (1, H, W), float32 in [0, 1], one per source; ``target``, (H, W) int64 class ids, or ``None``;
-    ``chroma``, the sources' merged CbCr (2, H, W) in [-0.5, 0.5], or ``None`` where all are grey;
-    ``names``, the stem.
+    (1, H, W), float32 in [0, 1], one per source; ``target``, (H, W) int64 class ids, or for boxes a
+    dict of ``boxes`` (N, 4) float32 xyxy in pixels and ``labels`` (N,) int64, or ``None``; ``chroma``, the
+    sources' merged CbCr (2, H, W) in [-0.5, 0.5], or ``None`` where all are grey; ``names``, the stem.
 
     Args:
         root: the folder that holds one folder per source, and the labels'.
         sources: the names of at least two source folders.
-        target: the name of the labels' folder, or ``None`` for unlabelled data.
-        split: a text file of stems, relative to ``root`` or absolute; ``None`` takes every file.
+        target: the name of the labels' folder, or of COCO's json file, or ``None`` for unlabelled data.
+        split: a text file of stems, relative to ``root`` or absolute; a part of all stems in order, such as
+            ``"[:80%]"`` or ``"[-4:]"``; ``None`` takes every file.
         classes: how many classes there are, or their names, or a text file with one name per line,
             relative to ``root`` or absolute; ``None`` reads ``root/classes.txt`` where there is one.
         ignore: the label id that stands for "no class".
+        labels: what the labels are: ``"ids"`` (label images), ``"yolo"`` (txt), ``"voc"`` (Pascal VOC xml),
+            ``"coco"`` (json), or ``"auto"``: by the suffixes of what lies there.
+        missing: what an image without a file of boxes is: an ``"error"``, or ``"empty"``.
 
     Attributes:
         sources: the names of the sources: the last part of each folder's path.
-        sources: the names of the sources.
-        pairs: the files, one :class:`~metaloss.data.pairing.Pair` per item.
+        pairs: the files, one :class:`~metaloss.data.pairing.Pair` per item; boxes are in ``annotations``.
+        annotations: the boxes of each item as read from the files, or ``None`` without boxes.
         classes: the names of the classes, in the order of their ids; empty when unknown.
         num_classes: how many there are; 0 when unknown.
         ignore: as given.
 
     Raises:
-        ConfigError: fewer than two sources are named, or ``classes`` cannot be used.
-        DataError: the files cannot be paired, or the file of classes cannot be read.
+        ConfigError: fewer than two sources are named, or ``classes``, ``labels`` or ``missing`` cannot be used.
+        DataError: the files cannot be paired, or the file of classes or a file of boxes cannot be read.
     """
 
     def __init__(
@@ -55,10 +60,27 @@ class PairedDataset(Dataset[dict[str, Any]]):
         split: str | os.PathLike[str] | None = None,
         classes: int | str | os.PathLike[str] | Sequence[str] | None = None,
         ignore: int = 255,
+        labels: str = "auto",
+        missing: str = "error",
     ) -> None:
-        self.pairs: list[Pair] = pair_by_stem(root, sources, target, split)
+        kind = "ids" if target is None else detect_format(Path(root, target), labels)
+        self.pairs: list[Pair] = pair_by_stem(root, sources, target if kind == "ids" else None, split)
         self.sources: tuple[str, ...] = tuple(Path(source).name for source in sources)
         self.classes = _class_names(Path(root), classes)
+        self.annotations: list[Annotation] | None = None
+        if target is not None and kind != "ids":
+            self.annotations, self.classes = read_annotations(
+                Path(root, target),
+                [pair.name for pair in self.pairs],
+                labels=kind,
+                classes=() if kind == "coco" and isinstance(classes, int) else self.classes,
+                missing=missing,
+            )
+            if isinstance(classes, int) and len(self.classes) not in (0, classes):
+                raise ConfigError(
+                    f"{Path(root, target)}: {len(self.classes)} categories ({', '.join(self.classes)}), and "
+                    f"classes={classes}"
+                )
         self.num_classes = len(self.classes)
         self.ignore = ignore
 
@@ -85,9 +107,11 @@ class PairedDataset(Dataset[dict[str, Any]]):
         """
         pair = self.pairs[index]
         lumas, chromas = zip(*(_luma_and_chroma(read_image(file)) for file in pair.sources), strict=True)
-        target = None if pair.target is None else read_ids(pair.target)
+        target: Any = None if pair.target is None else read_ids(pair.target)
         for message in size_mismatches(pair, lumas if target is None else (*lumas, target)).values():
             raise DataError(message)
+        if self.annotations is not None:
+            target = self.annotations[index].target((lumas[0].shape[-2], lumas[0].shape[-1]))
         return {"sources": lumas, "target": target, "chroma": merge_chroma(chromas), "names": pair.name}
 
 

@@ -99,7 +99,9 @@ def pair_folders(folders: Sequence[str | os.PathLike[str]]) -> list[Pair]:
     if len(collections) < len(paths):
         file = next(path for path in paths if path not in collections)
         kind = "a folder" if collections[0].is_dir() else "a pattern"
-        raise ConfigError(f"{file} is a file and {collections[0]} {kind}: give files only, or folders only (or patterns)")
+        raise ConfigError(
+            f"{file} is a file and {collections[0]} {kind}: give files only, or folders only (or patterns)"
+        )
     return _pair([(path, images_by_stem(path)) for path in paths])
 
 

@@ -1,8 +1,8 @@
-"""The two views of an item: a crop for the fusion loss, the resized whole for the task."""
+"""The two views of an item, a crop for the fusion loss and the resized whole for the task; and what moves an item."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from metaloss.data.boxes import crop_boxes, flip_boxes, resize_boxes
 from metaloss.errors import ConfigError, DataError
 
 Size = tuple[int, int]
@@ -49,10 +50,69 @@ def make_views(
         rows, columns = slice(top, top + fusion_crop[0]), slice(left, left + fusion_crop[1])
         result["fusion_view"] = tuple(source[..., rows, columns] for source in sources)
     if task_size is not None and task_size != (height, width):
-        result["sources"] = tuple(resize(source, task_size) for source in sources)
-        if item.get("chroma") is not None:
-            result["chroma"] = resize(item["chroma"], task_size)
-        result["target"] = resize_target(item.get("target"), (height, width), task_size)
+        result = resize_item(result, task_size)
+    return result
+
+
+def resize_item(item: Mapping[str, Any], size: Size) -> dict[str, Any]:
+    """Resizes the task's view of an item: images, chroma and target; the fusion loss's view stays.
+
+    Args:
+        item: an item with the keys of :class:`metaloss.FusionBatch`.
+        size: (H, W).
+
+    Returns:
+        A new item. Class ids go to the nearest neighbour; boxes are scaled.
+    """
+    old = (item["sources"][0].shape[-2], item["sources"][0].shape[-1])
+    return _moved(item, lambda image: resize(image, size), lambda target: resize_target(target, old, size))
+
+
+def crop_item(item: Mapping[str, Any], top: int, left: int, size: Size) -> dict[str, Any]:
+    """Crops the task's view of an item: images, chroma and target; the fusion loss's view stays.
+
+    Args:
+        item: an item with the keys of :class:`metaloss.FusionBatch`.
+        top: the first row.
+        left: the first column.
+        size: (h, w).
+
+    Returns:
+        A new item. Boxes are cut at the border, and dropped as :func:`metaloss.data.cut_boxes` says.
+
+    Raises:
+        DataError: the crop does not lie inside the image.
+    """
+    height, width = item["sources"][0].shape[-2:]
+    if not (0 <= top <= height - size[0] and 0 <= left <= width - size[1]):
+        raise DataError(
+            f"{item.get('names') or 'an item'} is {height}x{width} pixels: a crop of {size[0]}x{size[1]} at row {top}, "
+            f"column {left} does not lie inside"
+        )
+
+    def cut(image: Tensor) -> Tensor:
+        return image[..., top : top + size[0], left : left + size[1]]
+
+    return _moved(item, cut, lambda target: _move_target(target, cut, lambda part: crop_boxes(part, top, left, size)))
+
+
+def flip_item(item: Mapping[str, Any]) -> dict[str, Any]:
+    """Mirrors an item left to right: images, chroma and target, in both views.
+
+    Args:
+        item: an item with the keys of :class:`metaloss.FusionBatch`.
+
+    Returns:
+        A new item.
+    """
+    width = item["sources"][0].shape[-1]
+
+    def mirror(image: Tensor) -> Tensor:
+        return image.flip(-1)
+
+    result = _moved(item, mirror, lambda target: _move_target(target, mirror, lambda part: flip_boxes(part, width)))
+    if result.get("fusion_view") is not None:
+        result["fusion_view"] = tuple(map(mirror, result["fusion_view"]))
     return result
 
 
@@ -73,14 +133,31 @@ def resize_target(target: Any, old: Size, new: Size) -> Any:
     Returns:
         The target for the resized image.
     """
+
+    def nearest_ids(ids: Tensor) -> Tensor:
+        return F.interpolate(ids[None, None].to(torch.float64), new, mode="nearest-exact")[0, 0].to(ids.dtype)
+
+    return _move_target(target, nearest_ids, lambda part: resize_boxes(part, old, new))
+
+
+def _moved(item: Mapping[str, Any], image: Callable[[Tensor], Tensor], target: Callable[[Any], Any]) -> dict[str, Any]:
+    result = {**item, "sources": tuple(map(image, item["sources"]))}
+    if item.get("chroma") is not None:
+        result["chroma"] = image(item["chroma"])
+    if "target" in item:
+        result["target"] = target(item["target"])
+    return result
+
+
+def _move_target(
+    target: Any, ids: Callable[[Tensor], Tensor], boxes: Callable[[Mapping[str, Any]], dict[str, Any]]
+) -> Any:
     if isinstance(target, Tensor) and target.ndim == 2:
-        ids = target[None, None].to(torch.float64)
-        return F.interpolate(ids, new, mode="nearest-exact")[0, 0].to(target.dtype)
+        return ids(target)
     if isinstance(target, Mapping) and "boxes" in target:
-        factor = target["boxes"].new_tensor([new[1] / old[1], new[0] / old[0]] * 2)
-        return {**target, "boxes": target["boxes"] * factor}
+        return boxes(target)
     if isinstance(target, Mapping):
-        return {name: resize_target(part, old, new) for name, part in target.items()}
+        return {name: _move_target(part, ids, boxes) for name, part in target.items()}
     return target
 
 

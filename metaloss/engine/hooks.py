@@ -132,7 +132,8 @@ class ProgressHook(Hook):
     def after_train_iter(self, runner: Any, batch_idx: int, data_batch: Any = None, outputs: Any = None) -> None:
         """Moves on."""
         if self.advance is not None:
-            key = "meta/outer_loss" if runner.train_loop.phase == "meta" else "fusion/loss"
+            names = ("meta/outer_loss",) if runner.train_loop.phase == "meta" else ("fusion/loss", "fusion/task_loss")
+            key = next(name for name in names if name in outputs)
             value = runner.message_hub.get_scalar(f"train/{key}").current()
             label = key.replace("/", " phase, ").replace("_", " ")
             self.advance(f"epoch {runner.epoch + 1}/{runner.max_epochs}, {label} {value:.3f}")

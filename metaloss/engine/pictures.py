@@ -90,7 +90,7 @@ def _overview(path: Path, scenes: Sequence[Scene], source_names: Sequence[str]) 
     for row, scene in zip(axes, scenes, strict=True):
         images = [*scene.sources, scene.coloured()]
         for axis, image in zip(row, images, strict=False):
-            pixels = image.cpu().permute(1, 2, 0).expand(-1, -1, 3).numpy()
+            pixels = image.cpu().clamp(0, 1).permute(1, 2, 0).expand(-1, -1, 3).numpy()
             axis.imshow(pixels, vmin=0, vmax=1)
         for axis, weights in zip(row[len(images) :], scene.weights, strict=True):
             drawn = axis.imshow(weights.cpu().numpy(), vmin=0, vmax=1, cmap="viridis")

@@ -35,9 +35,9 @@ def shared():
 
 
 def folder():
-    from metaloss_mmseg.configs import _folder
+    from metaloss_mmseg.configs import MMSEG
 
-    return _folder()
+    return MMSEG.configs
 
 
 def state(module):

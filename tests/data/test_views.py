@@ -69,7 +69,7 @@ def test_boxes_move_with_their_image():
     target = {"boxes": torch.tensor([[1.0, 2.0, 3.0, 4.0]]), "labels": torch.tensor([1])}
     moved = resize_target(target, (10, 20), (30, 10))
     assert moved["boxes"].tolist() == [[0.5, 6.0, 1.5, 12.0]]
-    assert moved["labels"] is target["labels"]
+    assert torch.equal(moved["labels"], target["labels"])
     empty = resize_target({"boxes": torch.zeros(0, 4), "labels": torch.zeros(0)}, (10, 20), (30, 10))
     assert empty["boxes"].shape == (0, 4)
     both = resize_target({"det": target, "seg": torch.zeros(10, 20), "none": None}, (10, 20), (30, 10))

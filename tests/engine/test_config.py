@@ -43,7 +43,8 @@ def test_shipped_settings_hold_everywhere(name):
         "max_epochs": 3, "warmup_epochs": 1, "meta_steps": 4, "batch_size": 5, "crop_size": (24, 16),
         "task_size": (64, 48), "lr": 0.5, "seed": 9,
     }  # fmt: skip
-    if name == CWFID:
+    synthetic = name.endswith("_synthetic")
+    if not synthetic:
         given["data_root"] = "somewhere/else"
     config = load_config(name, given)
     assert {key: config[key] for key in given} == given
@@ -55,13 +56,22 @@ def test_shipped_settings_hold_everywhere(name):
     assert config.train_dataloader.batch_size == config.val_dataloader.batch_size == 5
     assert config.optim_wrapper.fusion.optimizer.lr == config.optim_wrapper.task.optimizer.lr == 0.5
     assert config.randomness.seed == 9
-    if name == CWFID:
-        assert config.train_dataloader.dataset.root == config.val_dataloader.dataset.root == "somewhere/else"
-        assert config.model.inner_lr == config.optim_wrapper.loss.optimizer.lr == 0.5
-    else:
+    if synthetic:
         assert config.train_dataloader.dataset.seed == 9
         assert config.val_dataloader.dataset.seed == 10
-        assert config.train_cfg.val_interval == 3
+        assert config.train_cfg.get("val_interval", 3) == 3
+        return
+    folders = [each for key in ("train_dataloader", "val_dataloader") for each in paired(config[key].dataset)]
+    assert {each.root for each in folders} == {"somewhere/else"}
+    assert config.optim_wrapper.loss.optimizer.lr == 0.5
+    assert config.model.inner_lr in (0.5, "optimizer")
+
+
+def paired(dataset):
+    """The configs of the folders in a data set's config."""
+    if dataset.type == "metaloss.PairedDataset":
+        return [dataset]
+    return [each for inner in dataset.get("datasets", [dataset.get("dataset")]) for each in paired(inner)]
 
 
 def test_the_real_data_folder_comes_from_the_environment(monkeypatch):
@@ -97,6 +107,51 @@ def test_settings_reach_base_files(write):
     assert config.loop == {"steps": 5, "more": 1}
     assert config.optimizer.lr == 1
     assert "_base_" not in config
+
+
+REFUSION = ("refusion/ivif", "refusion/mif", "refusion/mfif", "refusion/mef")
+
+
+@pytest.mark.parametrize("name", REFUSION)
+def test_refusion_has_the_published_settings_and_reads_no_label(name, monkeypatch):
+    monkeypatch.setenv("METALOSS_DATA", "/somewhere")
+    config = load_config(name)
+    assert (config.max_epochs, config.meta_steps, config.batch_size) == (50, 600, 2)
+    assert (config.lr, config.lr_step) == (1e-4, 10)
+    assert config.param_scheduler == {"type": "StepLR", "step_size": 10, "gamma": 0.1}
+    assert (config.model.accumulate, config.model.outer_update) == (2, "max_normalised_sgd")
+    assert config.model.loss.alpha_ramp is True
+    model = build_model(config)
+    assert model.loss.generator.outputs == ("intensity", "gradient")
+    assert model.loss.gradient == "learned"
+    folders = [each for key in ("train_dataloader", "val_dataloader") for each in paired(config[key].dataset)]
+    assert all(each.target is None and each.root.startswith("/somewhere/") for each in folders)
+
+
+def test_refusion_on_three_sources_and_listed_splits():
+    config = load_config("refusion/mif", {"sources": (("a", "b", "c"),), "train_split": "train.txt", "alpha": 0.5})
+    [train] = paired(config.train_dataloader.dataset)
+    assert (train.sources, train.split) == (("a", "b", "c"), "train.txt")
+    model = build_model(config)
+    sources = [torch.rand(1, 1, 16, 16) for _ in range(3)]
+    assert model(*sources).shape == (1, 1, 16, 16)
+    assert model.loss.propose(sources)["gradient"].shape == (1, 3, 16, 16)
+    assert len(model.task.network(sources[0])) == 3
+    assert model.loss.alpha == 0.5
+
+
+@pytest.mark.parametrize(
+    "key",
+    ["model.fusion_sees_task_loss", "model.separate_fusion_learning", "model.loss.weights", "model.loss.intensity"],
+)
+def test_settings_that_a_config_leaves_at_their_defaults(key):
+    config = load_config(SYNTHETIC, {key: "given"})
+    value = config
+    for name in key.split("."):
+        value = value[name]
+    assert value == "given"
+    with pytest.raises(ConfigError, match=f"did you mean '{key.split('.')[-1]}'"):
+        load_config(SYNTHETIC, {key[:-1]: "given"})
 
 
 def test_dotted_keys_change_one_place():

@@ -46,7 +46,7 @@ class EveryHook:
 
 
 BUILT_IN = {
-    "tasks": {"module", "mmseg"},
+    "tasks": {"module", "mmdet", "mmseg", "ultralytics"},
     "fusion_networks": {"refusion"},
     "loss_generators": {"restormer"},
     "hypergradients": {"forward", "reverse", "finite_difference"},
@@ -250,8 +250,7 @@ def test_installed_plugins_are_loaded_one_by_one(distribution):
     assert [failed.name for failed in manager.failed] == ["a_broken_plugin"]
     assert manager.has_plugin("b_good_plugin")
     assert manager.has_plugin("mmseg")
-    [names] = [[record.name for record in given] for given in manager.hook.metaloss_fusion_networks()]
-    assert names == ["identity"]
+    assert ["identity"] in [[record.name for record in given] for given in manager.hook.metaloss_fusion_networks()]
 
 
 def test_an_installed_plugin_with_a_misspelt_hook_is_left_out(distribution):
@@ -284,7 +283,7 @@ BLOCKED = """
 
     class Block:
         def find_spec(self, name, path=None, target=None):
-            if name.partition(".")[0] == "mmseg":
+            if name.partition(".")[0] == "FRAMEWORK":
                 raise ModuleNotFoundError(f"No module named {name!r}", name=name)
 
     sys.meta_path.insert(0, Block())
@@ -292,8 +291,9 @@ BLOCKED = """
 
 
 @pytest.mark.slow
-def test_a_missing_framework_names_its_extra():
-    listed = run(
+@pytest.mark.parametrize("framework", ["mmdet", "mmseg", "timm", "ultralytics"])
+def test_a_missing_framework_names_its_extra(framework):
+    program = (
         BLOCKED
         + """
     import metaloss
@@ -303,15 +303,17 @@ def test_a_missing_framework_names_its_extra():
     except SystemExit as stopped:
         assert not stopped.code
     try:
-        metaloss.build_task("mmseg", config="mmseg::x/y.py", num_classes=3)
+        metaloss.build_task("FRAMEWORK", num_classes=3)
     except metaloss.PluginError as error:
         print(error)
     """
     )
+    listed = run(program.replace("FRAMEWORK", framework))
     assert (listed.returncode, listed.stderr) == (0, "")
-    [line] = [line for line in listed.stdout.splitlines() if line.split()[:1] == ["mmseg"]]
-    assert "not installed: pip install 'metaloss[mmseg]'" in line
-    assert listed.stdout.endswith("'mmseg' needs mmseg, not installed: pip install 'metaloss[mmseg]'\n")
+    [line] = [line for line in listed.stdout.splitlines() if line.split()[:1] == [framework]]
+    assert f"not installed: pip install 'metaloss[{framework}]'" in line
+    ending = f"'{framework}' needs {framework}, not installed: pip install 'metaloss[{framework}]'\n"
+    assert listed.stdout.endswith(ending)
 
 
 @pytest.mark.slow

@@ -2,5 +2,7 @@
 
 OBJECTS = ("person", "sign", "car")
 CONDITIONS = ("day", "night", "haze")
+# What the targets of each kind tell apart.
+CLASSES = {"segmentation": ("background", *OBJECTS), "detection": OBJECTS, "classification": CONDITIONS}
 # The source that shows each kind of object.
 VISIBILITY = {"person": "ir", "sign": "vi", "car": "both"}

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch.utils.data import Dataset
 
 from metaloss.colour import rgb_to_ycbcr
 from metaloss.data.images import write_image
-from metaloss.data.synthetic.classes import OBJECTS, VISIBILITY
+from metaloss.data.synthetic.classes import CLASSES, CONDITIONS, OBJECTS, VISIBILITY
 from metaloss.data.synthetic.scene import SyntheticScene, draw_scene
 from metaloss.data.views import as_size
 from metaloss.errors import ConfigError, nearest
@@ -22,8 +23,9 @@ class SyntheticScenes(Dataset[dict[str, Any]]):
 
     An item is a dict with the keys of a ``FusionBatch``: ``sources``, infrared and visible luma, each
     (1, H, W) float32 in [0, 1]; ``chroma`` (2, H, W) in [-0.5, 0.5]; ``names``; and ``target``: class
-    ids (H, W) int64 for segmentation, or for detection a dict of ``boxes`` (N, 4) float32 xyxy in
-    pixels and ``labels`` (N,) int64, where N may be 0.
+    ids (H, W) int64 for segmentation; for detection a dict of ``boxes`` (N, 4) float32 xyxy in
+    pixels and ``labels`` (N,) int64, where N may be 0; for classification the weather, 0-d int64; for
+    several tasks a dict of these by task name.
 
     The last 128 scenes are kept and their items share tensors: nothing downstream writes into them.
 
@@ -31,12 +33,13 @@ class SyntheticScenes(Dataset[dict[str, Any]]):
         length: the number of scenes, at least 1.
         size: height and width in pixels, each at least 32; one number for a square.
         seed: 0 or greater.
-        target: ``"segmentation"`` or ``"detection"``.
+        target: ``"segmentation"``, ``"detection"``, ``"classification"``; for several tasks a dict of these by
+            task name; or ``None`` for items without labels.
 
     Attributes:
         sources: the names of the sources, ``("ir", "vi")``.
-        classes: the names of the classes; for segmentation ``"background"`` comes first.
-        num_classes: 4 for segmentation, 3 for detection.
+        classes: the names of the classes, none for several tasks; for segmentation ``"background"`` comes first.
+        num_classes: 4 for segmentation, 3 for detection and classification.
         visibility: for each kind of object, the source that shows it: ``"ir"``, ``"vi"`` or ``"both"``.
 
     Raises:
@@ -47,7 +50,12 @@ class SyntheticScenes(Dataset[dict[str, Any]]):
     visibility = VISIBILITY
 
     def __init__(
-        self, length: int, *, size: int | Sequence[int] = (96, 128), seed: int = 0, target: str = "segmentation"
+        self,
+        length: int,
+        *,
+        size: int | Sequence[int] = (96, 128),
+        seed: int = 0,
+        target: str | Mapping[str, str] | None = "segmentation",
     ) -> None:
         if length < 1:
             raise ConfigError(f"length={length}: a data set has at least one scene")
@@ -56,11 +64,12 @@ class SyntheticScenes(Dataset[dict[str, Any]]):
             raise ConfigError(f"size={size}: height and width are at least 32 pixels")
         if seed < 0:
             raise ConfigError(f"seed={seed}: give 0 or a positive number")
-        if target not in ("segmentation", "detection"):
-            hint = nearest(target, ("segmentation", "detection"))
-            raise ConfigError(f"target={target!r}: give 'segmentation' or 'detection'{hint}")
+        for kind in target.values() if isinstance(target, Mapping) else [target]:
+            if kind not in CLASSES and not (kind is None and target is None):
+                hint = nearest(str(kind), CLASSES)
+                raise ConfigError(f"target={kind!r}: give one of {', '.join(map(repr, CLASSES))}, or None{hint}")
         self.length, self.size, self.seed, self.target = length, (height, width), seed, target
-        self.classes = OBJECTS if target == "detection" else ("background", *OBJECTS)
+        self.classes = () if isinstance(target, Mapping) else CLASSES[target or "segmentation"]
         self.num_classes = len(self.classes)
 
     @property
@@ -86,9 +95,23 @@ class SyntheticScenes(Dataset[dict[str, Any]]):
         """
         scene = self.scene(index)
         luma, chroma = rgb_to_ycbcr(scene.vi_rgb)
-        target = {"boxes": scene.boxes, "labels": scene.labels} if self.target == "detection" else scene.mask
         name = f"{index % self.length:04d}_{scene.condition}"
-        return {"sources": (scene.ir, luma.clamp(0, 1)), "target": target, "chroma": chroma, "names": name}
+        return {
+            "sources": (scene.ir, luma.clamp(0, 1)),
+            "target": self._target(scene),
+            "chroma": chroma,
+            "names": name,
+        }
+
+    def _target(self, scene: SyntheticScene) -> Any:
+        targets: dict[str, Any] = {
+            "segmentation": scene.mask,
+            "detection": {"boxes": scene.boxes, "labels": scene.labels},
+            "classification": torch.tensor(CONDITIONS.index(scene.condition)),
+        }
+        if isinstance(self.target, Mapping):
+            return {name: targets[kind] for name, kind in self.target.items()}
+        return None if self.target is None else targets[self.target]
 
     def scene(self, index: int) -> SyntheticScene:
         """Draws one scene with its whole ground truth.

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import os
-import warnings
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from metaloss.checkpoint import load
-from metaloss.errors import CheckpointError
+from metaloss_frameworks.weights import take_weights
 
 
 def _named(function: Callable[..., Any], module: str, name: str) -> Callable[..., Any]:
@@ -38,11 +37,11 @@ _LOGS = [
 ]
 
 
-def load_weights(segmentor: nn.Module, path: str | os.PathLike[str]) -> None:
-    """Loads a local weight file, of a whole segmentor or of its backbone.
+def load_weights(network: nn.Module, path: str | os.PathLike[str]) -> None:
+    """Loads a local weight file, of a whole network or of its backbone.
 
     Args:
-        segmentor: what gets the weights.
+        network: what gets the weights; it has a ``backbone``.
         path: the file; entries of another name or shape are left out, with a warning.
 
     Raises:
@@ -51,17 +50,7 @@ def load_weights(segmentor: nn.Module, path: str | os.PathLike[str]) -> None:
     with torch.serialization.safe_globals(_LOGS):
         content = load(path)
     state = content.get("state_dict", content)
-    own = segmentor.state_dict()
+    own = network.state_dict()
     if not any(name in own for name in state):
         state = {f"backbone.{name}": value for name, value in state.items()}
-    fitting = {
-        name: value
-        for name, value in state.items()
-        if name in own and isinstance(value, Tensor) and own[name].shape == value.shape
-    }
-    if not fitting:
-        raise CheckpointError(f"{path}: holds no weights of {type(segmentor).__name__} with this backbone")
-    segmentor.load_state_dict(fitting, strict=False)
-    left = sorted(name for name in own if name not in fitting)
-    if left:
-        warnings.warn(f"{path}: {len(left)} entries stay as initialised, the first {left[0]!r}", stacklevel=3)
+    take_weights(network, state, path)

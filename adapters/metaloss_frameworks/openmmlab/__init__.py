@@ -1,0 +1,1 @@
+"""What the adapters of OpenMMLab's packages share; needs MMEngine alone."""

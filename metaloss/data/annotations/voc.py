@@ -1,0 +1,61 @@
+"""Pascal VOC's xml files: one file per image, corners in pixels, classes by name."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from xml.etree import ElementTree
+
+from metaloss.data.annotations.annotation import Annotation, class_number
+from metaloss.errors import DataError
+
+_CORNERS = ("xmin", "ymin", "xmax", "ymax")
+
+
+def read_voc(path: Path, classes: Sequence[str]) -> Annotation:
+    """Reads one file; objects marked as difficult are left out.
+
+    Corners are taken as they are written, counted from 0 as by today's labelling programs.
+
+    Args:
+        path: the file.
+        classes: the names in the order of their ids.
+
+    Raises:
+        DataError: not such a file, or an object that cannot be right; file and object are named.
+    """
+    try:
+        root = ElementTree.parse(path).getroot()
+    except (OSError, ElementTree.ParseError) as error:
+        raise DataError(f"{path}: cannot be read as xml ({' '.join(str(error).split())})") from error
+    if root.tag != "annotation":
+        raise DataError(f"{path}: a <{root.tag}> file; expected Pascal VOC's <annotation>")
+    boxes, labels = [], []
+    for number, thing in enumerate(root.iter("object"), 1):
+        if (thing.findtext("difficult") or "0").strip() == "1":
+            continue
+        where = f"{path}, object {number}"
+        labels.append(class_number((thing.findtext("name") or "").strip(), classes, where))
+        boxes.append(_box(thing, where))
+    return Annotation(path, tuple(boxes), tuple(labels), size=_size(root, path))
+
+
+def _box(thing: ElementTree.Element, where: str) -> tuple[float, float, float, float]:
+    texts = [thing.findtext(f"bndbox/{corner}") for corner in _CORNERS]
+    try:
+        left, top, right, bottom = (float(text or "") for text in texts)
+    except ValueError:
+        given = ", ".join(f"{corner}={text}" for corner, text in zip(_CORNERS, texts, strict=True))
+        raise DataError(f"{where}: {given}; expected four numbers in <bndbox>") from None
+    if not (right >= left and bottom >= top):
+        raise DataError(f"{where}: the box ends ({right:g}, {bottom:g}) before it begins ({left:g}, {top:g})")
+    return left, top, right, bottom
+
+
+def _size(root: ElementTree.Element, path: Path) -> tuple[int, int] | None:
+    texts = [(root.findtext(f"size/{side}") or "0").strip() for side in ("height", "width")]
+    try:
+        height, width = map(int, texts)
+    except ValueError:
+        raise DataError(f"{path}: a <size> of {texts[1]}x{texts[0]}; expected whole numbers") from None
+    return (height, width) if height > 0 and width > 0 else None

@@ -1,0 +1,130 @@
+"""Training with detectors by config: the real command on real pairs, and data in the formats of other data sets."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+pytest.importorskip("mmengine")
+
+from metaloss import checkpoint
+from metaloss.configs import shipped_configs
+from metaloss.engine import build_dataset, build_model, load_config
+
+FRAMEWORKS = {"yolov8": "ultralytics", "yolox": "mmdet"}
+SHORT = """
+_base_ = "metaloss::tdfusion/{name}.py"
+warmup_epochs = 0
+meta_steps = 2
+crop_size = (32, 32)
+task_size = (96, 128)
+lr = 1e-3
+val_evaluator = [dict(type="metaloss.FusionMetric", metrics=("EN",))]
+default_hooks = dict(logger=dict(interval=1))
+log_processor = dict(window_size=1)
+"""
+
+
+def steps(work_dir):
+    """What the newest run logged per step."""
+    newest = sorted(work_dir.glob("*/vis_data/scalars.json"))[-1]
+    return [line for line in map(json.loads, newest.read_text().splitlines()) if "epoch" in line]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("detector", FRAMEWORKS)
+def test_the_real_command_on_real_pairs(detector, real_data, tmp_path):
+    pytest.importorskip(f"metaloss_{FRAMEWORKS[detector]}.framework")
+    config, work_dir = tmp_path / f"{detector}_short.py", tmp_path / "work"
+    config.write_text(SHORT.format(name=f"{detector}_msrs"))
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    command = [Path(sys.executable).with_name("metaloss"), "train", config, "--work-dir", work_dir]
+    command += ["--cfg-options", f"data_root={real_data('msrs_det')}"]
+    losses = []
+    for epochs, more in ((1, []), (3, ["--resume"])):
+        done = subprocess.run(
+            [*command, "--cfg-options", f"max_epochs={epochs}", *more],
+            capture_output=True,
+            text=True,
+            env=environment,
+            check=False,
+        )
+        assert (done.returncode, done.stderr) == (0, "")
+        assert "mAP50: " in done.stdout
+        losses += [step["fusion/loss"] for step in steps(work_dir) if "fusion/loss" in step]
+    assert len(losses) == 60
+    assert np.mean(losses[40:]) < np.mean(losses[:20])
+    logged = steps(work_dir)
+    assert {step["epoch"] for step in logged} == {2, 3}
+    assert len([step for step in logged if "meta/outer_loss" in step]) == 4
+    assert all(np.isfinite(value) for step in logged for value in step.values() if isinstance(value, float))
+    content = checkpoint.load(work_dir / "epoch_3.pth")
+    assert content["meta"]["epoch"] == 3
+    assert {name.partition(".")[0] for name in content["state_dict"]} == {"fusion", "loss", "task"}
+    assert not any("criterion" in name for name in content["state_dict"])
+
+
+def write_pairs(root, label, names=("a", "b", "c"), size=(48, 64)):
+    for folder in ("ir", "vi", "labels"):
+        (root / folder).mkdir(parents=True)
+    for name in names:
+        for folder in ("ir", "vi"):
+            pixels = np.random.default_rng(0).integers(0, 256, size, dtype=np.uint8)
+            Image.fromarray(pixels).save(root / folder / f"{name}.png")
+        (root / "labels" / f"{name}.xml").write_text(
+            f"<annotation><size><width>{size[1]}</width><height>{size[0]}</height></size><object><name>{label}</name>"
+            "<bndbox><xmin>8</xmin><ymin>4</ymin><xmax>40</xmax><ymax>44</ymax></bndbox></object></annotation>"
+        )
+    (root / "train.txt").write_text("\n".join(names[:2]))
+    (root / "test.txt").write_text("\n".join(names[2:]))
+
+
+@pytest.mark.parametrize("detector", FRAMEWORKS)
+@pytest.mark.parametrize(
+    ("data", "label", "count", "size"), [("m3fd", "Motorcycle", 6, (192, 256)), ("llvip", "person", 1, (256, 320))]
+)
+def test_data_in_the_form_of_m3fd_and_llvip(detector, data, label, count, size, tmp_path, monkeypatch):
+    """Their files were not at hand: made here, Pascal VOC xml in both."""
+    monkeypatch.setenv("METALOSS_DATA", str(tmp_path))
+    write_pairs(tmp_path / data, label)
+    config = load_config(f"tdfusion/{detector}_{data}")
+    assert config.train_cfg.task_size == config.val_cfg.task_size == size
+    assert (config.max_epochs, config.meta_steps, config.batch_size, config.lr) == (50, 200, 2, 1e-4)
+    assert config.model.task.num_classes == count
+    train, test = (build_dataset(config, f"{part}_dataloader") for part in ("train", "val"))
+    assert (len(train), len(test)) == (2, 1)
+    assert train.classes[int(train[0]["target"]["labels"])] == label
+    assert train[0]["target"]["boxes"].tolist() == [[8.0, 4.0, 40.0, 44.0]]
+
+
+@pytest.mark.parametrize("data", ["synthetic", "msrs", "m3fd", "llvip"])
+@pytest.mark.parametrize("detector", FRAMEWORKS)
+def test_settings_hold_wherever_they_are_used(detector, data):
+    assert f"tdfusion/{detector}_{data}" in shipped_configs()
+    options = {"max_epochs": 3, "batch_size": 4, "lr": 0.5, "task_size": (32, 64), "crop_size": (16, 16), "seed": 5}
+    config = load_config(f"tdfusion/{detector}_{data}", options)
+    assert [config.optim_wrapper[part].optimizer.lr for part in ("fusion", "task", "loss")] == [0.5] * 3
+    assert config.train_cfg.max_epochs == 3
+    assert config.train_cfg.task_size == config.val_cfg.task_size == (32, 64)
+    assert config.train_cfg.fusion_crop == (16, 16)
+    assert config.train_dataloader.batch_size == config.val_dataloader.batch_size == 4
+    assert config.randomness.seed == 5
+    if data == "synthetic":
+        assert config.train_dataloader.dataset.seed == 5
+        assert build_dataset(config, "train_dataloader")[0]["target"].keys() == {"boxes", "labels"}
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:`torch.jit:DeprecationWarning")
+@pytest.mark.parametrize("detector", FRAMEWORKS)
+def test_the_models_of_the_configs(detector):
+    pytest.importorskip(f"metaloss_{FRAMEWORKS[detector]}.framework")
+    model = build_model(load_config(f"tdfusion/{detector}_synthetic"))
+    assert model.task.classes == ("person", "sign", "car")
+    assert model.fusion(torch.rand(1, 1, 32, 32), torch.rand(1, 1, 32, 32)).shape == (1, 1, 32, 32)
