@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from mmengine import registry as root
@@ -9,9 +10,9 @@ from mmengine.registry import Registry
 from torch import nn
 
 import metaloss
-from metaloss.data import PairedDataset, SyntheticScenes
+from metaloss.data import Joined, PairedDataset, SyntheticScenes, Tiles
 from metaloss.losses import LearnableFusionLoss
-from metaloss.networks import Adapted, Concatenated, LossGenerator, ReFusionNet
+from metaloss.networks import Adapted, Concatenated, LossGenerator, ReFusionNet, SourceReconstructor
 from metaloss.plugins import find
 
 
@@ -43,16 +44,39 @@ INHERITED = tuple(
     )
 )
 
-for network in (ReFusionNet, LossGenerator, Concatenated, Adapted):
+for network in (ReFusionNet, LossGenerator, SourceReconstructor, Concatenated, Adapted):
     MODELS.register_module(module=network)
 for data in (PairedDataset, SyntheticScenes):
     DATASETS.register_module(module=data)
 
 
+@DATASETS.register_module(name="Tiles")
+def build_tiles(dataset: dict[str, Any], grid: Sequence[int] = (2, 2)) -> Tiles:
+    """A data set cut into tiles: ``dict(type='metaloss.Tiles', grid=(2, 2), dataset=dict(...))``."""
+    return Tiles(DATASETS.build(dataset), grid)
+
+
+@DATASETS.register_module(name="Joined")
+def build_joined(datasets: Sequence[dict[str, Any]]) -> Joined:
+    """Data sets one after the other: ``dict(type='metaloss.Joined', datasets=[dict(...), ...])``."""
+    return Joined([DATASETS.build(dataset) for dataset in datasets])
+
+
 @MODELS.register_module(name="Task")
-def build_task(name: str, **arguments: Any) -> nn.Module:
-    """A task by its plug-in name: ``dict(type='metaloss.Task', name='mmseg', config=..., num_classes=9)``."""
+def build_task(name: str, network: dict[str, Any] | None = None, **arguments: Any) -> nn.Module:
+    """A task by its plug-in name: ``dict(type='metaloss.Task', name='mmseg', config=..., num_classes=9)``.
+
+    A ``network`` given as a config, ``dict(type='metaloss.SourceReconstructor')`` say, is built first.
+    """
+    if network is not None:
+        arguments["network"] = MODELS.build(network)
     return metaloss.build_task(name, **arguments)
+
+
+@MODELS.register_module(name="MultiTask")
+def build_multi_task(tasks: Mapping[str, Any], **arguments: Any) -> nn.Module:
+    """Several tasks: ``dict(type='metaloss.MultiTask', tasks=dict(seg=dict(type='metaloss.Task', ...), ...))``."""
+    return metaloss.MultiTask({name: MODELS.build(task) for name, task in tasks.items()}, **arguments)
 
 
 @MODELS.register_module(name="FusionNetwork")
@@ -61,9 +85,21 @@ def build_fusion_network(name: str, **arguments: Any) -> nn.Module:
     return metaloss.build_fusion(name, **arguments)
 
 
+@MODELS.register_module(name="Generator")
+def build_generator(name: str, **arguments: Any) -> nn.Module:
+    """A loss generator by its plug-in name: ``dict(type='metaloss.Generator', name='restormer', sources=3)``."""
+    generator: nn.Module = find("loss_generators", name).load()(**arguments)
+    return generator
+
+
 @MODELS.register_module(name="LearnableFusionLoss")
 def build_loss(generator: dict[str, Any] | str | None = None, **arguments: Any) -> nn.Module:
-    """The learnable fusion loss; its generator by type, or by plug-in name as a string."""
+    """The learnable fusion loss; its generator by type, or by plug-in name as a string.
+
+    Uniform weights have none, whatever the config names: ``model.loss.weights=uniform`` is all that ablation I takes.
+    """
+    if arguments.get("weights") == "uniform":
+        return LearnableFusionLoss(**arguments)
     if isinstance(generator, str):
         return LearnableFusionLoss(find("loss_generators", generator).load()(), **arguments)
     return LearnableFusionLoss(None if generator is None else MODELS.build(generator), **arguments)

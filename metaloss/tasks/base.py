@@ -49,6 +49,10 @@ class TaskAdapter(nn.Module):
         """Picks from a batch what the task learns from; default: ``batch.target``."""
         return batch.target
 
+    def labelled(self, batch: FusionBatch) -> bool:
+        """Whether a batch holds anything to learn from; where it does not, a meta-gradient of zero is no mistake."""
+        return True
+
     def predict(self, fused: Tensor) -> Any:
         """Predicts, without gradient and in evaluation mode, in the framework's own structures."""
         raise ConfigError(f"{type(self).__name__} defines no predict(fused)")

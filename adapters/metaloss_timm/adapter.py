@@ -1,0 +1,102 @@
+"""A classifier of timm as a task."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+import metaloss
+from metaloss.errors import ConfigError, ShapeError
+from metaloss.modes import evaluating
+from metaloss_timm.evaluator import ClassificationEvaluator
+from metaloss_timm.models import build_model, load_weights
+
+
+class ClassificationTask(metaloss.TaskAdapter):
+    """Classification of whole fused images by cross entropy.
+
+    The model's own mean and deviation are part of the graph; so is a resize, for models of one input size alone
+    (most vision transformers). Other models see the image in its own size.
+
+    Args:
+        model: one of ``timm.list_models()``.
+        num_classes: classes to tell apart.
+        checkpoint: a local weight file; entries that belong to another number of classes are left out.
+        classes: their names, for whoever shows predictions.
+
+    Raises:
+        ConfigError: no such model, or fewer than two classes.
+        CheckpointError: a weight file that does not fit the network.
+    """
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(
+        self,
+        *,
+        model: str,
+        num_classes: int,
+        checkpoint: str | os.PathLike[str] | None = None,
+        classes: Sequence[str] | None = None,
+    ) -> None:
+        super().__init__()
+        if num_classes < 2:
+            raise ConfigError(f"num_classes={num_classes}: classification tells at least two classes apart")
+        if classes is not None and len(classes) != num_classes:
+            raise ConfigError(f"{len(classes)} class names given for num_classes={num_classes}")
+        self.classes = tuple(classes or (f"class {number}" for number in range(num_classes)))
+        self.classifier = build_model(model, num_classes=num_classes)
+        given = self.classifier.pretrained_cfg
+        self.size = tuple(given["input_size"][1:]) if given.get("fixed_input_size") else None
+        for name in ("mean", "std"):
+            self.register_buffer(name, torch.tensor(given[name]).view(1, -1, 1, 1), persistent=False)
+        if checkpoint is not None:
+            load_weights(self.classifier, checkpoint)
+
+    def forward(self, fused: Tensor, target: Tensor) -> Tensor:
+        """Measures the cross entropy.
+
+        Args:
+            fused: of shape (B, 1, H, W) grey or (B, 3, H, W) RGB, in [0, 1].
+            target: class numbers (B,), int64.
+
+        Returns:
+            0-d, the mean over the scenes.
+
+        Raises:
+            ShapeError: targets of another form.
+        """
+        if not isinstance(target, Tensor) or target.shape != (len(fused),) or target.dtype != torch.int64:
+            given = f"{tuple(target.shape)} {target.dtype}" if isinstance(target, Tensor) else type(target).__name__
+            raise ShapeError(
+                f"classification target {given} with fused images {tuple(fused.shape)}: expected class numbers (B,), "
+                "int64"
+            )
+        return F.cross_entropy(self._logits(fused), target)
+
+    def predict(self, fused: Tensor) -> Tensor:
+        """Classifies, without gradient and in evaluation mode.
+
+        Args:
+            fused: of shape (B, 1, H, W) or (B, 3, H, W), in [0, 1].
+
+        Returns:
+            Probabilities of shape (B, num_classes).
+        """
+        with evaluating(self), torch.no_grad():
+            return self._logits(fused).softmax(1)
+
+    def evaluator(self) -> ClassificationEvaluator:
+        """Makes a fresh evaluator: the share of right answers, ``top1``, in percent."""
+        return ClassificationEvaluator(len(self.classes))
+
+    def _logits(self, fused: Tensor) -> Tensor:
+        if self.size is not None and fused.shape[-2:] != self.size:
+            fused = F.interpolate(fused, self.size, mode="bilinear", antialias=True, align_corners=False)
+        logits: Tensor = self.classifier((fused.expand(-1, self.mean.shape[1], -1, -1) - self.mean) / self.std)
+        return logits
