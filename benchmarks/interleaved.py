@@ -45,12 +45,24 @@ class Result:
         """The median of the repeats, seconds; without repeats the first step's."""
         return statistics.median(self.times) if self.times else self.first
 
+    def over(self, base: Result) -> float:
+        """The median ratio of times to another result's, round by round where both took their steps in turn."""
+        if self.times and len(self.times) == len(base.times):
+            return statistics.median(mine / theirs for mine, theirs in zip(self.times, base.times, strict=True))
+        return self.time / base.time
+
 
 def environment(threads: int, peer: bool) -> dict[str, str]:
     """A worker's environment: its threads, and the peers' packages where it measures a peer."""
     paths = [str(PEERS_FOLDER)] if peer else []
     count = str(threads)
-    return {**os.environ, "PYTHONPATH": os.pathsep.join(paths), "OMP_NUM_THREADS": count, "MKL_NUM_THREADS": count}
+    return {
+        "OMP_WAIT_POLICY": "PASSIVE",  # the threads of the workers whose turn it is not must sleep
+        **os.environ,
+        "PYTHONPATH": os.pathsep.join(paths),
+        "OMP_NUM_THREADS": count,
+        "MKL_NUM_THREADS": count,
+    }
 
 
 class Worker:
@@ -116,10 +128,12 @@ class Bench:
         Returns:
             The results in the order of the cases.
         """
-        workers = [Worker(case) for case in dict.fromkeys(cases) if case not in self.results]
+        workers: list[Worker] = []
         try:
-            for worker in workers:
-                worker.wait()
+            for case in dict.fromkeys(cases):
+                if case not in self.results:
+                    workers.append(Worker(case))
+                    workers[-1].wait()  # one starts at a time: warming up together takes far longer
             for worker in workers:
                 self._memory(worker)
             for _ in range(repeats):

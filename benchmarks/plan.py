@@ -32,7 +32,7 @@ class Plan:
     sizes: tuple[int, ...] = (128, 160)
     batch: int = 2
     threads: int = field(default_factory=lambda: os.cpu_count() or 1)
-    repeats: int = 3
+    repeats: int = 5
     growth_repeats: int = 0
     network_repeats: int = 5
     exact_size: int = 32

@@ -78,7 +78,7 @@ def main_table(bench: Bench, plan: Plan, size: int) -> Table:
         if result.error:
             table.rows.append((label, f"not measured: {result.error}", *[""] * 6))
             continue
-        times = (f"{result.time / base.time:.2f}" for base in bases)
+        times = (f"{result.over(base):.2f}" for base in bases)
         peaks = (f"{result.memory / base.memory:.2f}" for base in bases)
         difference = relative_difference(result.gradients, reference)
         table.rows.append((label, f"{result.time:.2f}", *times, f"{result.memory:.0f}", *peaks, f"{difference:.0e}"))
@@ -122,7 +122,7 @@ def growth_row(value: str, ours: Result, plain: Result) -> tuple[str, ...]:
     if plain.error:
         return (value, f"not measured: {plain.error}", own[0], "", "", own[1], "", "")
     difference = relative_difference(ours.gradients, plain.gradients)
-    time, memory = (f"{ours.time / plain.time:.2f}", f"{ours.memory / plain.memory:.2f}")
+    time, memory = (f"{ours.over(plain):.2f}", f"{ours.memory / plain.memory:.2f}")
     return (value, f"{plain.time:.2f}", own[0], time, f"{plain.memory:.0f}", own[1], memory, f"{difference:.0e}")
 
 
@@ -154,7 +154,7 @@ def beside(result: Result, base: Result) -> tuple[str, ...]:
     """Time and memory, each with its ratio to another result's."""
     if result.error:
         return (f"not measured: {result.error}", "", "", "")
-    time, memory = result.time / base.time, result.memory / base.memory
+    time, memory = result.over(base), result.memory / base.memory
     return (f"{result.time:.2f}", f"{time:.2f}", f"{result.memory:.0f}", f"{memory:.2f}")
 
 

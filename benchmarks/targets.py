@@ -61,7 +61,7 @@ def ratios(bench: Bench, plan: Plan) -> Iterator[Row]:
         for way in ("published", BASELINE, "torchopt", "higher"):
             other = found(bench, plan.case(way, size))
             for what, limit in (PUBLISHED if way == "published" else OTHERS).items():
-                ratio = getattr(ours, what) / getattr(other, what)
+                ratio = ours.over(other) if what == "time" else ours.memory / other.memory
                 yield f"{size}x{size}: {what} of `forward` over {LABELS[way]}", limit, ratio
 
 
@@ -83,7 +83,7 @@ def steps(bench: Bench, plan: Plan) -> Iterator[Row]:
 def whole(bench: Bench, plan: Plan) -> Iterator[Row]:
     """Meta steps beside fusion steps."""
     for size in plan.sizes:
-        base = found(bench, plan.case("fusion step", size)).time
+        base = found(bench, plan.case("fusion step", size))
         exact = found(bench, plan.case("forward", size, dtype="float64"))
         for method, limit in (("forward", 3.2), ("finite_difference", 2.5)):
             name = f"{size}x{size}: time of a meta step, `{method}`, over a fusion step"
@@ -91,4 +91,4 @@ def whole(bench: Bench, plan: Plan) -> Iterator[Row]:
                 approximate = found(bench, plan.case(method, size))
                 error = relative_difference(approximate.gradients, exact.gradients)
                 name += f" (relative error of the gradient {error:.0e})"
-            yield name, limit, found(bench, plan.case(f"meta step, {method}", size)).time / base
+            yield name, limit, found(bench, plan.case(f"meta step, {method}", size)).over(base)
