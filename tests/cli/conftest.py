@@ -60,3 +60,15 @@ def scenes(tmp_path):
     (root / "test.txt").write_text("\n".join(names[4:]))
     (root / "classes.txt").write_text("soil\ncrop\nweed\n")
     return root
+
+
+@pytest.fixture
+def fields(real_data, tmp_path):
+    """A folder with six of CWFID's real pairs, four to train on and two to test."""
+    root, few = real_data("cwfid_seg"), tmp_path / "fields"
+    few.mkdir()
+    for folder in ("ir", "vi", "label"):
+        (few / folder).symlink_to(root / folder)
+    for part, count in (("train", 4), ("test", 2)):
+        (few / f"{part}.txt").write_text("\n".join((root / f"{part}.txt").read_text().split()[:count]))
+    return few

@@ -51,6 +51,18 @@ def test_one_row_over_two_seeds(command, tmp_path) -> None:
     assert seeds[0]["metrics"]["EN"] != seeds[1]["metrics"]["EN"]
 
 
+@pytest.mark.slow
+def test_real_pairs(command, fields, tmp_path) -> None:
+    settings = ("max_epochs=1", "warmup_epochs=0", "meta_steps=1", "crop_size=32", "task_size=(48,64)")
+    options = [text for option in (f"data_root={fields}", *settings) for text in ("--cfg-options", option)]
+    rows = ("--only", "I", "--only", "full")
+    done = command("ablation", "tdfusion/segformer_cwfid", *rows, *options, "--work-dir", tmp_path, "--format", "csv")
+    assert done.status == 0
+    found = [row for row in csv.DictReader(io.StringIO(done.out)) if row["seed"] == "0"]
+    assert [row["method"] for row in found] == ["I uniform weights", "full the method"]
+    assert all(0 < float(row["mIoU"]) <= 100 and float(row["EN"]) > 0 for row in found)
+
+
 def test_an_unknown_row(refused) -> None:
     assert refused("ablation", CONFIG, "--only", "VI") == "--only VI: choose from I, II, III, IV, V, full"
 
