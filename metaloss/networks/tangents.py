@@ -55,7 +55,8 @@ def bilinear(operator: Operator, a: Tensor, b: Tensor) -> Tensor:
     else:
         tangent = operator(da, b)
         if db is not None:
-            add = _ADD.get(operator)
+            # autocast chooses dtypes for operators that make a new tensor
+            add = None if any(map(torch.is_autocast_enabled, ("cpu", "cuda"))) else _ADD.get(operator)
             tangent = tangent.add_(operator(a, db)) if add is None else add(tangent, a, db)
     carrying: Tensor = fwd.make_dual(value, tangent)
     return carrying

@@ -6,6 +6,7 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.autograd import forward_ad as fwd
 
+from metaloss.networks import LossGenerator, ReFusionNet
 from metaloss.networks.tangents import bilinear, layer_norm, sum_of_squares
 
 OPERATORS = {
@@ -74,3 +75,21 @@ def test_second_derivatives_are_torch_s_own(function) -> None:
     x = random(3, 4).requires_grad_()
     assert torch.autograd.gradcheck(function, (x,), check_forward_ad=True)
     assert torch.autograd.gradgradcheck(function, (x,))
+
+
+@pytest.mark.parametrize("make", [ReFusionNet, LossGenerator])
+def test_networks_carry_tangents_of_sources_and_weights_under_autocast(make) -> None:
+    network = make()
+    names, params = zip(*network.named_parameters(), strict=True)
+    sources = [random(1, 1, 16, 20, seed=seed).float().sigmoid() for seed in (1, 2)]
+    values = [*sources, *(param.detach() for param in params)]
+    directions = [0.1 * random(*value.shape, seed=seed).float() for seed, value in enumerate(values)]
+
+    def run(first: Tensor, second: Tensor, *weights: Tensor) -> Tensor:
+        return torch.func.functional_call(network, dict(zip(names, weights, strict=True)), (first, second))
+
+    full, expected = carried(run, values, directions)
+    with torch.autocast("cpu", dtype=torch.bfloat16, cache_enabled=False):
+        value, tangent = carried(run, values, directions)
+    assert float((value.float() - full).norm() / full.norm()) < 0.02
+    assert float((tangent.float() - expected).norm() / expected.norm()) < 0.1
