@@ -16,11 +16,15 @@ from torch import Tensor
 Stage = Callable[..., Tensor]
 PIXELS = 2**15
 _FEWEST_ROWS = 8
+_WORTHWHILE = 3  # bands: the rows that neighbours compute twice cost more than the cache saves below that
 
 
 def in_bands(x: Tensor) -> bool:
-    """Whether bands are to be used for (B, C, H, W): on the processor, with no derivative taken, more than one."""
-    return not torch.is_grad_enabled() and fwd._current_level < 0 and x.device.type == "cpu" and x.shape[-2] > _rows(x)
+    """Whether bands are to be used for (B, C, H, W): on the processor, with no derivative taken, and large enough."""
+    differentiating = torch.is_grad_enabled() or fwd._current_level >= 0
+    pixels = x.shape[0] * x.shape[-2] * x.shape[-1]
+    large = pixels > _WORTHWHILE * PIXELS and x.shape[-2] > _rows(x)
+    return large and not differentiating and x.device.type == "cpu"
 
 
 @torch.compiler.disable(recursive=False)  # type: ignore[untyped-decorator]
@@ -71,7 +75,10 @@ def products(stage: Stage, *images: Tensor, reach: int) -> Tensor:
 
 
 def _rows(x: Tensor) -> int:
-    return max(PIXELS // max(x.shape[0] * x.shape[-1], 1), _FEWEST_ROWS)
+    """Rows per band: bands of equal height, since each costs as much as the highest."""
+    most = max(PIXELS // max(x.shape[0] * x.shape[-1], 1), _FEWEST_ROWS)
+    bands = -(-x.shape[-2] // most)
+    return -(-x.shape[-2] // max(bands, 1))
 
 
 def _bands(x: Tensor, reach: int) -> Iterator[tuple[slice, slice, slice]]:
