@@ -46,6 +46,7 @@ def tables(bench: Bench, plan: Plan, wanted: list[str], networks: Figures) -> It
             yield sections.fusion_and_meta_steps(bench, plan, size)
     if "options" in wanted:
         yield sections.learner_options(bench, plan)
+        yield sections.block_wise(bench, plan)
 
 
 def run(plan: Plan, out: Path, wanted: list[str], command: str) -> list[Path]:

@@ -182,6 +182,25 @@ def learner_options(bench: Bench, plan: Plan) -> Table:
     return table
 
 
+def block_wise(bench: Bench, plan: Plan) -> Table:
+    """What keeping one block's activations at a time saves and costs, with K inner steps."""
+    normal, low = (
+        [plan.case("forward", plan.options_size, steps=steps, options=options) for steps in plan.steps_values[:2]]
+        for options in ((), (("memory", "low"),))
+    )
+    table = Table(
+        f"Block by block, `memory='low'`, `forward`, {plan.options_size}x{plan.options_size}, batch {plan.batch}",
+        ("K", "normal, s", "low, s", "ratio", "normal, MB", "low, MB", "ratio", "low, of normal at K = 1"),
+    )
+    one, *_ = bench.measure(normal + low, plan.growth_repeats)
+    for case, saving in zip(normal, low, strict=True):
+        plain, found = bench.results[case], bench.results[saving]
+        times = (f"{plain.time:.2f}", f"{found.time:.2f}", f"{found.over(plain):.2f}")
+        memory = (f"{plain.memory:.0f}", f"{found.memory:.0f}", f"{found.memory / plain.memory:.2f}")
+        table.rows.append((str(case.steps), *times, *memory, f"{found.memory / one.memory:.2f}"))
+    return table
+
+
 def network_figures(plan: Plan) -> dict[str, dict[str, float]]:
     """Runs :mod:`benchmarks.networks` in a process of its own."""
     options: Sequence[tuple[str, int]] = (

@@ -15,7 +15,7 @@ from typing import Any
 
 import torch
 
-from benchmarks.measure import PeakMemory, seconds
+from benchmarks.measure import PeakMemory, release_heap, seconds
 from benchmarks.problem import Case, device
 from benchmarks.ways import Step, make_step
 
@@ -32,6 +32,7 @@ def prepare(case: Case) -> Step:
     step = make_step(case)
     if compiled:
         step()  # compiling, for the size itself, is no part of a step
+        release_heap()
     return step
 
 
