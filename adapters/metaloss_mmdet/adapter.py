@@ -6,11 +6,12 @@ import os
 from collections.abc import Sequence
 
 import torch
+from metaloss_frameworks.classes import class_names
+from metaloss_frameworks.openmmlab.batch_norm import with_batch_norm_that_runs
 from metaloss_frameworks.openmmlab.inputs import mean_losses, prepare
 from metaloss_frameworks.openmmlab.weights import load_weights
 from metaloss_frameworks.quiet import quiet, without_warnings
 from mmengine.config import Config
-from mmengine.model import revert_sync_batchnorm
 from mmengine.registry import DefaultScope
 from mmengine.structures import InstanceData
 from torch import Tensor
@@ -51,11 +52,7 @@ class DetectionTask(metaloss.TaskAdapter):
         classes: Sequence[str] | None = None,
     ) -> None:
         super().__init__()
-        if num_classes < 1:
-            raise ConfigError(f"num_classes={num_classes}: detection needs at least one class")
-        if classes is not None and len(classes) != num_classes:
-            raise ConfigError(f"{len(classes)} class names given for num_classes={num_classes}")
-        self.classes = tuple(classes or (f"class {number}" for number in range(num_classes)))
+        self.classes = class_names(num_classes, classes, least=1, purpose="detection needs at least one class")
         with DefaultScope.overwrite_default_scope("mmdet"), quiet():
             register_all_modules(init_default_scope=False)
             self.detector = MODELS.build(model_config(load_config(config), num_classes))
@@ -63,9 +60,7 @@ class DetectionTask(metaloss.TaskAdapter):
         if getattr(self.detector, "with_mask", False):
             name = type(self.detector).__name__
             raise ConfigError(f"{name} learns from masks, and targets are boxes: give a box detector's config")
-        if not (torch.distributed.is_initialized() and "nccl" in torch.distributed.get_backend()):
-            # SyncBatchNorm refuses tensors on the CPU
-            self.detector = revert_sync_batchnorm(self.detector)
+        self.detector = with_batch_norm_that_runs(self.detector)
         if checkpoint is not None:
             load_weights(self.detector, checkpoint)
 

@@ -7,17 +7,18 @@ from collections.abc import Sequence
 
 import torch
 import torch.nn.functional as F
+from metaloss_frameworks.classes import class_names
+from metaloss_frameworks.openmmlab.batch_norm import with_batch_norm_that_runs
 from metaloss_frameworks.openmmlab.inputs import mean_losses, prepare
 from metaloss_frameworks.openmmlab.weights import load_weights
 from metaloss_frameworks.quiet import quiet
 from mmengine.config import Config
-from mmengine.model import revert_sync_batchnorm
 from mmengine.registry import DefaultScope
 from mmengine.structures import PixelData
 from torch import Tensor
 
 import metaloss
-from metaloss.errors import ConfigError, ShapeError
+from metaloss.errors import ShapeError
 from metaloss.modes import evaluating
 from metaloss_mmseg.configs import load_config, model_config
 from metaloss_mmseg.evaluator import SegmentationEvaluator
@@ -49,18 +50,14 @@ class SegmentationTask(metaloss.TaskAdapter):
         classes: Sequence[str] | None = None,
     ) -> None:
         super().__init__()
-        if num_classes < 2:
-            raise ConfigError(f"num_classes={num_classes}: segmentation tells at least two classes apart")
-        if classes is not None and len(classes) != num_classes:
-            raise ConfigError(f"{len(classes)} class names given for num_classes={num_classes}")
-        self.classes = tuple(classes or (f"class {number}" for number in range(num_classes)))
+        self.classes = class_names(
+            num_classes, classes, least=2, purpose="segmentation tells at least two classes apart"
+        )
         with DefaultScope.overwrite_default_scope("mmseg"), quiet():
             register_all_modules(init_default_scope=False)
             self.segmentor = MODELS.build(model_config(load_config(config), num_classes))
             self.segmentor.init_weights()
-        if not (torch.distributed.is_initialized() and "nccl" in torch.distributed.get_backend()):
-            # SyncBatchNorm refuses tensors on the CPU
-            self.segmentor = revert_sync_batchnorm(self.segmentor)
+        self.segmentor = with_batch_norm_that_runs(self.segmentor)
         if checkpoint is not None:
             load_weights(self.segmentor, checkpoint)
 

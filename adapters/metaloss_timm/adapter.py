@@ -7,10 +7,11 @@ from collections.abc import Sequence
 
 import torch
 import torch.nn.functional as F
+from metaloss_frameworks.classes import class_names
 from torch import Tensor
 
 import metaloss
-from metaloss.errors import ConfigError, ShapeError
+from metaloss.errors import ShapeError
 from metaloss.modes import evaluating
 from metaloss_timm.evaluator import ClassificationEvaluator
 from metaloss_timm.models import build_model, load_weights
@@ -45,11 +46,9 @@ class ClassificationTask(metaloss.TaskAdapter):
         classes: Sequence[str] | None = None,
     ) -> None:
         super().__init__()
-        if num_classes < 2:
-            raise ConfigError(f"num_classes={num_classes}: classification tells at least two classes apart")
-        if classes is not None and len(classes) != num_classes:
-            raise ConfigError(f"{len(classes)} class names given for num_classes={num_classes}")
-        self.classes = tuple(classes or (f"class {number}" for number in range(num_classes)))
+        self.classes = class_names(
+            num_classes, classes, least=2, purpose="classification tells at least two classes apart"
+        )
         self.classifier = build_model(model, num_classes=num_classes)
         given = self.classifier.pretrained_cfg
         self.size = tuple(given["input_size"][1:]) if given.get("fixed_input_size") else None

@@ -8,12 +8,12 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 import torch.nn.functional as F
+from metaloss_frameworks.classes import class_names
 from torch import Tensor
 
 import metaloss
 from metaloss.data import check_detections
 from metaloss.data.boxes import Target
-from metaloss.errors import ConfigError
 from metaloss.modes import evaluating
 from metaloss_ultralytics.evaluator import DetectionEvaluator
 from metaloss_ultralytics.framework import Results, non_max_suppression
@@ -51,11 +51,7 @@ class DetectionTask(metaloss.TaskAdapter):
         classes: Sequence[str] | None = None,
     ) -> None:
         super().__init__()
-        if num_classes < 1:
-            raise ConfigError(f"num_classes={num_classes}: detection needs at least one class")
-        if classes is not None and len(classes) != num_classes:
-            raise ConfigError(f"{len(classes)} class names given for num_classes={num_classes}")
-        self.classes = tuple(classes or (f"class {number}" for number in range(num_classes)))
+        self.classes = class_names(num_classes, classes, least=1, purpose="detection needs at least one class")
         self.detector = build_detector(model, self.classes)
         if checkpoint is not None:
             load_weights(self.detector, checkpoint)

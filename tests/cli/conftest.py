@@ -2,9 +2,15 @@ from dataclasses import dataclass
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
+from torch import nn
 
+import metaloss
+from metaloss import checkpoint
 from metaloss.cli.main import main
+from metaloss.networks import ReFusionNet
+from metaloss.plugins import Record, build_fusion, plugin_manager
 
 
 @dataclass(frozen=True)
@@ -60,6 +66,44 @@ def scenes(tmp_path):
     (root / "test.txt").write_text("\n".join(names[4:]))
     (root / "classes.txt").write_text("soil\ncrop\nweed\n")
     return root
+
+
+@pytest.fixture
+def weights(tmp_path):
+    """A checkpoint of an untrained reference network."""
+    path = tmp_path / "weights.pth"
+    spec = {"fusion": {"name": "refusion", "arguments": {"sources": 2}}}
+    checkpoint.save(path, {"fusion": ReFusionNet().state_dict(), "metaloss": spec})
+    return path
+
+
+class Mean(nn.Module):
+    """The sources' mean, times a weight."""
+
+    def __init__(self):
+        super().__init__()
+        self.gain = nn.Parameter(torch.ones(()))
+
+    def forward(self, *sources):
+        return self.gain * sum(sources) / len(sources)
+
+
+class MeanPlugin:
+    @metaloss.hookimpl
+    def metaloss_fusion_networks(self):
+        return [Record("mean", Mean)]
+
+
+@pytest.fixture
+def mean(tmp_path):
+    """A checkpoint of a network that gives equal sources back."""
+    plugin = MeanPlugin()
+    plugin_manager().register(plugin)
+    path = tmp_path / "mean.pth"
+    network = build_fusion("mean")
+    checkpoint.save(path, {"fusion": network.state_dict(), "metaloss": {"fusion": network.metaloss_record}})
+    yield path
+    plugin_manager().unregister(plugin)
 
 
 @pytest.fixture

@@ -11,8 +11,6 @@ from PIL import Image
 
 pytest.importorskip("mmseg")
 
-from metaloss import checkpoint
-from metaloss.networks import ReFusionNet
 
 CONFIG = "tdfusion/segformer_synthetic"
 SMALL = [
@@ -20,14 +18,6 @@ SMALL = [
     for option in ("train_scenes=2", "val_scenes=2", "image_size=(32,32)", "task_size=32", "crop_size=16")
     for text in ("--cfg-options", option)
 ]
-
-
-@pytest.fixture
-def weights(tmp_path):
-    path = tmp_path / "net.pth"
-    spec = {"fusion": {"name": "refusion", "arguments": {"sources": 2}}}
-    checkpoint.save(path, {"fusion": ReFusionNet().state_dict(), "metaloss": spec})
-    return path
 
 
 def rows(out):

@@ -168,14 +168,6 @@ def test_resume_from_a_checkpoint_of_another_network(train, refused, tmp_path, s
 
 
 @pytest.fixture
-def weights(tmp_path):
-    path = tmp_path / "weights.pth"
-    spec = {"fusion": {"name": "refusion", "arguments": {"sources": 2}}}
-    checkpoint.save(path, {"fusion": ReFusionNet().state_dict(), "metaloss": spec})
-    return path
-
-
-@pytest.fixture
 def fuse(refused, scenes, weights, tmp_path):
     """Fuses what has to be refused; gives the message."""
 

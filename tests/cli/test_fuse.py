@@ -2,7 +2,6 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from torch import nn
 
 import metaloss
 from metaloss import checkpoint
@@ -10,46 +9,8 @@ from metaloss.colour import luma, rgb_to_ycbcr
 from metaloss.data import read_image
 from metaloss.fusing import fuse_any_size
 from metaloss.networks import ReFusionNet
-from metaloss.plugins import Record, build_fusion, plugin_manager
 
 STEP = 1 / 255
-
-
-@pytest.fixture
-def weights(tmp_path):
-    path = tmp_path / "weights.pth"
-    spec = {"fusion": {"name": "refusion", "arguments": {"sources": 2}}}
-    checkpoint.save(path, {"fusion": ReFusionNet().state_dict(), "metaloss": spec})
-    return path
-
-
-class Mean(nn.Module):
-    """The sources' mean, times a weight."""
-
-    def __init__(self):
-        super().__init__()
-        self.gain = nn.Parameter(torch.ones(()))
-
-    def forward(self, *sources):
-        return self.gain * sum(sources) / len(sources)
-
-
-class MeanPlugin:
-    @metaloss.hookimpl
-    def metaloss_fusion_networks(self):
-        return [Record("mean", Mean)]
-
-
-@pytest.fixture
-def mean(tmp_path):
-    """A checkpoint of a network that gives equal sources back."""
-    plugin = MeanPlugin()
-    plugin_manager().register(plugin)
-    path = tmp_path / "mean.pth"
-    network = build_fusion("mean")
-    checkpoint.save(path, {"fusion": network.state_dict(), "metaloss": {"fusion": network.metaloss_record}})
-    yield path
-    plugin_manager().unregister(plugin)
 
 
 def opened(path):

@@ -11,51 +11,12 @@ import torch
 from PIL import Image, PngImagePlugin
 from torch import nn
 
-import metaloss
-from metaloss import checkpoint
 from metaloss.data import read_image
 from metaloss.data.images import read_metadata
 from metaloss.data.video import VideoReader, VideoWriter
 from metaloss.fusing import fuse_any_size
 from metaloss.networks import ReFusionNet
-from metaloss.plugins import Record, build_fusion, load_fusion, plugin_manager
-
-
-@pytest.fixture
-def weights(tmp_path):
-    path = tmp_path / "weights.pth"
-    spec = {"fusion": {"name": "refusion", "arguments": {"sources": 2}}}
-    checkpoint.save(path, {"fusion": ReFusionNet().state_dict(), "metaloss": spec})
-    return path
-
-
-class Mean(nn.Module):
-    """The sources' mean, times a weight."""
-
-    def __init__(self):
-        super().__init__()
-        self.gain = nn.Parameter(torch.ones(()))
-
-    def forward(self, *sources):
-        return self.gain * sum(sources) / len(sources)
-
-
-class MeanPlugin:
-    @metaloss.hookimpl
-    def metaloss_fusion_networks(self):
-        return [Record("plain mean", Mean)]
-
-
-@pytest.fixture
-def mean(tmp_path):
-    """A checkpoint of a network that gives equal sources back."""
-    plugin = MeanPlugin()
-    plugin_manager().register(plugin)
-    path = tmp_path / "mean.pth"
-    network = build_fusion("plain mean")
-    checkpoint.save(path, {"fusion": network.state_dict(), "metaloss": {"fusion": network.metaloss_record}})
-    yield path
-    plugin_manager().unregister(plugin)
+from metaloss.plugins import load_fusion
 
 
 def picture(path, *shape, seed=0, bits=8, **options):

@@ -1,6 +1,7 @@
 """ReFusion by config: the four fusion tasks on real pairs, resume, and TDFusion's ablations as one option each."""
 
 import json
+import math
 
 import pytest
 import torch
@@ -75,7 +76,12 @@ def test_no_label_is_read(train, tmp_path):
     for label in (root / "label").iterdir():
         label.write_bytes(b"no image")
     (root / "train.txt").write_text("nobody\n")
-    train("refusion/ivif", f"data_root={root}", *SMALL[:5])
+    work_dir, _ = train("refusion/ivif", f"data_root={root}", *SMALL[:5])
+    trained = checkpoint.load(work_dir / "epoch_2.pth")["metaloss"]["learner"]
+    assert trained["skipped"] == 0
+    _, validations = scalars(work_dir)
+    assert all(math.isfinite(values["reconstruction/MSE"]) for values in validations)
+    assert validations
 
 
 @pytest.mark.slow
