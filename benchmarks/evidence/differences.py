@@ -1,0 +1,53 @@
+"""Paired differences over seeds: mean, standard error, and whether they are above zero by two of those."""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+Values = Mapping[str, Mapping[int, Mapping[str, float]]]
+
+
+class Difference(NamedTuple):
+    """A mean over seeds.
+
+    Attributes:
+        mean: of the differences.
+        error: its standard error, sample standard deviation / sqrt(n); not a number for one seed.
+        seeds: n.
+    """
+
+    mean: float
+    error: float
+    seeds: int
+
+    @property
+    def errors(self) -> float:
+        """How many standard errors the mean is from zero, with its sign."""
+        return self.mean / self.error if self.error else math.copysign(math.inf, self.mean)
+
+    def cells(self, decimals: int) -> list[str]:
+        """Mean, standard error, ratio and number of seeds as table cells."""
+        known = not math.isnan(self.error)
+        return [
+            f"{self.mean:+.{decimals}f}",
+            f"{self.error:.{decimals}f}" if known else "-",
+            f"{self.errors:+.1f}" if known else "-",
+            str(self.seeds),
+        ]
+
+
+HEADER = ("mean", "standard error", "in standard errors", "seeds")
+
+
+def difference(values: Sequence[float]) -> Difference:
+    """The mean of differences, one per seed."""
+    error = statistics.stdev(values) / math.sqrt(len(values)) if len(values) > 1 else math.nan
+    return Difference(statistics.fmean(values), error, len(values))
+
+
+def paired(values: Values, one: str, other: str, metric: str) -> Difference:
+    """A row minus another, seed by seed."""
+    return difference([values[one][seed][metric] - values[other][seed][metric] for seed in values[one]])

@@ -1,0 +1,43 @@
+"""What a training run is made from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """One training of a fusion network, and the task network that then judges it.
+
+    Attributes:
+        data: the name of the problem.
+        alpha: of the loss's gradient term.
+        weights: ``"learned"``, or ``"uniform"`` (ablation I).
+        seed: of the networks, of the crops and of their order.
+        epochs: of the fusion network's training.
+        warmup: the first epochs, without meta steps.
+        meta_steps: in each epoch after those.
+        crops: in each epoch, two to a step.
+        lr: Adam's rate for F and T.
+        loss_lr: of the loss generator's update.
+        outer_update: as of :class:`metaloss.MetaLearner`.
+        inner_lr: of the inner updates.
+        task_epochs: of the judging task network's training.
+        task_lr: Adam's rate in that.
+    """
+
+    data: str
+    alpha: float
+    weights: Literal["learned", "uniform"]
+    seed: int
+    epochs: int = 14
+    warmup: int = 2
+    meta_steps: int = 25
+    crops: int = 200
+    lr: float = 1e-3
+    loss_lr: float = 3e-4
+    outer_update: Literal["optimizer", "max_normalised_sgd"] = "optimizer"
+    inner_lr: float = 1e-2
+    task_epochs: int = 16
+    task_lr: float = 3e-3

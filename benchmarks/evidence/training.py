@@ -1,0 +1,102 @@
+"""Trains a fusion network with a learned or a uniform loss, and says where the weights lay after every epoch."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from benchmarks.evidence.crops import Crops
+from benchmarks.evidence.problems import Problem, Scene, load
+from benchmarks.evidence.settings import Settings
+from benchmarks.evidence.tasks import seeded
+from examples.small_networks import SmallFusion, SmallGenerator
+from metaloss import LearnableFusionLoss, MetaLearner, checkpoint
+from metaloss.fitting import newest, save
+
+
+def train(settings: Settings, folder: Path) -> nn.Module:
+    """Trains, from the newest checkpoint in the folder where there is one.
+
+    Returns:
+        The fusion network, in evaluation mode.
+    """
+    problem = load(settings.data)
+    learner = make_learner(settings, problem)
+    crops = Crops(problem.train, settings.crops, problem.crop, settings.seed)
+    torch.manual_seed(settings.seed)  # the learner takes the order of the crops from here
+    if newest(folder) is None:
+        folder.mkdir(parents=True, exist_ok=True)
+        save(learner, folder / "epoch_0.pth")
+    learner.fit(
+        crops,
+        epochs=settings.epochs,
+        meta_steps=settings.meta_steps,
+        warmup_epochs=settings.warmup,
+        batch_size=2,
+        exchange=False,
+        work_dir=folder,
+        resume=True,
+    )
+    return learner.fusion.eval()
+
+
+def make_learner(settings: Settings, problem: Problem) -> MetaLearner:
+    """Builds networks and optimizers; F and T start alike with learned and with uniform weights."""
+    count = len(problem.sources)
+    fusion, task = seeded(lambda: SmallFusion(count), settings.seed), seeded(problem.task, settings.seed)
+    generator = seeded(lambda: SmallGenerator(count), settings.seed) if settings.weights == "learned" else None
+    loss = LearnableFusionLoss(generator, alpha=settings.alpha, weights=settings.weights)
+    rule = torch.optim.SGD if settings.outer_update == "max_normalised_sgd" else torch.optim.Adam
+    return MetaLearner(
+        fusion=fusion,
+        loss=loss,
+        task=task,
+        hypergradient="forward",
+        inner_lr=settings.inner_lr,
+        lr=settings.lr,
+        loss_optimizer=rule(generator.parameters(), lr=settings.loss_lr) if generator is not None else None,
+        outer_update=settings.outer_update,
+    )
+
+
+def weight_history(settings: Settings, folder: Path) -> list[dict[str, float]]:
+    """Mean weights on the test scenes before training and after each epoch, from the checkpoints.
+
+    Returns:
+        For each epoch ``"epoch"``, each source's mean under its name, and ``"SOURCE on REGION"`` and
+        ``"SOURCE off REGION"``, inside and outside the objects.
+    """
+    problem = load(settings.data)
+    files = [folder / f"epoch_{epoch}.pth" for epoch in range(settings.epochs + 1)]
+    return [{"epoch": epoch, **region_means(problem, generator_at(settings, file))} for epoch, file in enumerate(files)]
+
+
+def generator_at(settings: Settings, file: Path) -> nn.Module:
+    """The loss generator of a checkpoint."""
+    learner = make_learner(settings, load(settings.data))
+    learner.loss.load_state_dict(checkpoint.load(file)["loss"])
+    return learner.loss.generator.eval()
+
+
+def region_means(problem: Problem, generator: nn.Module) -> dict[str, float]:
+    """Each source's mean weight, in all and inside and outside the objects of each kind, over all test pixels."""
+    sums: dict[str, list[float]] = {}
+    for scene in problem.scored:
+        weights = propose(generator, scene)
+        everywhere = torch.ones(weights.shape[-2:], dtype=torch.bool)
+        for name, mask in (("", everywhere), *problem.regions(scene).items()):
+            for source, weight in zip(problem.sources, weights, strict=True):
+                for key, part in ((f"{source} on {name}", mask), (f"{source} off {name}", ~mask)):
+                    total = sums.setdefault(key if name else source, [0.0, 0.0])
+                    if name or part is mask:
+                        total[0] += float(weight[part].sum())
+                        total[1] += int(part.sum())
+    return {key: total / max(1.0, count) for key, (total, count) in sums.items()}
+
+
+def propose(generator: nn.Module, scene: Scene) -> Tensor:
+    """A scene's weights (n, H, W)."""
+    with torch.no_grad():
+        return generator(*(source.unsqueeze(0) for source in scene["sources"]))[0]

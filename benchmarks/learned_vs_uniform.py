@@ -1,0 +1,61 @@
+"""Does a loss learned from the task beat uniform weights? Trains with both and lets a fresh task network judge.
+
+    python -m benchmarks.learned_vs_uniform --data cwfid|synthetic|msrs --alpha A --seeds N [--jobs 2]
+
+Both trainings have the same networks, budget, order of data and seeds; the judge starts anew on each frozen fusion
+network, and, as floor and ceiling, on each source alone, on their average and on their maximum. What is finished is
+kept: the same command again goes on where it was stopped. Writes ``alpha_A.md`` and pictures beside the runs.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+from dataclasses import replace
+from pathlib import Path
+
+from benchmarks.evidence import pages
+from benchmarks.evidence.problems import PROBLEMS, load
+from benchmarks.evidence.runs import execute, histories, seeds_of, simple_runs
+from benchmarks.evidence.settings import Settings
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Runs, prints and writes."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--data", choices=PROBLEMS, required=True)
+    parser.add_argument("--alpha", type=float, default=0.0, help="of the loss's gradient term")
+    parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="runs at a time, a thread each")
+    parser.add_argument("--out", type=Path, default=Path("work_dirs/evidence"))
+    for name in ("epochs", "warmup", "meta-steps", "crops", "task-epochs"):
+        key = name.replace("-", "_")
+        parser.add_argument(f"--{name}", type=int, default=Settings.__dataclass_fields__[key].default)
+    given = parser.parse_args(arguments)
+    budget = {key: getattr(given, key) for key in ("epochs", "warmup", "meta_steps", "crops", "task_epochs")}
+    settings = Settings(data=given.data, alpha=given.alpha, weights="learned", seed=0, **budget)
+    problem, folder = load(given.data), given.out / given.data
+    own = folder / f"alpha_{given.alpha:g}"
+    learned = seeds_of("learned", settings, own, given.seeds)
+    uniform = seeds_of("uniform", replace(settings, weights="uniform"), own, given.seeds)
+    pairs = [run for pair in zip(uniform, learned, strict=True) for run in pair]
+    values = execute([*pairs, *simple_runs(settings, folder, given.seeds)], given.jobs)
+    found = histories(learned)
+    report = "\n".join(
+        [
+            f"# {given.data}, alpha {given.alpha:g}: mean ± standard deviation over {given.seeds} seeds\n",
+            pages.scores(values),
+            pages.gains(values),
+            "Mean weights on the test scenes after training:\n",
+            pages.weight_table(found, problem),
+        ]
+    )
+    page = folder / f"{own.name}.md"
+    page.write_text(report)
+    pages.draw_histories(own / "weights.png", found, problem, f"{given.data}, alpha {given.alpha:g}")
+    pages.draw_maps(own / "maps.png", learned[0], problem)
+    print(f"{report}\nwritten: {page}, {own}/weights.png, {own}/maps.png")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,66 @@
+"""Networks small enough to train on a laptop's processor, written for images, not for metaloss."""
+
+import torch
+from torch import Tensor, nn
+
+
+class SmallFusion(nn.Module):
+    """Five convolutions from all sources to one image; 28,641 parameters for two sources."""
+
+    def __init__(self, sources: int = 2, width: int = 32) -> None:
+        super().__init__()
+        layers = []
+        for before in (sources, width, width, width):
+            layers += [nn.Conv2d(before, width, 3, padding=1), nn.ReLU()]
+        self.layers = nn.Sequential(*layers, nn.Conv2d(width, 1, 3, padding=1), nn.Sigmoid())
+
+    def forward(self, *sources: Tensor) -> Tensor:
+        """Fuses n images (B, 1, H, W) in [0, 1] into one."""
+        return self.layers(torch.cat(sources, dim=1))
+
+
+class SmallGenerator(nn.Module):
+    """Proposes weights of n sources from 15x15 pixels around each; 5,234 parameters for two."""
+
+    def __init__(self, sources: int = 2, width: int = 16) -> None:
+        super().__init__()
+        layers = []
+        for before, dilation in ((sources, 1), (width, 2), (width, 4)):
+            layers += [nn.Conv2d(before, width, 3, padding=dilation, dilation=dilation), nn.ReLU()]
+        self.layers = nn.Sequential(*layers, nn.Conv2d(width, sources, 3, padding=1))
+
+    def forward(self, *sources: Tensor) -> Tensor:
+        """Maps n images (B, 1, H, W) to weights (B, n, H, W) that sum to 1 over the sources."""
+        return self.layers(torch.cat(sources, dim=1)).softmax(dim=1)
+
+
+class SmallSegmenter(nn.Module):
+    """A half, a quarter and an eighth of the image's size, and up again; any height and width."""
+
+    def __init__(self, classes: int, width: int = 16) -> None:
+        super().__init__()
+        self.down = nn.ModuleList([_convolution(1, width), _convolution(width, 2 * width)])
+        self.bottom = _convolution(2 * width, 2 * width)
+        self.up = nn.ModuleList([_convolution(4 * width, 2 * width, 1), _convolution(3 * width, width, 1)])
+        self.head = nn.Conv2d(width, classes, 1)
+
+    def forward(self, image: Tensor) -> Tensor:
+        """Maps an image (B, 1, H, W) to logits (B, classes, H, W)."""
+        kept, x = [], image
+        for layer in self.down:
+            x = layer(x)
+            kept.append(x)
+        x = self.bottom(x)
+        for layer, skip in zip(self.up, reversed(kept), strict=True):
+            x = layer(torch.cat([_resized(x, skip), skip], dim=1))
+        return _resized(self.head(x), image)
+
+
+def _resized(x: Tensor, like: Tensor) -> Tensor:
+    return nn.functional.interpolate(x, like.shape[-2:], mode="bilinear", align_corners=False)
+
+
+def _convolution(before: int, after: int, stride: int = 2) -> nn.Sequential:
+    return nn.Sequential(
+        nn.Conv2d(before, after, 3, stride=stride, padding=1, bias=False), nn.GroupNorm(4, after), nn.ReLU()
+    )

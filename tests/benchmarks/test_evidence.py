@@ -1,0 +1,160 @@
+import json
+import math
+from dataclasses import replace
+
+import pytest
+import torch
+
+from benchmarks import learned_vs_uniform, sensitivity
+from benchmarks.evidence.crops import Crops
+from benchmarks.evidence.differences import difference, paired
+from benchmarks.evidence.judging import fused_image, judge, simple_images
+from benchmarks.evidence.problems import load
+from benchmarks.evidence.runs import Run, execute, seeds_of
+from benchmarks.evidence.settings import Settings
+from benchmarks.evidence.training import make_learner, region_means, train, weight_history
+
+SHORT = ["--epochs", "2", "--warmup", "1", "--meta-steps", "1", "--crops", "4", "--task-epochs", "1"]
+
+
+@pytest.fixture
+def settings():
+    return Settings(
+        data="synthetic", alpha=0.0, weights="learned", seed=0, epochs=2, warmup=1, meta_steps=1, crops=4, task_epochs=1
+    )
+
+
+def test_learned_and_uniform_start_alike(settings):
+    problem = load("synthetic")
+    learned, uniform = (make_learner(replace(settings, weights=weights), problem) for weights in ("learned", "uniform"))
+    for part in ("fusion", "task"):
+        for one, other in zip(getattr(learned, part).parameters(), getattr(uniform, part).parameters(), strict=True):
+            assert torch.equal(one, other)
+    assert not uniform.learns_loss
+
+
+@pytest.mark.slow
+def test_learned_and_uniform_see_the_same_batches(settings, tmp_path, monkeypatch):
+    seen = {}
+    from metaloss import MetaLearner
+
+    plain = MetaLearner.fusion_step
+    for weights in ("learned", "uniform"):
+        sums = seen.setdefault(weights, [])
+
+        def watched(self, batch, sums=sums):
+            sums.append(float(batch.sources[0].sum()))
+            return plain(self, batch)
+
+        monkeypatch.setattr(MetaLearner, "fusion_step", watched)
+        train(replace(settings, weights=weights), tmp_path / weights)
+    assert len(seen["learned"]) == 2 * settings.crops / 2
+    assert seen["learned"] == seen["uniform"]
+
+
+@pytest.mark.slow
+def test_a_stopped_run_ends_with_the_same_result(settings, tmp_path):
+    whole = train(settings, tmp_path / "whole")
+    train(replace(settings, epochs=1), tmp_path / "stopped")
+    resumed = train(settings, tmp_path / "stopped")
+    for one, other in zip(whole.parameters(), resumed.parameters(), strict=True):
+        assert torch.equal(one, other)
+    assert weight_history(settings, tmp_path / "whole") == weight_history(settings, tmp_path / "stopped")
+
+
+def test_region_means_by_hand():
+    problem = load("synthetic")
+
+    class Fixed(torch.nn.Module):
+        def forward(self, ir, vi):
+            return torch.cat([ir, 1 - ir], dim=1)
+
+    means = region_means(problem, Fixed())
+    ir = torch.cat([scene["sources"][0].flatten() for scene in problem.scored])
+    person = torch.cat([(scene["target"] == 1).flatten() for scene in problem.scored])
+    assert means["ir"] == pytest.approx(float(ir.double().mean()), rel=1e-5)
+    assert means["ir on persons"] == pytest.approx(float(ir[person].double().mean()), rel=1e-5)
+    assert means["vi off persons"] == pytest.approx(1 - float(ir[~person].double().mean()), rel=1e-5)
+
+
+def test_crops_are_the_same_for_one_seed_and_lie_inside():
+    scenes = load("synthetic").train[:3]
+    one, other, third = (Crops(scenes, 7, (32, 40), seed) for seed in (1, 1, 2))
+    assert len(one) == 7
+    for index in range(7):
+        assert one[index]["sources"][0].shape == (1, 32, 40)
+        assert one[index]["target"].shape == (32, 40)
+        assert torch.equal(one[index]["sources"][1], other[index]["sources"][1])
+    assert one.places != third.places
+
+
+def test_differences():
+    values = {"a": {0: {"m": 3.0}, 1: {"m": 5.0}}, "b": {0: {"m": 2.0}, 1: {"m": 2.0}}}
+    found = paired(values, "a", "b", "m")
+    assert found.mean == 2
+    assert found.error == pytest.approx(1.0)
+    assert found.errors == pytest.approx(2.0)
+    assert math.isnan(difference([1.0]).error)
+    assert difference([1.0]).cells(2) == ["+1.00", "-", "-", "1"]
+
+
+def test_a_judge_sees_what_is_in_the_images(settings):
+    """Signs cannot be found where only the infrared image is shown."""
+    longer = replace(settings, crops=200, task_epochs=2)
+    images = simple_images(load("synthetic"))
+    assert judge(longer, images["ir"])["IoU sign"] < 1
+    assert judge(longer, images["vi"])["IoU sign"] > 10
+
+
+@pytest.mark.slow
+def test_a_finished_run_is_taken_up(settings, tmp_path):
+    runs = seeds_of("learned", settings, tmp_path, 2)
+    values = execute(runs, 2)
+    assert values["learned"].keys() == {0, 1}
+    stamps = [run.result.stat().st_mtime_ns for run in runs]
+    assert execute(runs, 2) == values
+    assert [run.result.stat().st_mtime_ns for run in runs] == stamps
+    content = json.loads(runs[1].result.read_text())
+    assert content["settings"]["seed"] == 1
+    assert content["metrics"] == values["learned"][1]
+
+
+@pytest.mark.slow
+def test_the_judge_of_a_fusion_network_sees_its_images(settings, tmp_path):
+    network = train(settings, tmp_path)
+    scene = load("synthetic").train[0]
+    image = fused_image(network)(scene)
+    with torch.no_grad():
+        expected = network(*(source[None] for source in scene["sources"]))[0]
+    assert torch.equal(image, expected.clamp(0, 1))
+    assert isinstance(Run("learned", settings, tmp_path).known, type(None))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("data", ["cwfid", "synthetic", "msrs"])
+def test_the_command(data, real_data, tmp_path, capsys):
+    for folder in {"cwfid": ["cwfid_seg"], "msrs": ["msrs_det"]}.get(data, []):
+        real_data(folder)
+    command = ["--data", data, "--alpha", "0.5", "--seeds", "2", "--jobs", "2", *SHORT, "--out", str(tmp_path)]
+    learned_vs_uniform.main(command)
+    printed = capsys.readouterr().out
+    for row in ("average", "maximum", "uniform", "learned", "learned - uniform", "weight of"):
+        assert f"| {row} |" in printed
+    own = tmp_path / data / "alpha_0.5"
+    assert (tmp_path / data / "alpha_0.5.md").read_text() in printed
+    assert len(list(own.glob("learned/seed_*/result.json"))) == 2
+    history = json.loads((own / "learned" / "seed_0" / "weights.json").read_text())
+    assert [epoch["epoch"] for epoch in history] == [0, 1, 2]
+    assert history[0]["epoch"] == 0
+    assert history[2] != {**history[1], "epoch": 2}
+    for picture in ("weights.png", "maps.png"):
+        assert (own / picture).stat().st_size > 10_000
+
+
+@pytest.mark.slow
+def test_sensitivity(tmp_path, capsys):
+    command = ["--data", "synthetic", "--seeds", "1", "--only", "no warm-up", "--jobs", "2", "--epochs", "2"]
+    sensitivity.main([*command, "--crops", "4", "--task-epochs", "1", "--out", str(tmp_path)])
+    printed = capsys.readouterr().out
+    assert "| no warm-up |" in printed
+    assert (tmp_path / "synthetic" / "alpha_0" / "sensitivity.md").read_text() in printed
