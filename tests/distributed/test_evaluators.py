@@ -1,0 +1,38 @@
+"""Two processes that saw half the scenes each report the metrics of all of them."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def computed(tmp_path_factory):
+    for framework in ("mmdet", "mmseg", "timm", "ultralytics"):
+        pytest.importorskip(framework)
+    folder = tmp_path_factory.mktemp("evaluators")
+    torchrun = [Path(sys.executable).with_name("torchrun"), "--standalone", "--nproc-per-node", "2"]
+    for start in ([sys.executable], torchrun):
+        done = subprocess.run(
+            [*start, Path(__file__).with_name("evaluators.py"), folder],
+            capture_output=True,
+            text=True,
+            env={**os.environ, "OMP_NUM_THREADS": "1"},
+            timeout=300,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+    return [json.loads((folder / f"{name}.json").read_text()) for name in ("1_0", "2_0", "2_1")]
+
+
+@pytest.mark.parametrize("framework", ["mmdet", "ultralytics", "mmseg", "timm"])
+def test_the_score_is_that_of_all_scenes(computed, framework):
+    whole, *ranks = (found[framework] for found in computed)
+    assert all(0 < value < 100 for value in whole.values()), whole
+    for found in ranks:
+        assert found == pytest.approx(whole, rel=1e-6)
