@@ -1,15 +1,21 @@
-.PHONY: demo test test-fast check format bench docs clean
+.PHONY: demo test test-fast test-openmmlab check format bench docs clean
 
 ENVIRONMENT = .ci/environment pyproject.toml
 PEERS = torchopt==0.7.3 higher==0.2.1 optree==0.20.0 graphviz==0.21
 PYTEST = OMP_NUM_THREADS=1 .venv/bin/python -m pytest -n 2 --dist worksteal
+OPENMMLAB = OMP_NUM_THREADS=1 .venv/openmmlab/bin/python -m pytest -n 2 --dist worksteal tests/openmmlab/own_packages.py \
+	tests/adapters/test_mmseg.py tests/engine/test_resume.py::test_killed_in_the_second_epoch
 
 demo: export OMP_WAIT_POLICY = PASSIVE # threads that wait sleep: far faster where other work shares the cores
 demo: .venv/.demo ## train TDFusion on procedural scenes: a few minutes, nothing to download
 	.venv/bin/metaloss train tdfusion/segformer_synthetic --work-dir work_dirs/demo
 
-test: check ## everything, with every framework
+test: check .venv/.openmmlab ## everything, with every framework
 	$(PYTEST) --cov --cov-report=term:skip-covered --durations=15
+	$(OPENMMLAB)
+
+test-openmmlab: .venv/.openmmlab ## segmentation with OpenMMLab's own packages, in an environment of their own
+	$(OPENMMLAB)
 
 test-fast: .venv/.full ## what takes seconds
 	$(PYTEST) -m "not slow"
@@ -24,7 +30,7 @@ format: .venv/.full
 	.venv/bin/ruff check --fix .
 	.venv/bin/ruff format .
 
-bench: .venv/.full .venv/.peers ## cost of the meta-gradient and of inference against other ways: about twenty minutes
+bench: .venv/.full .venv/.peers ## cost of the meta-gradient and of inference against other ways: half an hour
 	.venv/bin/python -m benchmarks.meta_gradient
 	.venv/bin/python -m benchmarks.inference
 
@@ -33,6 +39,9 @@ clean:
 
 .venv/.full: $(ENVIRONMENT)
 	.ci/environment full
+
+.venv/.openmmlab: $(ENVIRONMENT)
+	.ci/environment openmmlab
 
 # what the benchmark compares with, in a folder of its own: on the path of the processes that measure it, of no others
 .venv/.peers: Makefile | .venv/.full

@@ -28,6 +28,8 @@ class SmallGenerator(nn.Module):
         for before, dilation in ((sources, 1), (width, 2), (width, 4)):
             layers += [nn.Conv2d(before, width, 3, padding=dilation, dilation=dilation), nn.ReLU()]
         self.layers = nn.Sequential(*layers, nn.Conv2d(width, sources, 3, padding=1))
+        for layer in layers[::2]:  # features of the images' own size: what lies where counts from the first step
+            nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
 
     def forward(self, *sources: Tensor) -> Tensor:
         """Maps n images (B, 1, H, W) to weights (B, n, H, W) that sum to 1 over the sources."""

@@ -18,7 +18,7 @@ from mmengine.structures import PixelData
 from torch import Tensor
 
 import metaloss
-from metaloss.errors import ShapeError
+from metaloss.errors import ConfigError, ShapeError
 from metaloss.modes import evaluating
 from metaloss_mmseg.configs import load_config, model_config
 from metaloss_mmseg.evaluator import SegmentationEvaluator
@@ -73,6 +73,7 @@ class SegmentationTask(metaloss.TaskAdapter):
 
         Raises:
             ShapeError: ids of another size than the image.
+            ConfigError: a network that learns from more than class ids.
         """
         if not isinstance(target, Tensor) or target.shape != (len(fused), *fused.shape[-2:]):
             given = tuple(target.shape) if isinstance(target, Tensor) else type(target).__name__
@@ -84,7 +85,15 @@ class SegmentationTask(metaloss.TaskAdapter):
         padded = F.pad(target, (0, right, 0, down), value=IGNORED)
         for sample, ids in zip(samples, padded, strict=True):
             sample.gt_sem_seg = PixelData(data=ids.unsqueeze(0))
-        losses = self.segmentor(inputs, samples, mode="loss")
+        try:
+            losses = self.segmentor(inputs, samples, mode="loss")
+        except AttributeError as error:
+            if not isinstance(error.obj, SegDataSample):
+                raise
+            raise ConfigError(
+                f"{type(self.segmentor.decode_head).__name__} learns from {error.name!r} besides class ids, "
+                "and a target has only those: choose a network that learns from class ids alone"
+            ) from error
         return mean_losses(losses)
 
     def predict(self, fused: Tensor) -> list[SegDataSample]:

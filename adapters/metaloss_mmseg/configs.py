@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 from pathlib import Path
 
@@ -10,6 +11,9 @@ from metaloss_frameworks.openmmlab import configs
 from metaloss_frameworks.openmmlab.configs import Package
 from mmengine.config import Config, ConfigDict
 
+from metaloss.errors import ConfigError
+from metaloss.plugins import install_hint
+
 MMSEG = Package(
     title="MMSegmentation",
     module="mmseg",
@@ -17,6 +21,7 @@ MMSEG = Package(
     folder=Path(mmseg.__path__[0]),
     example="segformer/...py",
 )
+_OTHER_CLASSES = ("STDCHead",)  # tells outlines from the rest
 
 
 def load_config(config: str | os.PathLike[str] | Config) -> Config:
@@ -29,7 +34,7 @@ def load_config(config: str | os.PathLike[str] | Config) -> Config:
 
 
 def model_config(config: Config, num_classes: int) -> ConfigDict:
-    """The model part: with this number of classes, and without weights from the network.
+    """The model part: with this number of classes in every head, and without weights from the network.
 
     Args:
         config: a whole config.
@@ -37,13 +42,39 @@ def model_config(config: Config, num_classes: int) -> ConfigDict:
 
     Returns:
         A copy that ``mmseg.registry.MODELS`` can build.
+
+    Raises:
+        ConfigError: parts of MMDetection in the model, which is not installed.
     """
     model = configs.own_model(config)
-    configs.drop_class_weights(model, num_classes)
-    for head in ("decode_head", "auxiliary_head"):
-        parts = model.get(head) or []
-        for part in parts if isinstance(parts, list) else [parts]:
-            part.num_classes = num_classes
-            if part.get("out_channels") not in (None, 1):
-                part.out_channels = num_classes
+    _check_parts(config, model)
+    for name in ("decode_head", "auxiliary_head"):
+        heads = model.get(name) or []
+        for head in heads if isinstance(heads, list) else [heads]:
+            for part in [part for part in configs.parts(head) if "num_classes" in part] or [head]:
+                _set_classes(part, num_classes)
+    configs.drop_class_weights(model, num_classes, num_classes + 1)
     return model
+
+
+def _check_parts(config: Config, model: ConfigDict) -> None:
+    wanted = [str(part["type"]) for part in configs.parts(model) if str(part.get("type")).startswith("mmdet.")]
+    if wanted and importlib.util.find_spec("mmdet") is None:
+        raise ConfigError(
+            f"config {config.filename!r}: its model has {wanted[0]}, a part of MMDetection, which is not installed: "
+            f"{install_hint(('mmdet',))}"
+        )
+
+
+def _set_classes(head: ConfigDict, num_classes: int) -> None:
+    if str(head.get("type")).rpartition(".")[2] in _OTHER_CLASSES:
+        return
+    before = head.get("num_classes")
+    head.num_classes = num_classes
+    if before is None:
+        return
+    if head.get("out_channels") == before:  # elsewhere a width
+        head.out_channels = num_classes
+    weights = head.get("loss_cls", {}).get("class_weight")
+    if isinstance(weights, (list, tuple)) and len(weights) == before + 1 != num_classes + 1:
+        head.loss_cls.class_weight = [1.0] * num_classes + [weights[-1]]  # the last is "none of them"

@@ -19,25 +19,25 @@ class Settings:
         warmup: the first epochs, without meta steps.
         meta_steps: in each epoch after those.
         crops: in each epoch, two to a step.
-        lr: Adam's rate for F and T.
+        lr: Adam's rate for F.
+        task_lr: Adam's rate for T, and for the judging one.
         loss_lr: of the loss generator's update.
         outer_update: as of :class:`metaloss.MetaLearner`.
         inner_lr: of the inner updates.
         task_epochs: of the judging task network's training.
-        task_lr: Adam's rate in that.
     """
 
     data: str
     alpha: float
     weights: Literal["learned", "uniform"]
     seed: int
-    epochs: int = 14
-    warmup: int = 2
+    epochs: int = 16
+    warmup: int = 4
     meta_steps: int = 25
     crops: int = 200
     lr: float = 1e-3
-    loss_lr: float = 3e-4
+    task_lr: float = 3e-3
+    loss_lr: float = 1e-3
     outer_update: Literal["optimizer", "max_normalised_sgd"] = "optimizer"
     inner_lr: float = 1e-2
     task_epochs: int = 16
-    task_lr: float = 3e-3

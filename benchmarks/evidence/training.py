@@ -55,7 +55,8 @@ def make_learner(settings: Settings, problem: Problem) -> MetaLearner:
         task=task,
         hypergradient="forward",
         inner_lr=settings.inner_lr,
-        lr=settings.lr,
+        fusion_optimizer=torch.optim.Adam(fusion.parameters(), lr=settings.lr),
+        task_optimizer=torch.optim.Adam(task.parameters(), lr=settings.task_lr),
         loss_optimizer=rule(generator.parameters(), lr=settings.loss_lr) if generator is not None else None,
         outer_update=settings.outer_update,
     )

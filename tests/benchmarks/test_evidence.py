@@ -98,6 +98,7 @@ def test_differences():
     assert difference([1.0]).cells(2) == ["+1.00", "-", "-", "1"]
 
 
+@pytest.mark.slow
 def test_a_judge_sees_what_is_in_the_images(settings):
     """Signs cannot be found where only the infrared image is shown."""
     longer = replace(settings, crops=200, task_epochs=2)

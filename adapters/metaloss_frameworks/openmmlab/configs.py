@@ -77,8 +77,10 @@ def _read(package: Package, path: Path) -> Config:
     try:
         return Config.fromfile(path)
     except ModuleNotFoundError as error:
-        if package.module not in str(error):
+        if error.name is not None:  # a module that the config imports
             raise
+        if package.module not in str(error):
+            raise ConfigError(f"config {path}: a `_base_` in it is another package's: {error}") from error
         raise ConfigError(
             f"config {path}: a `_base_ = '{package.module}::...'` in it needs a distribution named "
             f"{package.distribution}, and the one installed goes by another name: write the path instead, "

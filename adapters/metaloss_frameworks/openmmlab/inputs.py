@@ -23,7 +23,7 @@ def prepare(preprocessor: Any, fused: Tensor) -> Tensor:
     channels = preprocessor.mean.numel() if normalised else 3
     if image.shape[1] == 1 and channels == 3:
         image = image.expand(-1, 3, -1, -1)
-    elif image.shape[1] == 3 and not getattr(preprocessor, "_channel_conversion", False):
+    elif image.shape[1] == 3 and not _converts_channels(preprocessor):
         image = image.flip(1)  # a network without conversion was trained on BGR
     if normalised:
         image = (image - preprocessor.mean) / preprocessor.std
@@ -33,6 +33,11 @@ def prepare(preprocessor: Any, fused: Tensor) -> Tensor:
         value = getattr(preprocessor, "pad_val", None)
         image = F.pad(image, (0, right, 0, down), value=preprocessor.pad_value if value is None else value)
     return image
+
+
+def _converts_channels(preprocessor: Any) -> bool:
+    # the second is OpenMMLab's own MMSegmentation's name for it, which the continued packages have given up
+    return any(getattr(preprocessor, name, False) for name in ("_channel_conversion", "channel_conversion"))
 
 
 def mean_losses(losses: dict[str, Any]) -> dict[str, Tensor]:
