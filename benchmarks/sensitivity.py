@@ -24,12 +24,10 @@ CHANGES: dict[str, dict[str, Any]] = {
     "rate of G 3e-5": {"loss_lr": 3e-5},
     "rate of G 1e-4": {"loss_lr": 1e-4},
     "rate of G 1e-3": {"loss_lr": 1e-3},
-    "rate of G 3e-3": {"loss_lr": 3e-3},
     "no warm-up": {"warmup": 0},
-    "no warm-up, rate of G 1e-3": {"warmup": 0, "loss_lr": 1e-3},
     "warm-up 6 epochs": {"warmup": 6},
+    "25 meta steps": {"meta_steps": 25},
     "5 meta steps": {"meta_steps": 5},
-    "100 meta steps": {"meta_steps": 100},
     "max-normalised SGD 1e-3": {"outer_update": SGD, "loss_lr": 1e-3},
     "max-normalised SGD 1e-2": {"outer_update": SGD, "loss_lr": 1e-2},
 }
