@@ -73,6 +73,7 @@ def test_targets_say_met_and_not_met(tmp_path):
     assert not any("float64" in name for name in rows), "what was not measured is left out"
 
 
+@pytest.mark.slow
 def test_a_worker_says_what_failed(tmp_path):
     said = []
     (result,) = Bench(tmp_path, said.append).measure([Plan().case("nothing of the kind", 8)], 1)

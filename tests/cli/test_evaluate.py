@@ -60,6 +60,7 @@ def test_patterns_stand_for_folders(folders, capsys):
     assert [line.split(",")[0] for line in one[1].splitlines()] == ["image", "one", "mean"]
 
 
+@pytest.mark.slow
 def test_several_processes_give_the_same(folders, capsys):
     ir, vi, fused = folders
     results = [run(capsys, ir, vi, "--fused", fused, "--format", "csv", "--processes", n)[1] for n in (1, 2)]

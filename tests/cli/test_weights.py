@@ -41,6 +41,7 @@ def grey(path):
     return np.asarray(Image.open(path)).astype(float) / 255
 
 
+@pytest.mark.slow
 def test_maps_of_two_generators_side_by_side(command, scenes, tmp_path) -> None:
     outputs = LossGenerator(outputs=("intensity", "gradient"))
     first = fitted(tmp_path / "a", metaloss.LearnableFusionLoss())

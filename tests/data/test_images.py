@@ -65,6 +65,7 @@ def test_16_bit_colour_without_opencv(tmp_path, noise, monkeypatch):
         write_image(tmp_path / "new.png", torch.zeros(3, 2, 2), bits=16)
 
 
+@pytest.mark.slow
 def test_image_libraries_are_imported_when_needed_only():
     modules = ", ".join(f"metaloss.data.{name}" for name in ("images", "pairing", "dataset", "checks", "synthetic"))
     code = f"import sys; sys.modules['PIL'] = sys.modules['cv2'] = None; import {modules}"

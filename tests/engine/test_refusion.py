@@ -70,6 +70,7 @@ def test_reconstruction_of_held_out_pairs_gets_better(train, real_data, name, da
     assert (work_dir / "pictures" / "overview.png").exists()
 
 
+@pytest.mark.slow
 def test_no_label_is_read(train, tmp_path):
     root = tmp_path / "data"
     write_scenes(root, SyntheticScenes(5, size=32))
