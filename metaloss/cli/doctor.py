@@ -5,7 +5,8 @@ from __future__ import annotations
 import importlib.metadata
 import importlib.util
 import platform
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -53,15 +54,28 @@ def doctor(
     model, batches, origin = prepared
     console.print()
     console.print(networks(model), markup=False, highlight=False)
-    console.print(f"one meta step at {SIZE[0]}x{SIZE[1]}, batch 2, K = {model.learner.problem.steps}, {origin}\n")
+    steps = model.learner.problem.steps
+    console.print(f"one meta step at {SIZE[0]}x{SIZE[1]}, batch 2, K = {steps}, one thread, {origin}\n")
     model.train()
-    findings = diagnose(model.learner, *batches)
+    with _one_thread():
+        findings = diagnose(model.learner, *batches)
     console.print(table(findings))
     console.print()
     for line in advice(findings):
         console.print(line, markup=False, highlight=False)
     if not any(finding.works for finding in findings):
         raise MetaLossError(f"no hypergradient method works with the networks of {config}: see above")
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """At this size several are no faster, and beside other work many times slower: they wait for each other awake."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def versions() -> Table:
