@@ -9,31 +9,20 @@ kept: the same command again goes on where it was stopped. Writes ``alpha_A.md``
 
 from __future__ import annotations
 
-import argparse
-import os
 from dataclasses import replace
-from pathlib import Path
 
 from benchmarks.evidence import pages
-from benchmarks.evidence.problems import PROBLEMS, load
+from benchmarks.evidence.arguments import parser, settings_of
+from benchmarks.evidence.problems import load
 from benchmarks.evidence.runs import execute, histories, seeds_of, simple_runs
-from benchmarks.evidence.settings import Settings
+
+BUDGET = ("epochs", "warmup", "meta_steps", "crops", "task_epochs")
 
 
 def main(arguments: list[str] | None = None) -> None:
     """Runs, prints and writes."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--data", choices=PROBLEMS, required=True)
-    parser.add_argument("--alpha", type=float, default=0.0, help="of the loss's gradient term")
-    parser.add_argument("--seeds", type=int, default=5)
-    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="runs at a time, a thread each")
-    parser.add_argument("--out", type=Path, default=Path("work_dirs/evidence"))
-    for name in ("epochs", "warmup", "meta-steps", "crops", "task-epochs"):
-        key = name.replace("-", "_")
-        parser.add_argument(f"--{name}", type=int, default=Settings.__dataclass_fields__[key].default)
-    given = parser.parse_args(arguments)
-    budget = {key: getattr(given, key) for key in ("epochs", "warmup", "meta_steps", "crops", "task_epochs")}
-    settings = Settings(data=given.data, alpha=given.alpha, weights="learned", seed=0, **budget)
+    given = parser(__doc__.splitlines()[0], seeds=5, budget=BUDGET).parse_args(arguments)
+    settings = settings_of(given, BUDGET)
     problem, folder = load(given.data), given.out / given.data
     own = folder / f"alpha_{given.alpha:g}"
     learned = seeds_of("learned", settings, own, given.seeds)

@@ -195,6 +195,9 @@ def block_wise(bench: Bench, plan: Plan) -> Table:
     one, *_ = bench.measure(normal + low, plan.growth_repeats)
     for case, saving in zip(normal, low, strict=True):
         plain, found = bench.results[case], bench.results[saving]
+        if plain.error or found.error:
+            table.rows.append((str(case.steps), f"not measured: {plain.error or found.error}", *[""] * 6))
+            continue
         times = (f"{plain.time:.2f}", f"{found.time:.2f}", f"{found.over(plain):.2f}")
         memory = (f"{plain.memory:.0f}", f"{found.memory:.0f}", f"{found.memory / plain.memory:.2f}")
         table.rows.append((str(case.steps), *times, *memory, f"{found.memory / one.memory:.2f}"))

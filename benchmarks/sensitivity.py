@@ -8,17 +8,15 @@ the first row. Writes ``sensitivity.md`` beside them.
 
 from __future__ import annotations
 
-import argparse
-import os
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
+from benchmarks.evidence.arguments import parser, settings_of
 from benchmarks.evidence.pages import sensitivity
-from benchmarks.evidence.problems import PROBLEMS, load
+from benchmarks.evidence.problems import load
 from benchmarks.evidence.runs import Run, execute, histories, seeds_of
-from benchmarks.evidence.settings import Settings
 
+BUDGET = ("epochs", "crops", "task_epochs")
 SGD = "max_normalised_sgd"
 CHANGES: dict[str, dict[str, Any]] = {
     "rate of G 3e-5": {"loss_lr": 3e-5},
@@ -35,19 +33,10 @@ CHANGES: dict[str, dict[str, Any]] = {
 
 def main(arguments: list[str] | None = None) -> None:
     """Runs, prints and writes."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--data", choices=PROBLEMS, default="cwfid")
-    parser.add_argument("--alpha", type=float, default=0.0)
-    parser.add_argument("--seeds", type=int, default=2)
-    parser.add_argument("--only", nargs="+", choices=CHANGES, default=list(CHANGES), metavar="NAME")
-    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
-    parser.add_argument("--out", type=Path, default=Path("work_dirs/evidence"))
-    for name in ("epochs", "crops", "task-epochs"):
-        key = name.replace("-", "_")
-        parser.add_argument(f"--{name}", type=int, default=Settings.__dataclass_fields__[key].default)
-    given = parser.parse_args(arguments)
-    budget = {key: getattr(given, key) for key in ("epochs", "crops", "task_epochs")}
-    settings = Settings(data=given.data, alpha=given.alpha, weights="learned", seed=0, **budget)
+    reader = parser(__doc__.splitlines()[0], data="cwfid", seeds=2, budget=BUDGET)
+    reader.add_argument("--only", nargs="+", choices=CHANGES, default=list(CHANGES), metavar="NAME")
+    given = reader.parse_args(arguments)
+    settings = settings_of(given, BUDGET)
     own = given.out / given.data / f"alpha_{given.alpha:g}"
     rows: dict[str, list[Run]] = {"learned": seeds_of("learned", settings, own, given.seeds)}
     rows |= {name: seeds_of(name, replace(settings, **CHANGES[name]), own, given.seeds) for name in given.only}

@@ -5,6 +5,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torchvision.ops import batched_nms, generalized_box_iou_loss
 
+from examples.small_networks import convolution
+
 STRIDE = 4
 
 
@@ -15,12 +17,10 @@ class SmallDetector(nn.Module):
         super().__init__()
         widths = (width, 2 * width, 2 * width, 3 * width)
         befores = (1, *widths)
-        self.down = nn.ModuleList(
-            _convolution(before, after, stride=2) for before, after in zip(befores, widths, strict=False)
-        )
-        self.merge = nn.ModuleList([_convolution(5 * width, 2 * width), _convolution(4 * width, 2 * width)])
-        self.centres = nn.Sequential(_convolution(2 * width, 2 * width), nn.Conv2d(2 * width, classes, 1))
-        self.sides = nn.Sequential(_convolution(2 * width, 2 * width), nn.Conv2d(2 * width, 4, 1))
+        self.down = nn.ModuleList(convolution(before, after) for before, after in zip(befores, widths, strict=False))
+        self.merge = nn.ModuleList([convolution(5 * width, 2 * width, 1), convolution(4 * width, 2 * width, 1)])
+        self.centres = nn.Sequential(convolution(2 * width, 2 * width, 1), nn.Conv2d(2 * width, classes, 1))
+        self.sides = nn.Sequential(convolution(2 * width, 2 * width, 1), nn.Conv2d(2 * width, 4, 1))
         nn.init.constant_(self.centres[-1].bias, -4.0)  # objects are rare
 
     def forward(self, image: Tensor) -> tuple[Tensor, Tensor]:
@@ -74,6 +74,7 @@ def detections(output: tuple[Tensor, Tensor], *, most: int = 50) -> list[dict[st
     found = []
     for image, sides in zip(scores, distances, strict=True):
         best, place = image.flatten().topk(min(most, image.numel()))
+        best, place = best[best > 0], place[best > 0]
         label, cell = place // image[0].numel(), place % image[0].numel()
         row, column = cell // image.shape[-1], cell % image.shape[-1]
         boxes = _box(sides[:, row, column], row, column)
@@ -86,7 +87,7 @@ def _mark(plane: Tensor, box: Tensor) -> tuple[int, int]:
     """Draws an object's centre as a bell as wide as the box; returns its cell."""
     middle = (box[:2] + box[2:]) / 2 / STRIDE
     height, width = plane.shape
-    column, row = min(int(middle[0]), width - 1), min(int(middle[1]), height - 1)
+    column, row = (min(max(int(at), 0), size - 1) for at, size in zip(middle, (width, height), strict=True))
     spread = ((box[2:] - box[:2]) / STRIDE / 6).clamp(min=0.5)
     across = (torch.arange(width, device=plane.device) - column) / spread[0]
     down = (torch.arange(height, device=plane.device) - row) / spread[1]
@@ -100,9 +101,3 @@ def _box(sides: Tensor, row: Tensor | int, column: Tensor | int) -> Tensor:
     left, up, right, down = sides
     x, y = (column + 0.5) * STRIDE, (row + 0.5) * STRIDE
     return torch.stack([x - left, y - up, x + right, y + down], dim=-1)
-
-
-def _convolution(before: int, after: int, stride: int = 1) -> nn.Sequential:
-    return nn.Sequential(
-        nn.Conv2d(before, after, 3, stride=stride, padding=1, bias=False), nn.GroupNorm(4, after), nn.ReLU()
-    )

@@ -20,7 +20,7 @@ class SmallFusion(nn.Module):
 
 
 class SmallGenerator(nn.Module):
-    """Proposes weights of n sources from 15x15 pixels around each; 5,234 parameters for two."""
+    """Proposes weights of n sources from 17x17 pixels around each; 5,234 parameters for two."""
 
     def __init__(self, sources: int = 2, width: int = 16) -> None:
         super().__init__()
@@ -41,9 +41,9 @@ class SmallSegmenter(nn.Module):
 
     def __init__(self, classes: int, width: int = 16) -> None:
         super().__init__()
-        self.down = nn.ModuleList([_convolution(1, width), _convolution(width, 2 * width)])
-        self.bottom = _convolution(2 * width, 2 * width)
-        self.up = nn.ModuleList([_convolution(4 * width, 2 * width, 1), _convolution(3 * width, width, 1)])
+        self.down = nn.ModuleList([convolution(1, width), convolution(width, 2 * width)])
+        self.bottom = convolution(2 * width, 2 * width)
+        self.up = nn.ModuleList([convolution(4 * width, 2 * width, 1), convolution(3 * width, width, 1)])
         self.head = nn.Conv2d(width, classes, 1)
 
     def forward(self, image: Tensor) -> Tensor:
@@ -62,7 +62,8 @@ def _resized(x: Tensor, like: Tensor) -> Tensor:
     return nn.functional.interpolate(x, like.shape[-2:], mode="bilinear", align_corners=False)
 
 
-def _convolution(before: int, after: int, stride: int = 2) -> nn.Sequential:
+def convolution(before: int, after: int, stride: int = 2) -> nn.Sequential:
+    """A 3x3 convolution with group norm."""
     return nn.Sequential(
         nn.Conv2d(before, after, 3, stride=stride, padding=1, bias=False), nn.GroupNorm(4, after), nn.ReLU()
     )

@@ -53,6 +53,6 @@ def read_result(path: Path, settings: Mapping[str, Any]) -> dict[str, float] | N
     if other:
         raise ConfigError(
             f"{path} was made with other settings ({', '.join(other)}; {other[0]} was {found.get(other[0])!r}): "
-            "give another --work-dir, or remove it"
+            "give another folder, or remove it"
         )
     return values

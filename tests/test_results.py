@@ -18,9 +18,7 @@ def test_nothing_is_there_yet(tmp_path) -> None:
 
 def test_a_result_of_other_settings_is_not_taken_up(tmp_path) -> None:
     write_result(tmp_path / "result.json", SETTINGS, {"mIoU": 0.5})
-    with pytest.raises(
-        ConfigError, match=r"made with other settings \(epochs; epochs was 3\): give another --work-dir"
-    ):
+    with pytest.raises(ConfigError, match=r"made with other settings \(epochs; epochs was 3\): give another folder"):
         read_result(tmp_path / "result.json", {**SETTINGS, "epochs": 4})
 
 

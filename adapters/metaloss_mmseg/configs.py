@@ -75,6 +75,7 @@ def _set_classes(head: ConfigDict, num_classes: int) -> None:
         return
     if head.get("out_channels") == before:  # elsewhere a width
         head.out_channels = num_classes
-    weights = head.get("loss_cls", {}).get("class_weight")
+    loss = head.get("loss_cls")
+    weights = loss.get("class_weight") if isinstance(loss, dict) else None
     if isinstance(weights, (list, tuple)) and len(weights) == before + 1 != num_classes + 1:
-        head.loss_cls.class_weight = [1.0] * num_classes + [weights[-1]]  # the last is "none of them"
+        loss.class_weight = [1.0] * num_classes + [weights[-1]]  # the last is "none of them"

@@ -1,13 +1,13 @@
-"""Paired differences over seeds: mean, standard error, and whether they are above zero by two of those."""
+"""Paired differences over seeds: their mean, its standard error, and how many of those it is from zero."""
 
 from __future__ import annotations
 
 import math
 import statistics
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
-Values = Mapping[str, Mapping[int, Mapping[str, float]]]
+from metaloss.report.seeds import Values
 
 
 class Difference(NamedTuple):
@@ -26,7 +26,9 @@ class Difference(NamedTuple):
     @property
     def errors(self) -> float:
         """How many standard errors the mean is from zero, with its sign."""
-        return self.mean / self.error if self.error else math.copysign(math.inf, self.mean)
+        if self.error == 0:
+            return math.nan if self.mean == 0 else math.copysign(math.inf, self.mean)
+        return self.mean / self.error
 
     def cells(self, decimals: int) -> list[str]:
         """Mean, standard error, ratio and number of seeds as table cells."""

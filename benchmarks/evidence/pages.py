@@ -12,12 +12,12 @@ matplotlib.use("Agg")
 
 from matplotlib import pyplot as plt
 
-from benchmarks.evidence.differences import HEADER, Values, difference, paired
+from benchmarks.evidence.differences import HEADER, difference, paired
 from benchmarks.evidence.problems import Problem
 from benchmarks.evidence.runs import Run
 from benchmarks.evidence.training import generator_at, propose
 from benchmarks.figure import OURS, THEIRS, dress
-from metaloss.report.seeds import as_markdown, metric_names, spread
+from metaloss.report.seeds import Values, as_markdown, metric_names, spread
 from metaloss.report.tables import markdown
 from metaloss.report.weight_maps import draw_weight_maps
 

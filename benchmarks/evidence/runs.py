@@ -10,6 +10,7 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict, dataclass, replace
 from multiprocessing import get_context
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -20,7 +21,9 @@ from benchmarks.evidence.training import train, weight_history
 from metaloss.progress import progress
 from metaloss.results import read_result, write_result
 
-Values = dict[str, dict[int, dict[str, float]]]
+# what a network that learns no weights does not depend on, and what an image that needs no training does not
+_OF_META = ("warmup", "meta_steps", "loss_lr", "outer_update", "inner_lr")
+_OF_JUDGED = (*_OF_META, "alpha", "weights", "epochs", "lr")
 
 
 @dataclass(frozen=True)
@@ -45,23 +48,44 @@ class Run:
         return self.folder / "result.json"
 
     @property
+    def identity(self) -> dict[str, Any]:
+        """The settings that this run depends on."""
+        unused = _OF_JUDGED if not self.trained else _OF_META if self.settings.weights == "uniform" else ()
+        return {key: value for key, value in asdict(self.settings).items() if key not in unused}
+
+    @property
     def known(self) -> dict[str, float] | None:
-        """The metrics, where the run is finished."""
-        return read_result(self.result, asdict(self.settings))
+        """The metrics, where the run is finished.
+
+        Raises:
+            ConfigError: what lies in the folder is of other settings.
+        """
+        for file in (self.result, self.folder / "started.json"):
+            found = read_result(file, self.identity)
+            if found:
+                return found
+        return None
 
     def execute(self) -> None:
         """Trains and judges, or goes on with it."""
+        if read_result(self.folder / "started.json", self.identity) is None:
+            write_result(self.folder / "started.json", self.identity, {})
         image = fused_image(train(self.settings, self.folder)) if self.trained else self._simple()
-        self.folder.mkdir(parents=True, exist_ok=True)
-        if self.settings.weights == "learned" and self.trained:
-            history = weight_history(self.settings, self.folder)
-            (self.folder / "weights.json").write_text(json.dumps(history, indent=1) + "\n")
+        if self.trained and self.settings.weights == "learned" and not self.weights.is_file():
+            partial = self.weights.with_suffix(".partial")
+            partial.write_text(json.dumps(weight_history(self.settings, self.folder), indent=1) + "\n")
+            partial.replace(self.weights)
         state = self.folder / "judge.pth"
         metrics = judge(self.settings, image, state)
-        write_result(self.result, asdict(self.settings), metrics)
+        write_result(self.result, self.identity, metrics)
         state.unlink()
         for epoch in range(1, self.settings.epochs if self.trained else 0):
             (self.folder / f"epoch_{epoch}.pth").unlink(missing_ok=True)
+
+    @property
+    def weights(self) -> Path:
+        """Where the weights lay after each epoch, as JSON."""
+        return self.folder / "weights.json"
 
     def _simple(self):
         return simple_images(load(self.settings.data))[self.name]
@@ -77,15 +101,11 @@ def seeds_of(name: str, settings: Settings, folder: Path, seeds: int, *, trained
 
 def simple_runs(settings: Settings, folder: Path, seeds: int) -> list[Run]:
     """Floor and ceiling: they depend on no loss."""
-    plain = replace(settings, alpha=0.0, weights="uniform")
-    return [
-        run
-        for name in simple_images(load(settings.data))
-        for run in seeds_of(name, plain, folder, seeds, trained=False)
-    ]
+    names = simple_images(load(settings.data))
+    return [run for name in names for run in seeds_of(name, settings, folder, seeds, trained=False)]
 
 
-def execute(runs: Sequence[Run], jobs: int) -> Values:
+def execute(runs: Sequence[Run], jobs: int) -> dict[str, dict[int, dict[str, float]]]:
     """Runs what is not finished, several at a time with one thread each.
 
     Returns:
@@ -94,12 +114,16 @@ def execute(runs: Sequence[Run], jobs: int) -> Values:
     todo = [run for run in runs if run.known is None]
     pool = ProcessPoolExecutor(jobs, get_context("spawn"), initializer=_quiet_thread)
     with pool, progress("runs", len(todo)) as advance:
-        for done in as_completed([pool.submit(run.execute) for run in todo]):
-            done.result()
-            advance("")
-    values: Values = {}
+        try:
+            for done in as_completed([pool.submit(run.execute) for run in todo]):
+                done.result()
+                advance("")
+        except BaseException:
+            pool.shutdown(cancel_futures=True)
+            raise
+    values: dict[str, dict[int, Any]] = {}
     for run in runs:
-        values.setdefault(run.name, {})[run.settings.seed] = run.known or {}
+        values.setdefault(run.name, {})[run.settings.seed] = read_result(run.result, run.identity)
     return values
 
 
@@ -110,4 +134,4 @@ def _quiet_thread() -> None:
 
 def histories(runs: Sequence[Run]) -> list[list[dict[str, float]]]:
     """The weights' way through the epochs, of each run that learned them."""
-    return [json.loads((run.folder / "weights.json").read_text()) for run in runs]
+    return [json.loads(run.weights.read_text()) for run in runs]

@@ -73,15 +73,14 @@ class Detection(ModuleTask):
 
 class _DetectionScore:
     def __init__(self) -> None:
-        self.precision = MeanAveragePrecision(max_detection_thresholds=[1, 10, 50])
-        self.precision.warn_on_many_detections = False
+        self.precision = MeanAveragePrecision()
 
     def update(self, found: list[dict[str, Tensor]], target: list[dict[str, Tensor]]) -> None:
         self.precision.update(found, target)
 
     def compute(self) -> dict[str, float]:
         scores = self.precision.compute()
-        return {name: 100 * max(0.0, float(scores[key])) for name, key in (("mAP50", "map_50"), ("mAP", "map"))}
+        return {name: 100 * float(scores[key]) for name, key in (("mAP50", "map_50"), ("mAP", "map"))}
 
 
 def seeded(make: Any, seed: int) -> nn.Module:

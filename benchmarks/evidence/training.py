@@ -83,18 +83,15 @@ def generator_at(settings: Settings, file: Path) -> nn.Module:
 
 def region_means(problem: Problem, generator: nn.Module) -> dict[str, float]:
     """Each source's mean weight, in all and inside and outside the objects of each kind, over all test pixels."""
-    sums: dict[str, list[float]] = {}
+    parts: dict[str, list[Tensor]] = {}
     for scene in problem.scored:
         weights = propose(generator, scene)
-        everywhere = torch.ones(weights.shape[-2:], dtype=torch.bool)
-        for name, mask in (("", everywhere), *problem.regions(scene).items()):
-            for source, weight in zip(problem.sources, weights, strict=True):
-                for key, part in ((f"{source} on {name}", mask), (f"{source} off {name}", ~mask)):
-                    total = sums.setdefault(key if name else source, [0.0, 0.0])
-                    if name or part is mask:
-                        total[0] += float(weight[part].sum())
-                        total[1] += int(part.sum())
-    return {key: total / max(1.0, count) for key, (total, count) in sums.items()}
+        for source, weight in zip(problem.sources, weights, strict=True):
+            parts.setdefault(source, []).append(weight.flatten())
+            for name, mask in problem.regions(scene).items():
+                parts.setdefault(f"{source} on {name}", []).append(weight[mask])
+                parts.setdefault(f"{source} off {name}", []).append(weight[~mask])
+    return {key: float(torch.cat(found).double().mean()) for key, found in parts.items()}
 
 
 def propose(generator: nn.Module, scene: Scene) -> Tensor:

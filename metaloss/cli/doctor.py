@@ -57,7 +57,7 @@ def doctor(
     steps = model.learner.problem.steps
     console.print(f"one meta step at {SIZE[0]}x{SIZE[1]}, batch 2, K = {steps}, one thread, {origin}\n")
     model.train()
-    with _one_thread():
+    with one_thread():
         findings = diagnose(model.learner, *batches)
     console.print(table(findings))
     console.print()
@@ -68,7 +68,7 @@ def doctor(
 
 
 @contextmanager
-def _one_thread() -> Iterator[None]:
+def one_thread() -> Iterator[None]:
     """At this size several are no faster, and beside other work many times slower: they wait for each other awake."""
     before = torch.get_num_threads()
     torch.set_num_threads(1)

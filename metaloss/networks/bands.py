@@ -15,7 +15,7 @@ from torch import Tensor
 
 Stage = Callable[..., Tensor]
 PIXELS = 2**15
-_FEWEST_ROWS = 8
+_FEWEST_ROWS = 8  # that bands may be made for; made equal, they can have fewer
 _WORTHWHILE = 3  # bands: the rows that neighbours compute twice cost more than the cache saves below that
 
 
@@ -77,8 +77,8 @@ def products(stage: Stage, *images: Tensor, reach: int) -> Tensor:
 def _rows(x: Tensor) -> int:
     """Rows per band: bands of equal height, since each costs as much as the highest."""
     most = max(PIXELS // max(x.shape[0] * x.shape[-1], 1), _FEWEST_ROWS)
-    bands = -(-x.shape[-2] // most)
-    return -(-x.shape[-2] // max(bands, 1))
+    bands = max(-(-x.shape[-2] // most), 1)
+    return -(-x.shape[-2] // bands)
 
 
 def _bands(x: Tensor, reach: int) -> Iterator[tuple[slice, slice, slice]]:

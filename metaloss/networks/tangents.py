@@ -56,7 +56,7 @@ def bilinear(operator: Operator, a: Tensor, b: Tensor) -> Tensor:
         tangent = operator(da, b)
         if db is not None:
             # autocast chooses dtypes for operators that make a new tensor
-            add = None if any(map(torch.is_autocast_enabled, ("cpu", "cuda"))) else _ADD.get(operator)
+            add = None if torch.is_autocast_enabled(a.device.type) else _ADD.get(operator)
             tangent = tangent.add_(operator(a, db)) if add is None else add(tangent, a, db)
     carrying: Tensor = fwd.make_dual(value, tangent)
     return carrying

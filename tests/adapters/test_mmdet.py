@@ -1,8 +1,6 @@
 """MMDetection as a task: the framework itself, no stand-ins."""
 
 import copy
-import os
-import subprocess
 
 import numpy as np
 import pytest
@@ -50,15 +48,6 @@ def state(module):
 
 def same(first, second):
     return first.keys() == second.keys() and all(torch.equal(first[name], second[name]) for name in first)
-
-
-@pytest.fixture
-def no_processes(monkeypatch):
-    def refuse(*arguments, **options):
-        raise AssertionError(f"a process was started: {arguments}")
-
-    monkeypatch.setattr(subprocess, "Popen", refuse)
-    monkeypatch.setattr(os, "system", refuse)
 
 
 def test_by_name_by_file_and_by_config(no_processes):

@@ -2,8 +2,6 @@
 
 import importlib.metadata
 import importlib.util
-import os
-import subprocess
 
 import numpy as np
 import pytest
@@ -96,15 +94,6 @@ def test_a_config_without_a_model(tmp_path):
     (tmp_path / "mine.py").write_text("lr = 1")
     with pytest.raises(ConfigError, match="defines no `model`"):
         build(tmp_path / "mine.py")
-
-
-@pytest.fixture
-def no_processes(monkeypatch):
-    def refuse(*arguments, **options):
-        raise AssertionError(f"a process was started: {arguments}")
-
-    monkeypatch.setattr(subprocess, "Popen", refuse)
-    monkeypatch.setattr(os, "system", refuse)
 
 
 def own_packages():

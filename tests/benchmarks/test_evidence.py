@@ -12,7 +12,10 @@ from benchmarks.evidence.judging import fused_image, judge, simple_images
 from benchmarks.evidence.problems import load
 from benchmarks.evidence.runs import Run, execute, seeds_of
 from benchmarks.evidence.settings import Settings
+from benchmarks.evidence.tasks import Detection
 from benchmarks.evidence.training import make_learner, region_means, train, weight_history
+from metaloss.errors import ConfigError, DataError
+from metaloss.results import write_result
 
 SHORT = ["--epochs", "2", "--warmup", "1", "--meta-steps", "1", "--crops", "4", "--task-epochs", "1"]
 
@@ -96,6 +99,15 @@ def test_differences():
     assert found.errors == pytest.approx(2.0)
     assert math.isnan(difference([1.0]).error)
     assert difference([1.0]).cells(2) == ["+1.00", "-", "-", "1"]
+    assert math.isnan(difference([0.0, 0.0]).errors)
+    assert difference([-1.0, -1.0]).errors == -math.inf
+
+
+def test_right_detections_have_full_marks():
+    truth = [{"boxes": torch.tensor([[4.0, 4.0, 20.0, 30.0]]), "labels": torch.tensor([1])}]
+    score = Detection(("person", "bicycle")).evaluator()
+    score.update([{**truth[0], "scores": torch.tensor([0.9])}], truth)
+    assert score.compute() == pytest.approx({"mAP50": 100.0, "mAP": 100.0})
 
 
 @pytest.mark.slow
@@ -120,6 +132,34 @@ def test_a_finished_run_is_taken_up(settings, tmp_path):
     assert content["metrics"] == values["learned"][1]
 
 
+def test_runs_of_other_settings_are_not_mixed(settings, tmp_path):
+    run = Run("learned", settings, tmp_path)
+    write_result(tmp_path / "started.json", run.identity, {})
+    assert run.known is None
+    with pytest.raises(ConfigError, match=r"other settings \(crops; crops was 4\)"):
+        Run("learned", replace(settings, crops=8), tmp_path).known  # noqa: B018
+    uniform = replace(settings, weights="uniform")
+    same = replace(uniform, loss_lr=1.0)
+    assert Run("uniform", uniform, tmp_path).identity == Run("uniform", same, tmp_path).identity
+    assert "alpha" not in Run("average", settings, tmp_path, trained=False).identity
+
+
+@pytest.mark.slow
+def test_a_run_whose_result_was_removed_is_judged_again(settings, tmp_path):
+    [run] = seeds_of("learned", settings, tmp_path, 1)
+    first = execute([run], 1)
+    run.result.unlink()
+    assert execute([run], 1) == first
+
+
+@pytest.mark.slow
+def test_the_first_error_ends_a_study(settings, tmp_path):
+    runs = seeds_of("learned", replace(settings, crops=1), tmp_path, 6)
+    with pytest.raises(DataError, match="needs at least two"):
+        execute(runs, 1)
+    assert len(list(tmp_path.glob("learned/*/started.json"))) < 6
+
+
 @pytest.mark.slow
 def test_the_judge_of_a_fusion_network_sees_its_images(settings, tmp_path):
     network = train(settings, tmp_path)
@@ -128,7 +168,7 @@ def test_the_judge_of_a_fusion_network_sees_its_images(settings, tmp_path):
     with torch.no_grad():
         expected = network(*(source[None] for source in scene["sources"]))[0]
     assert torch.equal(image, expected.clamp(0, 1))
-    assert isinstance(Run("learned", settings, tmp_path).known, type(None))
+    assert Run("learned", settings, tmp_path).known is None
 
 
 @pytest.mark.slow
@@ -146,7 +186,6 @@ def test_the_command(data, real_data, tmp_path, capsys):
     assert len(list(own.glob("learned/seed_*/result.json"))) == 2
     history = json.loads((own / "learned" / "seed_0" / "weights.json").read_text())
     assert [epoch["epoch"] for epoch in history] == [0, 1, 2]
-    assert history[0]["epoch"] == 0
     assert history[2] != {**history[1], "epoch": 2}
     for picture in ("weights.png", "maps.png"):
         assert (own / picture).stat().st_size > 10_000
@@ -158,4 +197,7 @@ def test_sensitivity(tmp_path, capsys):
     sensitivity.main([*command, "--crops", "4", "--task-epochs", "1", "--out", str(tmp_path)])
     printed = capsys.readouterr().out
     assert "| no warm-up |" in printed
-    assert (tmp_path / "synthetic" / "alpha_0" / "sensitivity.md").read_text() in printed
+    own = tmp_path / "synthetic" / "alpha_0"
+    assert (own / "sensitivity.md").read_text() in printed
+    results = [json.loads((own / row / "seed_0" / "result.json").read_text()) for row in ("learned", "no_warm-up")]
+    assert [result["settings"]["warmup"] for result in results] == [3, 0]

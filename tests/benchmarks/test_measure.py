@@ -24,3 +24,17 @@ def test_describes_the_machine():
     line = measure.describe_machine(CPU, 1)
     assert "(CPU), 1 of" in line
     assert f"torch {torch.__version__}" in line
+
+
+@pytest.mark.slow
+def test_a_released_heap_is_seen_to_be_taken_again():
+    """Thousands of small tensors lie on the heap, which the C library keeps when they are freed."""
+
+    def take():
+        return [torch.zeros(4096) for _ in range(4000)]
+
+    take()
+    measure.release_heap()
+    with measure.PeakMemory(CPU) as peak:
+        take()
+    assert peak.above > 40

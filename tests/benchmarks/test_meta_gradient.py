@@ -5,7 +5,7 @@ import pytest
 from benchmarks import meta_gradient
 from benchmarks.interleaved import Bench, Result
 from benchmarks.plan import Plan
-from benchmarks.sections import BASELINE, growth, too_large
+from benchmarks.sections import BASELINE, block_wise, growth, too_large
 from benchmarks.targets import targets_table
 
 
@@ -47,6 +47,14 @@ class Pretended(Bench):
             factor = case.steps + 1 if case.way == BASELINE else 1
             self.results[case] = Result(memory=case.size**2 * factor / 1e3, times=[1.0, 9.0, 2.0])
         return [self.results[case] for case in cases]
+
+
+def test_block_by_block_compares_with_one_inner_step(tmp_path):
+    bench, plan = Pretended(tmp_path, print), Plan()
+    rows = block_wise(bench, plan).rows
+    assert [row[0] for row in rows] == ["1", "2"]
+    assert {dict(case.options).get("memory") for case in bench.results} == {None, "low"}
+    assert all(row[3] == "1.00" == row[6] == row[7] for row in rows)
 
 
 def test_what_does_not_fit_is_left_out_with_the_reason(monkeypatch, tmp_path):

@@ -1,6 +1,10 @@
 import sys
+from contextlib import nullcontext
 
 import pytest
+import torch
+
+from metaloss.cli.doctor import one_thread
 
 pytestmark = pytest.mark.filterwarnings("ignore:`torch.jit:DeprecationWarning")
 
@@ -91,6 +95,20 @@ def test_fused_attention_is_named_with_its_remedy_and_the_remedy_works(command, 
     assert "tried here: it then works" in text
     after = command("doctor", attentive(math=True))
     assert "will take 'forward'" in after.out
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_the_number_of_threads_is_what_it_was(fails):
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        with pytest.raises(ZeroDivisionError) if fails else nullcontext(), one_thread():
+            assert torch.get_num_threads() == 1
+            if fails:
+                raise ZeroDivisionError
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(before)
 
 
 def test_what_it_refuses(refused):

@@ -60,6 +60,18 @@ def test_each_row_is_written_once_and_neighbours_are_seen(small):
     assert seen == [10] * 4
 
 
+def test_bands_are_of_equal_height(small):
+    seen = []
+
+    def same(rows):
+        seen.append(rows.shape[-2])
+        return rows
+
+    image = torch.rand(1, 2, 33, 3)
+    torch.testing.assert_close(bands.stitched(same, image, reach=0), image)
+    assert seen == [7] * 5, "not four of 8 and one of 1, which costs as much as the others"
+
+
 def test_products_are_those_of_the_whole(small):
     image = torch.rand(2, 3, 21, 4, dtype=torch.float64)
     flat = image.flatten(2)
@@ -79,5 +91,6 @@ def test_derivatives_take_the_whole(small):
 def test_small_images_are_one_band():
     with torch.no_grad():
         assert not bands.in_bands(torch.rand(1, 16, 64, 64))
+        assert not bands.in_bands(torch.rand(1, 1, 256, 256)), "two bands of 128 rows cost more than they save"
         assert bands.in_bands(torch.rand(1, 16, 480, 640))
     assert not bands.in_bands(torch.rand(1, 16, 480, 640))

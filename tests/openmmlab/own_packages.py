@@ -5,7 +5,6 @@ The main environment has the continued packages, and one environment cannot hold
 
 import importlib
 import importlib.metadata
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -32,15 +31,6 @@ def command(*words):
     done = subprocess.run([program, *words], capture_output=True, text=True, timeout=200, check=False)
     assert done.returncode == 0, done.stderr
     return [" ".join(line.split()) for line in done.stdout.splitlines()]
-
-
-@pytest.fixture
-def no_processes(monkeypatch):
-    def refuse(*arguments, **options):
-        raise AssertionError(f"a process was started: {arguments}")
-
-    monkeypatch.setattr(subprocess, "Popen", refuse)
-    monkeypatch.setattr(os, "system", refuse)
 
 
 def test_these_are_openmmlabs_own_packages():
