@@ -4,7 +4,8 @@ import os
 
 _base_ = "../_base_/runtime.py"
 
-data_root = os.path.join(os.environ.get("METALOSS_DATA", "data"), "cwfid_seg")
+data_name = "cwfid_seg"
+data_root = os.path.join(os.environ.get("METALOSS_DATA", "data"), data_name)
 max_epochs = 50
 warmup_epochs = 2
 meta_steps = 50

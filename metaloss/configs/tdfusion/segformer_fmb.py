@@ -1,18 +1,9 @@
 """TDFusion with SegFormer-B0 on FMB: 1220 and 280 infrared and visible images of streets, 14 classes and background."""
 
-import os
+_base_ = "./segformer_msrs.py"
 
-_base_ = "./segformer_cwfid.py"
-
-data_root = os.path.join(os.environ.get("METALOSS_DATA", "data"), "fmb")
-max_epochs = 50
-warmup_epochs = 0
-meta_steps = 200
-batch_size = 2
-crop_size = (256, 256)
+data_name = "fmb"
 task_size = (300, 400)
-lr = 1e-4
-seed = 0
 classes = (
     "unlabelled",
     "road",
@@ -29,15 +20,4 @@ classes = (
     "motorcycle",
     "bicycle",
     "pole",
-)
-num_classes = len(classes)
-
-model = dict(task=dict(num_classes=num_classes, classes=classes))
-train_dataloader = dict(
-    batch_size=batch_size,
-    dataset=dict(type="metaloss.PairedDataset", root=data_root, split="train.txt", classes=classes),
-)
-val_dataloader = dict(
-    batch_size=batch_size,
-    dataset=dict(type="metaloss.PairedDataset", root=data_root, split="test.txt", classes=classes),
 )
