@@ -17,13 +17,14 @@ import torch
 MB = 2**20
 _STATUS = Path("/proc/self/status")
 _CLEAR = Path("/proc/self/clear_refs")
+_TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3  # of malloc.h
 
 
 class PeakMemory:
     """The highest memory inside a block above what was held before it, in MB.
 
-    On the processor the resident memory of this process; on a GPU what torch has allocated there.
-    Where the kernel's high-water mark cannot be set back, a thread looks every two milliseconds.
+    On the processor the resident memory of this process, see :func:`map_buffers`; on a GPU what torch
+    has allocated there. Where the kernel's high-water mark cannot be set back, a thread looks every two milliseconds.
 
     Attributes:
         above: the peak above the start, MB, once the block has ended.
@@ -74,6 +75,27 @@ def _reset_high_water() -> bool:
     except OSError:
         return False
     return True
+
+
+def map_buffers() -> None:
+    """Lets glibc take every larger buffer from the kernel and give it back, from the start of a process on.
+
+    The resident memory is then what the buffers take, as torch counts it on a GPU. Otherwise holes in the
+    heap, up to as much again, would count, and the buffers that fill older holes would not.
+    """
+    _set_malloc(_MMAP_THRESHOLD, 2**16)
+
+
+def keep_buffers() -> None:
+    """Lets glibc keep larger buffers for the next, as it does by itself once some have been freed."""
+    _set_malloc(_MMAP_THRESHOLD, 2**25)
+    _set_malloc(_TRIM_THRESHOLD, 2**26)
+
+
+def _set_malloc(parameter: int, size: int) -> None:
+    set_option = getattr(ctypes.CDLL(None), "mallopt", None)  # other C libraries have none
+    if set_option is not None:
+        set_option(parameter, size)
 
 
 def release_heap() -> None:

@@ -83,8 +83,9 @@ def main_table(bench: Bench, plan: Plan, size: int) -> Table:
         difference = relative_difference(result.gradients, reference)
         table.rows.append((label, f"{result.time:.2f}", *times, f"{result.memory:.0f}", *peaks, f"{difference:.0e}"))
     table.notes += [
-        "Peak memory: of the process above what it held before the step. Difference: relative, of the gradient "
-        "from that of `forward` in float64 on the same batch; the exact ways differ by float32 rounding.",
+        "Peak memory: of the process above what it held before the step, without holes in the heap. Difference: "
+        "relative, of the gradient from that of `forward` in float64 on the same batch; the exact ways differ by "
+        "float32 rounding.",
         "Not in the table: learn2learn 0.2.0 does not build on Python 3.11 (its C source includes `longintrepr.h`); "
         "Betty 0.2.1 requires Python < 3.11.",
     ]

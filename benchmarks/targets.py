@@ -78,6 +78,9 @@ def steps(bench: Bench, plan: Plan) -> Iterator[Row]:
     for k in plan.steps_values:
         if k >= 2:
             yield f"K = {k}: memory of `forward` over the unrolled graph", 1.0, peaks["forward", k] / peaks[BASELINE, k]
+    low = found(bench, plan.case("forward", plan.options_size, steps=2, options=(("memory", "low"),)))
+    usual = found(bench, plan.case("forward", plan.options_size))
+    yield "`memory='low'`, K = 2: memory over that of K = 1 as usual", 1.2, low.memory / usual.memory
 
 
 def whole(bench: Bench, plan: Plan) -> Iterator[Row]:

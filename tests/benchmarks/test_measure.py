@@ -1,4 +1,7 @@
 import mmap
+import platform
+import subprocess
+import sys
 
 import pytest
 import torch
@@ -38,3 +41,26 @@ def test_a_released_heap_is_seen_to_be_taken_again():
     with measure.PeakMemory(CPU) as peak:
         take()
     assert peak.above > 40
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="other C libraries have no such setting")
+def test_mapped_buffers_leave_no_holes():
+    """Between small tensors that stay, the heap keeps the place of every larger one that is freed."""
+    script = """
+import torch
+from benchmarks import measure
+measure.{}()
+with measure.PeakMemory(torch.device("cpu")) as peak:
+    stays = []
+    for size in range(1, 100):
+        freed = torch.zeros(size * 2**14)
+        stays += [torch.zeros(2**12), freed[:0].clone()]
+        del freed
+print(peak.above)
+"""
+    mapped, kept = (
+        float(subprocess.check_output([sys.executable, "-c", script.format(way)]))
+        for way in ("map_buffers", "keep_buffers")
+    )
+    assert mapped < 20 < 2 * mapped < kept
