@@ -1,4 +1,4 @@
-.PHONY: demo test test-fast test-openmmlab check format bench docs clean
+.PHONY: demo test test-fast test-openmmlab check format bench clean
 
 ENVIRONMENT = .ci/environment pyproject.toml
 PEERS = torchopt==0.7.3 higher==0.2.1 optree==0.20.0 graphviz==0.21

@@ -28,22 +28,20 @@ class Result:
 
     Attributes:
         memory: peak above what was held before the step, MB.
-        first: time of the step whose memory was measured, seconds.
         times: of the repeats, seconds.
         gradients: of the loss generator by name; empty for steps that give none.
         error: why there is nothing of all this, or an empty string.
     """
 
     memory: float = float("nan")
-    first: float = float("nan")
     times: list[float] = field(default_factory=list)
     gradients: dict[str, Tensor] = field(default_factory=dict)
     error: str = ""
 
     @property
     def time(self) -> float:
-        """The median of the repeats, seconds; without repeats the first step's."""
-        return statistics.median(self.times) if self.times else self.first
+        """The median of the repeats, seconds."""
+        return statistics.median(self.times) if self.times else float("nan")
 
     def over(self, base: Result) -> float:
         """The median ratio of times to another result's, round by round where both took their steps in turn."""
@@ -122,8 +120,8 @@ class Bench:
         """Measures memory one after the other, then times in turn.
 
         Args:
-            cases: what to measure; those that were measured before are not measured again.
-            repeats: timed steps of each; with 0 the step whose memory is measured is timed.
+            cases: what to measure; those that were measured as often before are not measured again.
+            repeats: timed steps of each, after the one whose memory is measured.
 
         Returns:
             The results in the order of the cases.
@@ -131,7 +129,7 @@ class Bench:
         workers: list[Worker] = []
         try:
             for case in dict.fromkeys(cases):
-                if case not in self.results:
+                if not self._known(case, repeats):
                     workers.append(Worker(case))
                     workers[-1].wait()  # one starts at a time: warming up together takes far longer
             for worker in workers:
@@ -163,11 +161,15 @@ class Bench:
             worker.result = Result(error=worker.result.error)
             worker.ask(f"use {json.dumps(asdict(case))}")
             self._memory(worker)
-            self.results[case] = replace(worker.result, memory=float("nan"), first=float("nan"))
+            self.results[case] = replace(worker.result, memory=float("nan"))
             found.append(worker.result.gradients)
             self.say(f"gradient by {case.way}: {case.size}x{case.size}, {case.dtype}, K={case.steps}")
         worker.close()
         return found
+
+    def _known(self, case: Case, repeats: int) -> bool:
+        found = self.results.get(case)
+        return found is not None and (bool(found.error) or len(found.times) >= repeats)
 
     def _gradient_worker(self, threads: int) -> Worker:
         worker = Worker(Case(way="forward", size=16, threads=threads), peers=True)
@@ -178,7 +180,7 @@ class Bench:
         file = self.folder / "gradients.pt"
         answer = worker.ask(f"memory {file}")
         if "memory" in answer:
-            worker.result.memory, worker.result.first = answer["memory"], answer["time"]
+            worker.result.memory = answer["memory"]
             worker.result.gradients = torch.load(file, weights_only=True)
             file.unlink()
 

@@ -1,6 +1,6 @@
 """The networks themselves against straightforward ones: forward, and forward with backward.
 
-    python -m benchmarks.networks [--size 160] [--batch 2] [--threads N] [--repeats 5]
+    python -m benchmarks.networks [--size 160] [--batch 2] [--threads N] [--repeats 9]
 
 Both take turns in one process; prints JSON for ``benchmarks.meta_gradient``.
 """
@@ -74,13 +74,15 @@ def compare(network: nn.Module, count: int, channels: int, size: int, batch: int
             for side, run in runs.items():
                 times[side].append(seconds(run, device()))
         row |= {f"{kind}_{side}": statistics.median(values) for side, values in times.items()}
+        # round by round: a machine that slows down for a while slows both down
+        row[f"{kind}_faster"] = statistics.median(b / a for a, b in zip(times["ours"], times["theirs"], strict=True))
     return row
 
 
 def main() -> None:
     """Prints a row of figures for each network."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    for name, default in (("size", 160), ("batch", 2), ("threads", os.cpu_count() or 1), ("repeats", 5)):
+    for name, default in (("size", 160), ("batch", 2), ("threads", os.cpu_count() or 1), ("repeats", 9)):
         parser.add_argument(f"--{name}", type=int, default=default)
     options = parser.parse_args()
     torch.set_num_threads(options.threads)

@@ -18,8 +18,8 @@ class Plan:
         batch: images per batch, everywhere.
         threads: of the processor, everywhere.
         repeats: timed steps, of which the median is taken.
-        growth_repeats: the same in the growth tables; 0 to time the one step whose memory is measured.
-        network_repeats: the same for the networks alone.
+        growth_repeats: the same in the growth tables.
+        short_repeats: the same for the networks alone and for whole steps, whose ratios are near one another.
         exact_size: where the gradients are compared in float64.
         size_values: growth with image size.
         steps_values: growth with K.
@@ -33,8 +33,8 @@ class Plan:
     batch: int = 2
     threads: int = field(default_factory=lambda: os.cpu_count() or 1)
     repeats: int = 5
-    growth_repeats: int = 0
-    network_repeats: int = 5
+    growth_repeats: int = 1
+    short_repeats: int = 9
     exact_size: int = 32
     size_values: tuple[int, ...] = (96, 128, 160, 224, 320)
     steps_values: tuple[int, ...] = (1, 2, 4, 8)
@@ -50,7 +50,7 @@ class Plan:
             sizes=(24,),
             threads=1,
             repeats=1,
-            network_repeats=1,
+            short_repeats=1,
             exact_size=16,
             size_values=(16, 24),
             steps_values=(1, 2),

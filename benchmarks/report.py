@@ -37,7 +37,7 @@ def raw(machine: str, plan: Plan, bench: Bench, networks: dict[str, dict[str, fl
         {
             **asdict(case),
             "memory_mb": None if math.isnan(result.memory) else result.memory,
-            "seconds": result.times or [result.first] * (not math.isnan(result.first)),
+            "seconds": result.times,
             "error": result.error,
         }
         for case, result in bench.results.items()

@@ -141,7 +141,7 @@ def too_large(bench: Bench, before: Case | None, case: Case) -> str:
 def fusion_and_meta_steps(bench: Bench, plan: Plan, size: int) -> Table:
     """What a meta step costs beside an ordinary training step."""
     ways = ("fusion step", "meta step, forward", "meta step, finite_difference")
-    results = bench.measure([plan.case(way, size) for way in ways], plan.repeats)
+    results = bench.measure([plan.case(way, size) for way in ways], plan.short_repeats)
     table = Table(
         f"Whole steps with their optimizers, {size}x{size}, batch {plan.batch}",
         ("step", "seconds", "of a fusion step", "peak memory, MB", "of a fusion step"),
@@ -193,7 +193,7 @@ def block_wise(bench: Bench, plan: Plan) -> Table:
         f"Block by block, `memory='low'`, `forward`, {plan.options_size}x{plan.options_size}, batch {plan.batch}",
         ("K", "normal, s", "low, s", "ratio", "normal, MB", "low, MB", "ratio", "low, of normal at K = 1"),
     )
-    one, *_ = bench.measure(normal + low, plan.growth_repeats)
+    one, *_ = bench.measure(normal + low, plan.repeats)
     for case, saving in zip(normal, low, strict=True):
         plain, found = bench.results[case], bench.results[saving]
         if plain.error or found.error:
@@ -211,7 +211,7 @@ def network_figures(plan: Plan) -> dict[str, dict[str, float]]:
         ("size", plan.network_size),
         ("batch", plan.batch),
         ("threads", plan.threads),
-        ("repeats", plan.network_repeats),
+        ("repeats", plan.short_repeats),
     )
     command = [sys.executable, "-m", "benchmarks.networks", *(f"--{name}={value}" for name, value in options)]
     run = subprocess.run(
@@ -239,7 +239,7 @@ def network_table(figures: dict[str, dict[str, float]], plan: Plan) -> Table:
         cells: list[str] = []
         for kind in ("forward", "backward"):
             ours, theirs = row[f"{kind}_ours"], row[f"{kind}_theirs"]
-            cells += [f"{ours:.3f}", f"{theirs:.3f}", f"{theirs / ours:.2f}x"]
+            cells += [f"{ours:.3f}", f"{theirs:.3f}", f"{row[f'{kind}_faster']:.2f}x"]
         table.rows.append((name, *cells, f"{row['difference']:.0e}"))
     table.notes.append("The last column: the largest difference of the outputs.")
     return table

@@ -12,8 +12,8 @@ def test_a_ratio_is_taken_round_by_round() -> None:
 
 
 def test_without_rounds_in_common_it_is_the_ratio_of_times() -> None:
-    assert Result(first=3.0).over(Result(first=2.0)) == 1.5
-    assert Result(times=[1.0, 2.0, 3.0]).over(Result(first=4.0)) == 0.5
+    assert Result(times=[3.0]).over(Result(times=[2.0])) == 1.5
+    assert Result(times=[1.0, 2.0, 3.0]).over(Result(times=[4.0])) == 0.5
     assert math.isnan(Result().over(Result()))
 
 

@@ -72,8 +72,7 @@ def test_what_does_not_fit_is_left_out_with_the_reason(monkeypatch, tmp_path):
 def test_targets_say_met_and_not_met(tmp_path):
     plan, bench = Plan(sizes=(128,)), Pretended(tmp_path, print)
     bench.measure([plan.growth_case("steps", way, k) for way in ("forward", BASELINE) for k in plan.steps_values], 1)
-    networks = {"block": {"difference": 1e-7, "magnitude": 1.0, "forward_ours": 1, "forward_theirs": 3}}
-    networks["block"] |= {"backward_ours": 2, "backward_theirs": 3}
+    networks = {"block": {"difference": 1e-7, "magnitude": 1.0, "forward_faster": 3.0, "backward_faster": 1.5}}
     rows = {row[0]: row[1:] for row in targets_table(bench, plan, networks).rows}
     assert rows["memory of `forward`, K = 8 over K = 2"] == ("1.20", "1.00", "met")
     assert rows["block, forward: times faster than straightforward"] == ("2 (at least)", "3.00", "met")
@@ -87,3 +86,14 @@ def test_a_worker_says_what_failed(tmp_path):
     (result,) = Bench(tmp_path, said.append).measure([Plan().case("nothing of the kind", 8)], 1)
     assert result.error == "KeyError: 'nothing of the kind'"
     assert result.error in said[0]
+
+
+@pytest.mark.slow
+def test_a_case_is_measured_again_where_more_rounds_are_wanted(tmp_path):
+    bench, case = Bench(tmp_path, print), Plan(threads=1).case("forward", 16)
+    (once,) = bench.measure([case], 1)
+    (more,) = bench.measure([case], 2)
+    (same,) = bench.measure([case], 1)
+    assert len(once.times) == 1
+    assert len(more.times) == 2
+    assert same is more
