@@ -30,7 +30,7 @@ format: .venv/.full
 	.venv/bin/ruff check --fix .
 	.venv/bin/ruff format .
 
-bench: .venv/.full .venv/.peers ## cost of the meta-gradient and of inference against other ways: half an hour
+bench: .venv/.full .venv/.peers ## cost of the meta-gradient and of inference against other ways: 40 minutes
 	.venv/bin/python -m benchmarks.meta_gradient
 	.venv/bin/python -m benchmarks.inference
 
