@@ -19,8 +19,8 @@ from benchmarks.evidence.runs import Run, execute, histories, seeds_of
 BUDGET = ("epochs", "crops", "task_epochs")
 SGD = "max_normalised_sgd"
 CHANGES: dict[str, dict[str, Any]] = {
-    "rate of G 3e-5": {"loss_lr": 3e-5},
-    "rate of G 1e-4": {"loss_lr": 1e-4},
+    "rate of G 1e-5": {"loss_lr": 1e-5},
+    "rate of G 3e-4": {"loss_lr": 3e-4},
     "rate of G 1e-3": {"loss_lr": 1e-3},
     "no warm-up": {"warmup": 0},
     "warm-up 6 epochs": {"warmup": 6},

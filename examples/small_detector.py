@@ -29,7 +29,7 @@ class SmallDetector(nn.Module):
         h and w are a quarter of H and W, rounded up; distances go left, up, right and down from a cell's middle.
         """
         kept = []
-        x = image
+        x = F.instance_norm(image)  # as in SmallSegmenter
         for layer in self.down:
             x = layer(x)
             kept.append(x)

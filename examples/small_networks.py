@@ -37,7 +37,10 @@ class SmallGenerator(nn.Module):
 
 
 class SmallSegmenter(nn.Module):
-    """A half, a quarter and an eighth of the image's size, and up again; any height and width."""
+    """A half, a quarter and an eighth of the image's size, and up again; any height and width.
+
+    The image's mean and contrast are taken out first: what is shown counts, not how bright it is all over.
+    """
 
     def __init__(self, classes: int, width: int = 16) -> None:
         super().__init__()
@@ -48,7 +51,7 @@ class SmallSegmenter(nn.Module):
 
     def forward(self, image: Tensor) -> Tensor:
         """Maps an image (B, 1, H, W) to logits (B, classes, H, W)."""
-        kept, x = [], image
+        kept, x = [], nn.functional.instance_norm(image)
         for layer in self.down:
             x = layer(x)
             kept.append(x)

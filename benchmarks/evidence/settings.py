@@ -31,13 +31,13 @@ class Settings:
     alpha: float
     weights: Literal["learned", "uniform"]
     seed: int
-    epochs: int = 10
+    epochs: int = 20
     warmup: int = 3
     meta_steps: int = 100
     crops: int = 200
     lr: float = 1e-3
     task_lr: float = 2e-3
-    loss_lr: float = 3e-4
+    loss_lr: float = 5e-5
     outer_update: Literal["optimizer", "max_normalised_sgd"] = "optimizer"
     inner_lr: float = 1e-2
     task_epochs: int = 16
