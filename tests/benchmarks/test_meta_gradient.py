@@ -72,9 +72,12 @@ def test_what_does_not_fit_is_left_out_with_the_reason(monkeypatch, tmp_path):
 def test_targets_say_met_and_not_met(tmp_path):
     plan, bench = Plan(sizes=(128,)), Pretended(tmp_path, print)
     bench.measure([plan.growth_case("steps", way, k) for way in ("forward", BASELINE) for k in plan.steps_values], 1)
+    low = plan.case("forward", plan.options_size, steps=2, options=(("memory", "low"),))
+    bench.measure([low, plan.case("forward", plan.options_size)], 1)
     networks = {"block": {"difference": 1e-7, "magnitude": 1.0, "forward_faster": 3.0, "backward_faster": 1.5}}
     rows = {row[0]: row[1:] for row in targets_table(bench, plan, networks).rows}
     assert rows["memory of `forward`, K = 8 over K = 2"] == ("1.20", "1.00", "met")
+    assert rows["`memory='low'`, K = 2: memory over that of K = 1 as usual"] == ("1.20", "1.00", "met")
     assert rows["block, forward: times faster than straightforward"] == ("2 (at least)", "3.00", "met")
     assert rows["block, forward and backward: times faster than straightforward"][-1] == "**not met**"
     assert not any("float64" in name for name in rows), "what was not measured is left out"
