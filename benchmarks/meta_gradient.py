@@ -91,7 +91,7 @@ def main(arguments: list[str] | None = None) -> None:
         batch=given.batch,
         threads=given.threads,
         repeats=given.repeats,
-        # a GPU's first step at a size chooses its kernels
+        # a GPU takes them in no time, and single ones vary
         growth_repeats=given.repeats if device().type == "cuda" else default.growth_repeats,
     )
     command = (

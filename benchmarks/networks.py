@@ -10,13 +10,13 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import statistics
 from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
 
 from benchmarks import straightforward
+from benchmarks.interleaved import Result
 from benchmarks.measure import seconds
 from benchmarks.problem import device
 from metaloss.networks import LossGenerator, ReFusionNet, RestormerBlock
@@ -67,15 +67,14 @@ def compare(network: nn.Module, count: int, channels: int, size: int, batch: int
     }
     for kind, make in (("forward", forward), ("backward", forward_backward)):
         runs = {side: make(module, [x.detach() for x in inputs]) for side, module in both.items()}
-        times: dict[str, list[float]] = {side: [] for side in runs}
+        taken = {side: Result() for side in runs}
         for run in runs.values():
             run()
         for _ in range(repeats):
             for side, run in runs.items():
-                times[side].append(seconds(run, device()))
-        row |= {f"{kind}_{side}": statistics.median(values) for side, values in times.items()}
-        # round by round: a machine that slows down for a while slows both down
-        row[f"{kind}_faster"] = statistics.median(b / a for a, b in zip(times["ours"], times["theirs"], strict=True))
+                taken[side].times.append(seconds(run, device()))
+        row |= {f"{kind}_{side}": result.time for side, result in taken.items()}
+        row[f"{kind}_faster"] = taken["theirs"].over(taken["ours"])
     return row
 
 

@@ -41,6 +41,12 @@ def test_meta_gradients_are_exact():
     assert relative_error(forward(subject, *pair).gradients, reverse(subject, *pair).gradients) < 1e-10
 
 
+def test_brightness_and_contrast_of_the_whole_image_do_not_matter():
+    network, image = SmallSegmenter(3).double(), torch.rand(2, 1, 32, 40, dtype=torch.float64)
+    torch.testing.assert_close(network(0.5 * image + 0.3), network(image), rtol=1e-3, atol=1e-3)
+    assert (network(image.square()) - network(image)).abs().max() > 1e-2
+
+
 detector = pytest.importorskip("examples.small_detector", reason="needs torchvision")
 
 
@@ -104,3 +110,9 @@ def test_gradient_on_the_image_by_finite_differences():
     with torch.no_grad():
         slope = (loss(image + step * direction) - loss(image - step * direction)) / (2 * step)
     assert float((gradient * direction).sum()) == pytest.approx(float(slope), rel=1e-5)
+
+
+def test_brightness_and_contrast_of_the_whole_image_do_not_matter_to_the_detector():
+    network, image = detector.SmallDetector(2).double(), torch.rand(1, 1, 32, 40, dtype=torch.float64)
+    for one, other in zip(network(0.5 * image + 0.3), network(image), strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-3, atol=1e-3)
