@@ -19,15 +19,16 @@ from benchmarks.evidence.runs import Run, execute, histories, seeds_of
 BUDGET = ("epochs", "crops", "task_epochs")
 SGD = "max_normalised_sgd"
 CHANGES: dict[str, dict[str, Any]] = {
-    "rate of G 1e-5": {"loss_lr": 1e-5},
-    "rate of G 3e-4": {"loss_lr": 3e-4},
-    "rate of G 1e-3": {"loss_lr": 1e-3},
+    "rate of G 1e-4": {"loss_lr": 1e-4},
+    "rate of G 1e-2": {"loss_lr": 1e-2},
     "no warm-up": {"warmup": 0},
-    "warm-up 6 epochs": {"warmup": 6},
+    "warm-up 4 epochs": {"warmup": 4},
     "25 meta steps": {"meta_steps": 25},
     "5 meta steps": {"meta_steps": 5},
     "max-normalised SGD 1e-3": {"outer_update": SGD, "loss_lr": 1e-3},
     "max-normalised SGD 1e-2": {"outer_update": SGD, "loss_lr": 1e-2},
+    "plain G": {"generator": "plain"},
+    "plain G, rate 1e-4": {"generator": "plain", "loss_lr": 1e-4},
 }
 
 

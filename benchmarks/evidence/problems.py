@@ -86,7 +86,7 @@ def msrs() -> Problem:
         },
         task=lambda: Detection(("person", "bicycle", "car")),
         regions=_boxes,
-        crop=(120, 160),
+        crop=(96, 128),
     )
 
 

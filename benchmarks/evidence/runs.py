@@ -22,7 +22,7 @@ from metaloss.progress import progress
 from metaloss.results import read_result, write_result
 
 # what a network that learns no weights does not depend on, and what an image that needs no training does not
-_OF_META = ("warmup", "meta_steps", "loss_lr", "outer_update", "inner_lr")
+_OF_META = ("warmup", "meta_steps", "generator", "loss_lr", "outer_update", "inner_lr")
 _OF_JUDGED = (*_OF_META, "alpha", "weights", "epochs", "lr")
 
 

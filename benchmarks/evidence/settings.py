@@ -21,6 +21,8 @@ class Settings:
         crops: in each epoch, two to a step.
         lr: Adam's rate for F.
         task_lr: Adam's rate for T, and for the judging one.
+        generator: ``"levelled"``, the small loss generator of the examples, or ``"plain"``, see
+            :mod:`benchmarks.evidence.plain_generator`.
         loss_lr: of the loss generator's update.
         outer_update: as of :class:`metaloss.MetaLearner`.
         inner_lr: of the inner updates.
@@ -31,13 +33,14 @@ class Settings:
     alpha: float
     weights: Literal["learned", "uniform"]
     seed: int
-    epochs: int = 20
-    warmup: int = 3
+    epochs: int = 12
+    warmup: int = 2
     meta_steps: int = 100
     crops: int = 200
     lr: float = 1e-3
     task_lr: float = 2e-3
-    loss_lr: float = 5e-5
+    generator: Literal["levelled", "plain"] = "levelled"
+    loss_lr: float = 1e-3
     outer_update: Literal["optimizer", "max_normalised_sgd"] = "optimizer"
     inner_lr: float = 1e-2
     task_epochs: int = 16

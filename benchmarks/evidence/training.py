@@ -8,12 +8,15 @@ import torch
 from torch import Tensor, nn
 
 from benchmarks.evidence.crops import Crops
+from benchmarks.evidence.plain_generator import PlainGenerator
 from benchmarks.evidence.problems import Problem, Scene, load
 from benchmarks.evidence.settings import Settings
 from benchmarks.evidence.tasks import seeded
 from examples.small_networks import SmallFusion, SmallGenerator
 from metaloss import LearnableFusionLoss, MetaLearner, checkpoint
 from metaloss.fitting import newest, save
+
+GENERATORS = {"levelled": SmallGenerator, "plain": PlainGenerator}
 
 
 def train(settings: Settings, folder: Path) -> nn.Module:
@@ -46,7 +49,8 @@ def make_learner(settings: Settings, problem: Problem) -> MetaLearner:
     """Builds networks and optimizers; F and T start alike with learned and with uniform weights."""
     count = len(problem.sources)
     fusion, task = seeded(lambda: SmallFusion(count), settings.seed), seeded(problem.task, settings.seed)
-    generator = seeded(lambda: SmallGenerator(count), settings.seed) if settings.weights == "learned" else None
+    kind = GENERATORS[settings.generator]
+    generator = seeded(lambda: kind(count), settings.seed) if settings.weights == "learned" else None
     loss = LearnableFusionLoss(generator, alpha=settings.alpha, weights=settings.weights)
     rule = torch.optim.SGD if settings.outer_update == "max_normalised_sgd" else torch.optim.Adam
     return MetaLearner(
