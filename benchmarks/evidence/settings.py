@@ -35,7 +35,7 @@ class Settings:
     seed: int
     epochs: int = 12
     warmup: int = 2
-    meta_steps: int = 100
+    meta_steps: int = 50
     crops: int = 200
     lr: float = 1e-3
     task_lr: float = 2e-3
