@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import sys
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict, dataclass, replace
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import torch
@@ -112,7 +114,7 @@ def execute(runs: Sequence[Run], jobs: int) -> dict[str, dict[int, dict[str, flo
         The metrics by row and seed.
     """
     todo = [run for run in runs if run.known is None]
-    pool = ProcessPoolExecutor(jobs, get_context("spawn"), initializer=_quiet_thread)
+    pool = ProcessPoolExecutor(jobs, get_context("spawn"), initializer=_prepare_worker)
     with pool, progress("runs", len(todo)) as advance:
         try:
             for done in as_completed([pool.submit(run.execute) for run in todo]):
@@ -127,9 +129,17 @@ def execute(runs: Sequence[Run], jobs: int) -> dict[str, dict[int, dict[str, flo
     return values
 
 
-def _quiet_thread() -> None:
+def _prepare_worker() -> None:
     torch.set_num_threads(1)
     sys.stderr = io.StringIO()  # one bar for all; errors come back with the results
+    Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    parent = parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)  # else a study that was killed would leave its workers computing
 
 
 def histories(runs: Sequence[Run]) -> list[list[dict[str, float]]]:

@@ -1,6 +1,10 @@
 import json
 import math
+import subprocess
+import sys
+import time
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
@@ -158,6 +162,35 @@ def test_the_first_error_ends_a_study(settings, tmp_path):
     with pytest.raises(DataError, match="needs at least two"):
         execute(runs, 1)
     assert len(list(tmp_path.glob("learned/*/started.json"))) < 6
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="looks for processes in /proc")
+def test_a_killed_study_leaves_no_worker(tmp_path):
+    command = [sys.executable, "-m", "benchmarks.learned_vs_uniform", "--data", "synthetic", "--jobs", "1"]
+    study = subprocess.Popen([*command, "--out", str(tmp_path)], cwd=Path(__file__).parents[2])
+    try:
+        wait_until(lambda: list(tmp_path.rglob("epoch_0.pth")) or study.poll() is not None)
+        workers = Path(f"/proc/{study.pid}/task/{study.pid}/children").read_text().split()
+    finally:
+        study.kill()
+        study.wait()
+    assert workers
+    wait_until(lambda: not any(computes(worker) for worker in workers))
+
+
+def computes(process):
+    try:
+        return Path(f"/proc/{process}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+def wait_until(condition, seconds=120):
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, f"not within {seconds} s"
+        time.sleep(0.2)
 
 
 @pytest.mark.slow
