@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from benchmarks.evidence import pages
+from benchmarks.evidence import pages, pictures
 from benchmarks.evidence.arguments import parser, settings_of
 from benchmarks.evidence.problems import load
 from benchmarks.evidence.runs import execute, histories, seeds_of, simple_runs
@@ -41,9 +41,10 @@ def main(arguments: list[str] | None = None) -> None:
     )
     page = folder / f"{own.name}.md"
     page.write_text(report)
-    pages.draw_histories(own / "weights.png", found, problem, f"{given.data}, alpha {given.alpha:g}")
-    pages.draw_maps(own / "maps.png", learned[0], problem)
-    print(f"{report}\nwritten: {page}, {own}/weights.png, {own}/maps.png")
+    pictures.draw_histories(own / "weights.png", found, problem, f"{given.data}, alpha {given.alpha:g}")
+    pictures.draw_maps(own / "maps.png", learned[0], problem)
+    pictures.draw_fused(own / "fused.png", uniform[0], learned[0], problem)
+    print(f"{report}\nwritten: {page}; weights.png, maps.png and fused.png in {own}")
 
 
 if __name__ == "__main__":

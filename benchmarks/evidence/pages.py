@@ -1,25 +1,14 @@
-"""What people look at: tables in Markdown, curves of the weights, weight maps before and after."""
+"""Tables in Markdown."""
 
 from __future__ import annotations
 
 import statistics
 from collections.abc import Mapping, Sequence
-from pathlib import Path
-
-import matplotlib
-
-matplotlib.use("Agg")
-
-from matplotlib import pyplot as plt
 
 from benchmarks.evidence.differences import HEADER, difference, paired
 from benchmarks.evidence.problems import Problem
-from benchmarks.evidence.runs import Run
-from benchmarks.evidence.training import generator_at, propose
-from benchmarks.figure import OURS, THEIRS, dress
 from metaloss.report.seeds import Values, as_markdown, metric_names, spread
 from metaloss.report.tables import markdown
-from metaloss.report.weight_maps import draw_weight_maps
 
 History = Sequence[dict[str, float]]
 
@@ -47,37 +36,6 @@ def weight_table(histories: Sequence[History], problem: Problem) -> str:
             means = [f"{sum(found) / len(found):.3f}" for found in ([epoch[source] for epoch in last], on, off)]
             rows.append([source, means[0], name, *means[1:], *apart.cells(3)])
     return markdown(rows)
-
-
-def draw_histories(path: Path, histories: Sequence[History], problem: Problem, title: str) -> None:
-    """Draws the first source's weight inside and outside the objects, epoch by epoch; thin lines are seeds."""
-    names = list(problem.regions(problem.scored[0]))
-    figure, axes = plt.subplots(1, len(names), figsize=(4.2 * len(names), 3.3), squeeze=False, layout="constrained")
-    source = problem.sources[0]
-    for axis, name in zip(axes[0], names, strict=True):
-        for where, colour in (("on", OURS), ("off", THEIRS)):
-            lines = [[epoch[f"{source} {where} {name}"] for epoch in history] for history in histories]
-            epochs = [epoch["epoch"] for epoch in histories[0]]
-            for line in lines:
-                axis.plot(epochs, line, color=colour, linewidth=0.7, alpha=0.5)
-            mean = [sum(column) / len(column) for column in zip(*lines, strict=True)]
-            axis.plot(epochs, mean, color=colour, linewidth=2.2, label=f"{where} {name}")
-        axis.set_xlabel("epoch")
-        axis.set_ylim(0, 1)
-        axis.legend(frameon=False)
-        dress(axis, f"weight of {source}: {name}", "y")
-    figure.suptitle(title, fontsize=11)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=120)
-    plt.close(figure)
-
-
-def draw_maps(path: Path, run: Run, problem: Problem, scene: int = 0) -> None:
-    """Draws the weights over a test scene before and after training."""
-    shown = problem.scored[scene]
-    files = {"before": "epoch_0.pth", "after": f"epoch_{run.settings.epochs}.pth"}
-    maps = {title: propose(generator_at(run.settings, run.folder / file), shown) for title, file in files.items()}
-    draw_weight_maps(path, shown["sources"], maps, problem.sources)
 
 
 def sensitivity(values: Values, histories: Mapping[str, Sequence[History]], problem: Problem) -> str:

@@ -82,7 +82,11 @@ class Run:
         write_result(self.result, self.identity, metrics)
         state.unlink()
         for epoch in range(1, self.settings.epochs if self.trained else 0):
-            (self.folder / f"epoch_{epoch}.pth").unlink(missing_ok=True)
+            self.checkpoint(epoch).unlink(missing_ok=True)
+
+    def checkpoint(self, epoch: int) -> Path:
+        """The file after an epoch; the first and the last are kept."""
+        return self.folder / f"epoch_{epoch}.pth"
 
     @property
     def weights(self) -> Path:

@@ -85,6 +85,13 @@ def generator_at(settings: Settings, file: Path) -> nn.Module:
     return learner.loss.generator.eval()
 
 
+def fusion_at(settings: Settings, file: Path) -> nn.Module:
+    """The fusion network of a checkpoint."""
+    learner = make_learner(settings, load(settings.data))
+    learner.fusion.load_state_dict(checkpoint.load(file)["fusion"])
+    return learner.fusion.eval()
+
+
 def region_means(problem: Problem, generator: nn.Module) -> dict[str, float]:
     """Each source's mean weight, in all and inside and outside the objects of each kind, over all test pixels."""
     parts: dict[str, list[Tensor]] = {}

@@ -220,16 +220,17 @@ def test_the_command(data, seeds, real_data, tmp_path, capsys):
     history = json.loads((own / "learned" / "seed_0" / "weights.json").read_text())
     assert [epoch["epoch"] for epoch in history] == [0, 1, 2]
     assert history[2] != {**history[1], "epoch": 2}
-    for picture in ("weights.png", "maps.png"):
+    for picture in ("weights.png", "maps.png", "fused.png"):
         assert (own / picture).stat().st_size > 10_000
 
 
 @pytest.mark.slow
 def test_sensitivity(tmp_path, capsys):
-    command = ["--data", "synthetic", "--seeds", "1", "--only", "no warm-up", "--jobs", "2", "--epochs", "2"]
+    command = ["--data", "synthetic", "--seeds", "1", "--only", "no warm-up", "plain G", "--jobs", "2", "--epochs", "2"]
     sensitivity.main([*command, "--crops", "4", "--task-epochs", "1", "--out", str(tmp_path)])
     printed = capsys.readouterr().out
     assert "| no warm-up |" in printed
+    assert "| plain G |" in printed
     own = tmp_path / "synthetic" / "alpha_0"
     assert (own / "sensitivity.md").read_text() in printed
     results = [json.loads((own / row / "seed_0" / "result.json").read_text()) for row in ("learned", "no_warm-up")]
