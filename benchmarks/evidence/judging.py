@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +45,9 @@ def fused_image(network: nn.Module) -> Image:
 def judge(settings: Settings, image: Image, state: Path | None = None) -> dict[str, float]:
     """Trains a task network on the images of the training scenes, and scores it on those of the test scenes.
 
+    Its rate falls linearly, epoch by epoch: with a constant one, where a training happens to end moves the scores by
+    more than what is to be judged.
+
     Args:
         settings: the problem, the seed and the budget.
         image: makes a scene's image.
@@ -55,9 +59,14 @@ def judge(settings: Settings, image: Image, state: Path | None = None) -> dict[s
     problem = load(settings.data)
     task = seeded(problem.task, settings.seed + 1000)  # not the one that F was trained with
     optimizer = torch.optim.Adam(task.parameters(), lr=settings.task_lr)
+    passed = count(1)
+
+    def slow_down(note: str) -> None:
+        optimizer.param_groups[0]["lr"] = settings.task_lr * (1 - next(passed) / settings.task_epochs)
+
     budget = Budget(epochs=settings.task_epochs, batch_size=2)
     crops = Crops(list(Images(problem.train, image)), settings.crops, problem.crop, settings.seed)
-    train_task(task, optimizer, crops, budget, seed=settings.seed, state=state)
+    train_task(task, optimizer, crops, budget, seed=settings.seed, state=state, advance=slow_down)
     return {
         f"{name} {group}".strip(): value
         for group, scenes in problem.test.items()

@@ -20,7 +20,7 @@ class Settings:
         meta_steps: in each epoch after those.
         crops: in each epoch, two to a step.
         lr: Adam's rate for F.
-        task_lr: Adam's rate for T, and for the judging one.
+        task_lr: Adam's rate for T, and where the judging one's begins.
         generator: ``"levelled"``, the small loss generator of the examples, or ``"plain"``, see
             :mod:`benchmarks.evidence.plain_generator`.
         loss_lr: of the loss generator's update.

@@ -18,6 +18,7 @@ from benchmarks.evidence.runs import Run, execute, seeds_of
 from benchmarks.evidence.settings import Settings
 from benchmarks.evidence.tasks import Detection
 from benchmarks.evidence.training import make_learner, region_means, train, weight_history
+from metaloss import checkpoint
 from metaloss.errors import ConfigError, DataError
 from metaloss.results import write_result
 
@@ -121,6 +122,26 @@ def test_a_judge_sees_what_is_in_the_images(settings):
     images = simple_images(load("synthetic"))
     assert judge(longer, images["ir"])["IoU sign"] < 1
     assert judge(longer, images["vi"])["IoU sign"] > 10
+
+
+@pytest.mark.slow
+def test_a_stopped_judge_ends_with_the_same_scores(settings, tmp_path, monkeypatch):
+    longer = replace(settings, crops=60, task_epochs=3)
+    image = simple_images(load("synthetic"))["average"]
+    whole = judge(longer, image)
+    save, saved = checkpoint.save, []
+
+    def stopping(path, content):
+        save(path, content)
+        saved.append(content["optimizer"]["param_groups"][0]["lr"])
+        if len(saved) == 2:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(checkpoint, "save", stopping)
+    with pytest.raises(KeyboardInterrupt):
+        judge(longer, image, tmp_path / "judge.pth")
+    assert judge(longer, image, tmp_path / "judge.pth") == whole
+    assert saved == pytest.approx([2e-3, 2e-3 * 2 / 3, 2e-3 / 3])
 
 
 @pytest.mark.slow
