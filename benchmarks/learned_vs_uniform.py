@@ -12,9 +12,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 from benchmarks.evidence import pages, pictures
-from benchmarks.evidence.arguments import parser, settings_of
+from benchmarks.evidence.arguments import parser, run_command, settings_of
 from benchmarks.evidence.problems import load
 from benchmarks.evidence.runs import execute, histories, seeds_of, simple_runs
+from metaloss.report.seeds import as_markdown
 
 BUDGET = ("epochs", "warmup", "meta_steps", "crops", "task_epochs")
 
@@ -33,7 +34,7 @@ def main(arguments: list[str] | None = None) -> None:
     report = "\n".join(
         [
             f"# {given.data}, alpha {given.alpha:g}: mean ± standard deviation over {given.seeds} seeds\n",
-            pages.scores(values),
+            as_markdown(values),
             pages.gains(values),
             "Mean weights on the test scenes after training:\n",
             pages.weight_table(found, problem),
@@ -48,4 +49,4 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_command(main)

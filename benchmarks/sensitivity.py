@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from benchmarks.evidence.arguments import parser, settings_of
+from benchmarks.evidence.arguments import parser, run_command, settings_of
 from benchmarks.evidence.pages import sensitivity
 from benchmarks.evidence.problems import load
 from benchmarks.evidence.runs import Run, execute, histories, seeds_of
@@ -51,4 +51,4 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_command(main)

@@ -20,10 +20,10 @@ class SmallFusion(nn.Module):
 
 
 class SmallGenerator(nn.Module):
-    """Proposes weights of n sources from 15x15 pixels around each; 2,530 parameters for two.
+    """Proposes weights of n sources from 15x15 pixels around each, compared with the whole image.
 
     Mean and contrast are taken out of the sources, and out of what is seen in each by itself: the last layer's bias
-    says which source is preferred at all, its weights say where.
+    says which source is preferred at all, its weights say where. 2,530 parameters for two sources.
     """
 
     def __init__(self, sources: int = 2, width: int = 8) -> None:
@@ -45,7 +45,7 @@ class SmallGenerator(nn.Module):
 
 
 class SmallSegmenter(nn.Module):
-    """A half, a quarter and an eighth of the image's size, and up again; any height and width.
+    """A half, a quarter and an eighth of the image's size, and up again; any image of more than a pixel.
 
     The image's mean and contrast are taken out first: what is shown counts, not how bright it is all over.
     """

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import argparse
 import os
+import sys
+from collections.abc import Callable
 from pathlib import Path
 
 from benchmarks.evidence.problems import PROBLEMS
 from benchmarks.evidence.settings import Settings
+from metaloss.errors import MetaLossError
 
 
 def parser(
@@ -31,6 +34,14 @@ def parser(
         default = Settings.__dataclass_fields__[name].default
         made.add_argument(f"--{name.replace('_', '-')}", type=int, default=default, dest=name)
     return made
+
+
+def run_command(main: Callable[[], None]) -> None:
+    """Runs a command; what is wrong with what it was given ends it with one line."""
+    try:
+        main()
+    except MetaLossError as error:
+        sys.exit(f"error: {error}")
 
 
 def settings_of(given: argparse.Namespace, budget: tuple[str, ...]) -> Settings:

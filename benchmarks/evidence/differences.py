@@ -32,11 +32,10 @@ class Difference(NamedTuple):
 
     def cells(self, decimals: int) -> list[str]:
         """Mean, standard error, ratio and number of seeds as table cells."""
-        known = not math.isnan(self.error)
         return [
             f"{self.mean:+.{decimals}f}",
-            f"{self.error:.{decimals}f}" if known else "-",
-            f"{self.errors:+.1f}" if known else "-",
+            "-" if math.isnan(self.error) else f"{self.error:.{decimals}f}",
+            f"{self.errors:+.1f}" if math.isfinite(self.errors) else "-",
             str(self.seeds),
         ]
 

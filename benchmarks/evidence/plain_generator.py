@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 
 class PlainGenerator(nn.Module):
-    """Convolutions over the sources' pixels as they are, as far as the small generator of the examples sees.
+    """Convolutions over the sources' pixels as they are, 15x15 around each, and compared with nothing.
 
     Args:
         sources: n.

@@ -15,6 +15,7 @@ from torch import Tensor
 from benchmarks.evidence.tasks import Detection, Segmentation
 from metaloss.data import PairedDataset, SyntheticScenes
 from metaloss.data.views import Size, resize_item
+from metaloss.errors import DataError
 from metaloss.tasks import TaskAdapter
 
 DATA = Path(os.environ.get("METALOSS_DATA", Path(__file__).parents[2].parent / "shared" / "data"))
@@ -62,7 +63,7 @@ def cwfid() -> Problem:
 
 def synthetic() -> Problem:
     """Procedural scenes: persons show in the infrared image alone, signs in the visible one, cars in both."""
-    train, test = (SyntheticScenes(length, size=(96, 128), seed=seed) for length, seed in ((100, 0), (40, 1)))
+    train, test = (SyntheticScenes(length, size=(96, 128), seed=seed) for length, seed in ((200, 0), (40, 2)))
     names = train.classes[1:]
     return Problem(
         sources=train.sources,
@@ -95,11 +96,17 @@ PROBLEMS: dict[str, Callable[[], Problem]] = {"cwfid": cwfid, "synthetic": synth
 
 @lru_cache(maxsize=1)
 def load(name: str) -> Problem:
-    """Reads a problem's scenes into memory; the last one is kept."""
+    """Reads a problem's scenes into memory; the last one is kept.
+
+    Raises:
+        DataError: its folder is missing, or what lies in it is not right.
+    """
     return PROBLEMS[name]()
 
 
 def _folder(name: str, target: str, split: str) -> PairedDataset:
+    if not (DATA / name).is_dir():
+        raise DataError(f"{DATA / name}: no such folder; METALOSS_DATA has to name the folder that holds {name}")
     return PairedDataset(DATA / name, target=target, split=split)
 
 

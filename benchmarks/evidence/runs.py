@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import io
 import json
 import os
 import sys
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from contextlib import redirect_stderr
 from dataclasses import asdict, dataclass, replace
 from multiprocessing import get_context, parent_process
 from pathlib import Path
@@ -18,7 +18,7 @@ import torch
 
 from benchmarks.evidence.judging import fused_image, judge, simple_images
 from benchmarks.evidence.problems import load
-from benchmarks.evidence.settings import Settings
+from benchmarks.evidence.settings import VERSION, Settings
 from benchmarks.evidence.training import train, weight_history
 from metaloss.progress import progress
 from metaloss.results import read_result, write_result
@@ -53,7 +53,8 @@ class Run:
     def identity(self) -> dict[str, Any]:
         """The settings that this run depends on."""
         unused = _OF_JUDGED if not self.trained else _OF_META if self.settings.weights == "uniform" else ()
-        return {key: value for key, value in asdict(self.settings).items() if key not in unused}
+        known = {key: value for key, value in asdict(self.settings).items() if key not in unused}
+        return {**known, "version": VERSION}
 
     @property
     def known(self) -> dict[str, float] | None:
@@ -69,7 +70,14 @@ class Run:
         return None
 
     def execute(self) -> None:
-        """Trains and judges, or goes on with it."""
+        """Trains and judges, or goes on with it; what it warns of goes into ``messages.txt``."""
+        if self.known is not None:
+            return
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with (self.folder / "messages.txt").open("a") as messages, redirect_stderr(messages):
+            self._execute()
+
+    def _execute(self) -> None:
         if read_result(self.folder / "started.json", self.identity) is None:
             write_result(self.folder / "started.json", self.identity, {})
         image = fused_image(train(self.settings, self.folder)) if self.trained else self._simple()
@@ -80,7 +88,7 @@ class Run:
         state = self.folder / "judge.pth"
         metrics = judge(self.settings, image, state)
         write_result(self.result, self.identity, metrics)
-        state.unlink()
+        state.unlink(missing_ok=True)
         for epoch in range(1, self.settings.epochs if self.trained else 0):
             self.checkpoint(epoch).unlink(missing_ok=True)
 
@@ -121,7 +129,10 @@ def execute(runs: Sequence[Run], jobs: int) -> dict[str, dict[int, dict[str, flo
     pool = ProcessPoolExecutor(jobs, get_context("spawn"), initializer=_prepare_worker)
     with pool, progress("runs", len(todo)) as advance:
         try:
-            for done in as_completed([pool.submit(run.execute) for run in todo]):
+            runs_of = {pool.submit(run.execute): run for run in todo}
+            for done in as_completed(runs_of):
+                if done.exception() is not None:
+                    print(f"failed: {runs_of[done].folder}", file=sys.stderr)
                 done.result()
                 advance("")
         except BaseException:
@@ -135,7 +146,6 @@ def execute(runs: Sequence[Run], jobs: int) -> dict[str, dict[int, dict[str, flo
 
 def _prepare_worker() -> None:
     torch.set_num_threads(1)
-    sys.stderr = io.StringIO()  # one bar for all; errors come back with the results
     Thread(target=_end_with_parent, daemon=True).start()
 
 

@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+VERSION = 1
+"""Raise it with every change of what a run does that its settings do not show: older results are refused then."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:

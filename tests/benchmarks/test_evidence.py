@@ -10,6 +10,8 @@ import pytest
 import torch
 
 from benchmarks import learned_vs_uniform, sensitivity
+from benchmarks.evidence import problems, runs
+from benchmarks.evidence.arguments import run_command
 from benchmarks.evidence.crops import Crops
 from benchmarks.evidence.differences import difference, paired
 from benchmarks.evidence.judging import fused_image, judge, simple_images
@@ -146,18 +148,18 @@ def test_a_stopped_judge_ends_with_the_same_scores(settings, tmp_path, monkeypat
 
 @pytest.mark.slow
 def test_a_finished_run_is_taken_up(settings, tmp_path):
-    runs = seeds_of("learned", settings, tmp_path, 2)
-    values = execute(runs, 2)
+    study = seeds_of("learned", settings, tmp_path, 2)
+    values = execute(study, 2)
     assert values["learned"].keys() == {0, 1}
-    stamps = [run.result.stat().st_mtime_ns for run in runs]
-    assert execute(runs, 2) == values
-    assert [run.result.stat().st_mtime_ns for run in runs] == stamps
-    content = json.loads(runs[1].result.read_text())
+    stamps = [run.result.stat().st_mtime_ns for run in study]
+    assert execute(study, 2) == values
+    assert [run.result.stat().st_mtime_ns for run in study] == stamps
+    content = json.loads(study[1].result.read_text())
     assert content["settings"]["seed"] == 1
     assert content["metrics"] == values["learned"][1]
 
 
-def test_runs_of_other_settings_are_not_mixed(settings, tmp_path):
+def test_runs_of_other_settings_are_not_mixed(settings, tmp_path, monkeypatch):
     run = Run("learned", settings, tmp_path)
     write_result(tmp_path / "started.json", run.identity, {})
     assert run.known is None
@@ -165,8 +167,25 @@ def test_runs_of_other_settings_are_not_mixed(settings, tmp_path):
         Run("learned", replace(settings, crops=8), tmp_path).known  # noqa: B018
     uniform = replace(settings, weights="uniform")
     same = replace(uniform, loss_lr=1.0)
+    monkeypatch.setattr(runs, "VERSION", 2)
+    with pytest.raises(ConfigError, match=r"other settings \(version; version was 1\)"):
+        run.known  # noqa: B018
     assert Run("uniform", uniform, tmp_path).identity == Run("uniform", same, tmp_path).identity
     assert "alpha" not in Run("average", settings, tmp_path, trained=False).identity
+
+
+@pytest.mark.slow
+def test_what_a_run_warns_of_is_kept(settings, tmp_path, capfd):
+    [run] = seeds_of("learned", replace(settings, generator="plain", loss_lr=100.0), tmp_path, 1)
+    execute([run], 1)
+    assert "collapsed onto source" in (run.folder / "messages.txt").read_text()
+    assert "collapsed" not in capfd.readouterr().err
+
+
+def test_what_was_given_wrongly_ends_with_one_line(monkeypatch, tmp_path):
+    monkeypatch.setattr(problems, "DATA", tmp_path)
+    with pytest.raises(SystemExit, match=r"^error: .*cwfid_seg: no such folder; METALOSS_DATA has to name"):
+        run_command(problems.cwfid)
 
 
 @pytest.mark.slow
@@ -178,10 +197,11 @@ def test_a_run_whose_result_was_removed_is_judged_again(settings, tmp_path):
 
 
 @pytest.mark.slow
-def test_the_first_error_ends_a_study(settings, tmp_path):
-    runs = seeds_of("learned", replace(settings, crops=1), tmp_path, 6)
+def test_the_first_error_ends_a_study(settings, tmp_path, capfd):
+    study = seeds_of("learned", replace(settings, crops=1), tmp_path, 6)
     with pytest.raises(DataError, match="needs at least two"):
-        execute(runs, 1)
+        execute(study, 1)
+    assert f"failed: {study[0].folder}" in capfd.readouterr().err
     assert len(list(tmp_path.glob("learned/*/started.json"))) < 6
 
 
@@ -247,7 +267,7 @@ def test_the_command(data, seeds, real_data, tmp_path, capsys):
 
 @pytest.mark.slow
 def test_sensitivity(tmp_path, capsys):
-    command = ["--data", "synthetic", "--seeds", "1", "--only", "no warm-up", "plain G", "--jobs", "2", "--epochs", "2"]
+    command = ["--data", "synthetic", "--seeds", "1", "--only", "no warm-up", "plain G", "--jobs", "2", "--epochs", "3"]
     sensitivity.main([*command, "--crops", "4", "--task-epochs", "1", "--out", str(tmp_path)])
     printed = capsys.readouterr().out
     assert "| no warm-up |" in printed
@@ -255,4 +275,4 @@ def test_sensitivity(tmp_path, capsys):
     own = tmp_path / "synthetic" / "alpha_0"
     assert (own / "sensitivity.md").read_text() in printed
     results = [json.loads((own / row / "seed_0" / "result.json").read_text()) for row in ("learned", "no_warm-up")]
-    assert [result["settings"]["warmup"] for result in results] == [3, 0]
+    assert [result["settings"]["warmup"] for result in results] == [Settings.warmup, 0]
