@@ -267,12 +267,13 @@ def test_the_command(data, seeds, real_data, tmp_path, capsys):
 
 @pytest.mark.slow
 def test_sensitivity(tmp_path, capsys):
-    command = ["--data", "synthetic", "--seeds", "1", "--only", "no warm-up", "plain G", "--jobs", "2", "--epochs", "3"]
-    sensitivity.main([*command, "--crops", "4", "--task-epochs", "1", "--out", str(tmp_path)])
+    chosen = ["--data", "synthetic", "--seeds", "1", "--only", "5 meta steps", "plain G"]
+    budget = ["--epochs", "3", "--crops", "4", "--task-epochs", "1"]
+    sensitivity.main([*chosen, *budget, "--jobs", "2", "--out", str(tmp_path)])
     printed = capsys.readouterr().out
-    assert "| no warm-up |" in printed
+    assert "| 5 meta steps |" in printed
     assert "| plain G |" in printed
     own = tmp_path / "synthetic" / "alpha_0"
     assert (own / "sensitivity.md").read_text() in printed
-    results = [json.loads((own / row / "seed_0" / "result.json").read_text()) for row in ("learned", "no_warm-up")]
-    assert [result["settings"]["warmup"] for result in results] == [Settings.warmup, 0]
+    results = [json.loads((own / row / "seed_0" / "result.json").read_text()) for row in ("learned", "5_meta_steps")]
+    assert [result["settings"]["meta_steps"] for result in results] == [Settings.meta_steps, 5]
