@@ -23,10 +23,10 @@ class SmallGenerator(nn.Module):
     """Proposes weights of n sources from 15x15 pixels around each, compared with the whole image.
 
     Mean and contrast are taken out of the sources, and out of what is seen in each by itself: the last layer's bias
-    says which source is preferred at all, its weights say where. 2,530 parameters for two sources.
+    says which source is preferred at all, its weights say where. 9,666 parameters for two sources.
     """
 
-    def __init__(self, sources: int = 2, width: int = 8) -> None:
+    def __init__(self, sources: int = 2, width: int = 16) -> None:
         super().__init__()
         layers, features = [], sources * width
         for before, dilation in ((sources, 1), (features, 2), (features, 4)):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-VERSION = 1
+VERSION = 2
 """Raise it with every change of what a run does that its settings do not show: older results are refused then."""
 
 

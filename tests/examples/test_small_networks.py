@@ -18,7 +18,7 @@ def count(module):
 def test_sizes_and_ranges():
     sources = [torch.rand(2, 1, 23, 30) for _ in range(3)]
     assert count(SmallFusion()) == 28_641
-    assert count(SmallGenerator()) == 2_530
+    assert count(SmallGenerator()) == 9_666
     fused = SmallFusion(3)(*sources)
     assert fused.shape == (2, 1, 23, 30)
     assert 0 <= fused.min() <= fused.max() <= 1
@@ -46,8 +46,8 @@ def test_weights_start_equal_and_know_the_sources_apart():
     generator.weigh.bias.data[0] = 1.0
     assert (generator(ir, vi)[:, 0] > 0.7).all()
     seen, other = generator.look(torch.cat([ir, vi], 1)), generator.look(torch.cat([ir, 1 - vi], 1))
-    assert torch.equal(seen[:, :8], other[:, :8])
-    assert not torch.equal(seen[:, 8:], other[:, 8:])
+    assert torch.equal(seen[:, :16], other[:, :16])
+    assert not torch.equal(seen[:, 16:], other[:, 16:])
 
 
 def test_brightness_and_contrast_of_the_whole_image_do_not_matter():
