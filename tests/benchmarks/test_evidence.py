@@ -1,5 +1,6 @@
 import json
 import math
+import re
 import subprocess
 import sys
 import time
@@ -246,18 +247,31 @@ def test_the_judge_of_a_fusion_network_sees_its_images(settings, tmp_path):
     assert Run("learned", settings, tmp_path).known is None
 
 
+def documented(study):
+    page = (Path(__file__).parents[2] / "docs" / "evidence.md").read_text()
+    return re.findall(rf"^python -m benchmarks\.{study}\b *(.*)$", page, re.MULTILINE)
+
+
+def test_the_documentation_has_a_command_for_each_data_set():
+    given = [command.split()[1] for command in documented("learned_vs_uniform")]
+    assert set(given) == set(problems.PROBLEMS)
+    assert len(documented("sensitivity")) == 1
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize(("data", "seeds"), [("cwfid", 1), ("synthetic", 2), ("msrs", 1)])
-def test_the_command(data, seeds, real_data, tmp_path, capsys):
+@pytest.mark.parametrize("command", documented("learned_vs_uniform"))
+def test_the_documented_command(command, real_data, tmp_path, capsys):
+    given = command.split()
+    data, alpha = given[given.index("--data") + 1], given[given.index("--alpha") + 1]
+    seeds = 2 if data == "synthetic" else 1
     for folder in {"cwfid": ["cwfid_seg"], "msrs": ["msrs_det"]}.get(data, []):
         real_data(folder)
-    command = ["--data", data, "--alpha", "0.5", "--seeds", str(seeds), "--jobs", "2", *SHORT, "--out", str(tmp_path)]
-    learned_vs_uniform.main(command)
+    learned_vs_uniform.main([*given, "--seeds", str(seeds), "--jobs", "2", *SHORT, "--out", str(tmp_path)])
     printed = capsys.readouterr().out
     for row in ("average", "maximum", "uniform", "learned", "learned - uniform", "weight of"):
         assert f"| {row} |" in printed
-    own = tmp_path / data / "alpha_0.5"
-    assert (tmp_path / data / "alpha_0.5.md").read_text() in printed
+    own = tmp_path / data / f"alpha_{alpha}"
+    assert (tmp_path / data / f"alpha_{alpha}.md").read_text() in printed
     assert len(list(own.glob("learned/seed_*/result.json"))) == seeds
     history = json.loads((own / "learned" / "seed_0" / "weights.json").read_text())
     assert [epoch["epoch"] for epoch in history] == [0, 1, 2]
@@ -267,10 +281,11 @@ def test_the_command(data, seeds, real_data, tmp_path, capsys):
 
 
 @pytest.mark.slow
-def test_sensitivity(tmp_path, capsys):
+def test_the_documented_sensitivity(tmp_path, capsys):
+    [command] = documented("sensitivity")
     chosen = ["--data", "synthetic", "--seeds", "1", "--only", "5 meta steps", "plain G"]
     budget = ["--epochs", "3", "--crops", "4", "--task-epochs", "1"]
-    sensitivity.main([*chosen, *budget, "--jobs", "2", "--out", str(tmp_path)])
+    sensitivity.main([*command.split(), *chosen, *budget, "--jobs", "2", "--out", str(tmp_path)])
     printed = capsys.readouterr().out
     assert "| 5 meta steps |" in printed
     assert "| plain G |" in printed
