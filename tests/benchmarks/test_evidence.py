@@ -12,7 +12,7 @@ import torch
 
 from benchmarks import learned_vs_uniform, sensitivity
 from benchmarks.evidence import problems, runs
-from benchmarks.evidence.arguments import run_command
+from benchmarks.evidence.arguments import parser, run_command, settings_of
 from benchmarks.evidence.crops import Crops
 from benchmarks.evidence.differences import difference, paired
 from benchmarks.evidence.judging import fused_image, judge, simple_images
@@ -256,6 +256,21 @@ def test_the_documentation_has_a_command_for_each_data_set():
     given = [command.split()[1] for command in documented("learned_vs_uniform")]
     assert set(given) == set(problems.PROBLEMS)
     assert len(documented("sensitivity")) == 1
+
+
+def test_the_documented_budget_arrives():
+    [command] = [each for each in documented("learned_vs_uniform") if "msrs" in each]
+    given = parser("", seeds=5, budget=learned_vs_uniform.BUDGET).parse_args(command.split())
+    found = settings_of(given, learned_vs_uniform.BUDGET)
+    assert (found.warmup, found.crops, found.task_epochs, given.seeds) == (4, 400, 10, 3)
+
+
+@pytest.mark.parametrize("change", sensitivity.CHANGES.values(), ids=list(sensitivity.CHANGES))
+def test_every_row_of_the_sensitivity_can_be_made(settings, change):
+    changed = replace(settings, **change)
+    assert changed != settings
+    learner = make_learner(changed, load("synthetic"))
+    assert learner.outer_update == changed.outer_update
 
 
 @pytest.mark.slow
