@@ -1,0 +1,1 @@
+"""torchvision's segmentation networks and detectors as tasks, for metaloss."""
