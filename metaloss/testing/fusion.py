@@ -157,7 +157,7 @@ def _check_meta_gradient(report: Report, network: nn.Module, sources: tuple[Tens
             raise Failure("zero: the fused image does not depend on the network's trainable parameters")
     for name, obstacle in missing.items():
         report.note(f"hypergradient={name!r}", f"{obstacle.operator} has no {obstacle.lacking}.{obstacle.remedy}")
-    with report.point(f"the meta-gradient in {bits}: of the gradient that trains the network"):
+    with report.point(f"the meta-gradient in {bits}: forward mode and double backward agree"):
         if wrong:
             raise Failure("; ".join(f"{each.finding} ({each.cause})" for each in wrong.values()))
         if len(found) == len(METHODS):
