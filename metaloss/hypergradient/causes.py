@@ -59,7 +59,7 @@ def explain(
 def custom_functions(fusion: FastWeights, step: InnerStep, view: tuple[Tensor, ...], execution: Execution) -> list[str]:
     """The names of the custom ``autograd.Function``s behind the fused image, each once."""
     params = leaves(step.params)
-    with torch.enable_grad(), step.random.replayed(), fusion.swapped_again(params, step.buffers) as network:
+    with torch.enable_grad(), fusion.replayed(params, step.buffers, step.random) as network:
         nodes = list(graph_nodes([fuse(network, view, execution)]))
     custom = [node for node in nodes if isinstance(node, torch.autograd.function.BackwardCFunction)]
     functions = [getattr(node, "_forward_cls", type(node)) for node in custom]
@@ -124,6 +124,6 @@ def _differs_when_repeated(
     images = []
     for _ in range(3):
         params = leaves(step.params)
-        with torch.enable_grad(), step.random.replayed(), fusion.swapped_again(params, step.buffers) as network:
+        with torch.enable_grad(), fusion.replayed(params, step.buffers, step.random) as network:
             images.append(fuse(network, view, execution).detach())
     return any(not torch.equal(image, images[0]) for image in images)

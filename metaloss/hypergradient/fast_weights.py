@@ -10,7 +10,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from metaloss.hypergradient.functional import cloned_buffers, clones, frozen, swapped, trainable
-from metaloss.hypergradient.random_state import Generators, own_generators
+from metaloss.hypergradient.random_state import Generators, RandomState, own_generators
 
 
 @dataclass
@@ -58,7 +58,9 @@ class FastWeights:
             self.active = around
 
     @contextmanager
-    def swapped_again(self, params: dict[str, Tensor], buffers: dict[str, Tensor]) -> Iterator[nn.Module]:
-        """Puts parameters and copies of earlier buffers in place, for a run that leaves no trace here."""
-        with swapped(self.module, {**params, **self.frozen}, clones(buffers)) as module:
+    def replayed(
+        self, params: dict[str, Tensor], buffers: dict[str, Tensor], random: RandomState
+    ) -> Iterator[nn.Module]:
+        """Puts parameters, copies of earlier buffers and random numbers in place, for a run that leaves no trace."""
+        with random.replayed(), swapped(self.module, {**params, **self.frozen}, clones(buffers)) as module:
             yield module

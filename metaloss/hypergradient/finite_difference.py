@@ -97,5 +97,5 @@ def _image(
     view: tuple[Tensor, ...],
     execution: Execution,
 ) -> Tensor:
-    with torch.no_grad(), step.random.replayed(), fusion.swapped_again(params, step.buffers) as network:
+    with torch.no_grad(), fusion.replayed(params, step.buffers, step.random) as network:
         return fuse(network, view, execution)

@@ -9,6 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from metaloss.inner.real_parts import as_real
+
 
 @contextmanager
 def swapped(module: nn.Module, params: Mapping[str, Tensor], buffers: dict[str, Tensor]) -> Iterator[nn.Module]:
@@ -123,11 +125,6 @@ def add_to(total: dict[str, Tensor], values: Mapping[str, Tensor]) -> None:
 def is_differentiable(item: Any) -> bool:
     """Whether something is a tensor that derivatives can be taken by: of real or complex numbers."""
     return isinstance(item, Tensor) and (item.is_floating_point() or item.is_complex())
-
-
-def as_real(tensor: Tensor) -> Tensor:
-    """The tensor, or real and imaginary part of a complex one along a new last dimension."""
-    return torch.view_as_real(tensor) if tensor.is_complex() else tensor
 
 
 def inner_product(first: Iterable[Tensor], second: Iterable[Tensor]) -> Tensor:

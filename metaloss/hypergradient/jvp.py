@@ -48,9 +48,9 @@ def dual_image(
     """
     _load_rules()
     # what is no parameter and needs no gradient records no graph: see TrainingGradients
-    with forward_mode(), torch.enable_grad(), fwd.dual_level(), step.random.replayed():
+    with forward_mode(), torch.enable_grad(), fwd.dual_level():
         duals = {name: fwd.make_dual(tensor, direction[name]) for name, tensor in params.items()}
-        with fusion.swapped_again(duals, step.buffers) as network:
+        with fusion.replayed(duals, step.buffers, step.random) as network:
             with mode or TrainingGradients():
                 fused = fuse(network, view, execution, derivatives=2)
             yield fused

@@ -81,8 +81,7 @@ def loss_products(
     with (
         second_derivative(),
         torch.enable_grad(),
-        step.loss_random.replayed(),
-        loss.swapped_again(params, step.loss_buffers) as module,
+        loss.replayed(params, step.loss_buffers, step.loss_random) as module,
     ):
         _, s = image_gradient(module, image, view, execution, create_graph=True)
         check_twice_differentiable([s])

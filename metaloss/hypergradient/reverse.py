@@ -23,7 +23,7 @@ from metaloss.hypergradient.operators import check_twice_differentiable, second_
 from metaloss.hypergradient.problem import MetaGradient, MetaProblem
 from metaloss.hypergradient.random_state import RandomState
 from metaloss.hypergradient.self_check import SelfCheck
-from metaloss.hypergradient.unroll import Trajectory, outer_gradient, update, update_task
+from metaloss.hypergradient.unroll import Trajectory, fast_weights, outer_gradient, update, update_task
 from metaloss.processes import averaged
 
 
@@ -60,11 +60,7 @@ def reverse(problem: MetaProblem, meta_train: FusionBatch, meta_test: FusionBatc
         WrongDerivativeError: the backward pass of a part of F cannot be differentiated, and does not say so.
     """
     view, execution = meta_train.loss_view, problem.execution
-    fusion, task = (
-        FastWeights.of(problem.fusion, problem.fusion_state),
-        FastWeights.of(problem.task, problem.task_state),
-    )
-    loss = FastWeights.of(problem.loss)
+    fusion, task, loss = fast_weights(problem)
     generator = leaves(loss.params)
     steps: list[InnerStep] = []
     graphs: list[_Graph] = []

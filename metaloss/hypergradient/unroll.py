@@ -40,11 +40,7 @@ def fast_weights(problem: MetaProblem) -> tuple[FastWeights, FastWeights, FastWe
 
 def unroll(problem: MetaProblem, batch: FusionBatch) -> Trajectory:
     """Runs K inner updates of F on L_f (Eq. 4) and of T on detached fused images (Eq. 5)."""
-    fusion, task = (
-        FastWeights.of(problem.fusion, problem.fusion_state),
-        FastWeights.of(problem.task, problem.task_state),
-    )
-    loss = FastWeights.of(problem.loss)
+    fusion, task, loss = fast_weights(problem)
     steps: list[InnerStep] = []
     fusion_losses: list[Tensor] = []
     task_losses: list[Tensor] = []

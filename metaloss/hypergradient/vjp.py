@@ -36,5 +36,5 @@ def vjp(
         The gradient by name.
     """
     inputs = leaves(params)
-    with torch.enable_grad(), step.random.replayed(), fusion.swapped_again(inputs, step.buffers) as network:
+    with torch.enable_grad(), fusion.replayed(inputs, step.buffers, step.random) as network:
         return gradients(fuse(network, view, execution), inputs, cotangent)

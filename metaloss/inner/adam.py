@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from metaloss.inner.real_parts import as_real
 from metaloss.inner.sgd import Rate, Rule, rate_of
 
 
@@ -44,20 +45,16 @@ def adam(lr: Rate, *, betas: tuple[float, float] = (0.9, 0.999), eps: float = 1e
 
 
 def _moments(grad: Tensor, state: Any, name: str, betas: tuple[float, float]) -> tuple[int, Tensor, Tensor]:
-    grad = _parts(grad)
+    grad = as_real(grad)
     if not state or name not in state["step"]:
         return 1, (1 - betas[0]) * grad, (1 - betas[1]) * grad.square()
-    mean = betas[0] * _parts(state["exp_avg"][name]) + (1 - betas[0]) * grad
-    square = betas[1] * _parts(state["exp_avg_sq"][name]) + (1 - betas[1]) * grad.square()
+    mean = betas[0] * as_real(state["exp_avg"][name]) + (1 - betas[0]) * grad
+    square = betas[1] * as_real(state["exp_avg_sq"][name]) + (1 - betas[1]) * grad.square()
     return state["step"][name] + 1, mean, square
 
 
-def _parts(tensor: Tensor) -> Tensor:
-    """Real and imaginary part of a complex tensor, which Adam scales apart."""
-    return torch.view_as_real(tensor) if tensor.is_complex() else tensor
-
-
 def _like(parts: Tensor, param: Tensor) -> Tensor:
+    """Complex again, where the parameter is: Adam scales real and imaginary part apart."""
     return torch.view_as_complex(parts) if param.is_complex() else parts
 
 

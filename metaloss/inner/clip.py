@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from metaloss.inner.real_parts import as_real
 from metaloss.inner.sgd import Rule
 
 
@@ -29,7 +30,7 @@ def clipped(rule: Rule, max_norm: float) -> Rule:
     ) -> tuple[dict[str, Tensor], Any]:
         if not grads:  # a frozen network
             return rule(params, grads, state)
-        squares = [(torch.view_as_real(grad) if grad.is_complex() else grad).square().sum() for grad in grads.values()]
+        squares = [as_real(grad).square().sum() for grad in grads.values()]
         square = torch.stack([value.to(squares[0]) for value in squares]).sum()
         # the root only where it acts: at a zero gradient its slope is infinite
         above = square > max_norm**2
