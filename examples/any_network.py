@@ -3,7 +3,7 @@
     python examples/any_network.py --network densefuse|unet|two_branch [--epochs 3]
 
 Trains on procedural scenes, nothing to download. The U-Net takes one concatenated tensor; DenseFuse has no forward of
-its own that fuses; the two-branch transformer takes and returns dicts, and its attention needs a word on derivatives.
+its own that fuses; the two-branch transformer takes and returns dicts.
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ import argparse
 import torch
 from densefuse import DenseFuse
 from torch import nn
-from torch.nn.attention import SDPBackend, sdpa_kernel
 from unet import UNet
 
 import metaloss
@@ -32,14 +31,10 @@ def unet() -> nn.Module:
 
 
 def two_branch() -> nn.Module:
-    """Fused attention has no forward-mode rule and no second derivative; torch's plain form of it has both."""
+    """A transformer with a branch per sensor, dicts in and out."""
     from two_branch import TwoBranch
 
-    def call(net: nn.Module, ir: torch.Tensor, vi: torch.Tensor) -> torch.Tensor:
-        with sdpa_kernel(SDPBackend.MATH):
-            return net({"ir": ir, "vi": vi})["fused"]
-
-    return metaloss.Adapted(TwoBranch(), call)
+    return metaloss.Adapted(TwoBranch(), lambda net, ir, vi: net({"ir": ir, "vi": vi})["fused"])
 
 
 NETWORKS = {"densefuse": densefuse, "unet": unet, "two_branch": two_branch}

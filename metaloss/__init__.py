@@ -17,7 +17,7 @@ from metaloss.hypergradient import MetaGradient
 from metaloss.learner import MetaLearner
 from metaloss.losses import FusionLossTerms, LearnableFusionLoss
 from metaloss.networks import Adapted, Concatenated
-from metaloss.plugins import build_fusion, build_task, hookimpl
+from metaloss.plugins import build_fusion, build_loss_generator, build_task, hookimpl
 from metaloss.tasks import ModuleTask, MultiTask, ReconstructionTask, TaskAdapter
 
 __version__ = "0.1.0"
@@ -43,6 +43,7 @@ __all__ = [
     "TaskAdapter",
     "__version__",
     "build_fusion",
+    "build_loss_generator",
     "build_task",
     "hookimpl",
 ]

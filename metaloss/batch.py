@@ -104,6 +104,13 @@ def check_sources(sources: Sequence[Tensor]) -> None:
             raise ShapeError(f"source {number} has shape {tuple(source.shape)}: expected (B, C, H, W)")
         if not source.is_floating_point():
             raise ShapeError(f"source {number} is {source.dtype}: expected floating point values in [0, 1]")
+        if source.shape[1] != first.shape[1]:
+            raise ShapeError(
+                f"source {number} has {source.shape[1]} channels, source 0 has {first.shape[1]}: "
+                "sources have the same; give a colour image as its luma, with the colour as chroma "
+                "(metaloss.colour.rgb_to_ycbcr), and wrap a network of RGB images in "
+                "metaloss.Adapted(network, channels=3)"
+            )
         if source.shape != first.shape:
             raise ShapeError(
                 f"source {number} has shape {tuple(source.shape)}, source 0 has {tuple(first.shape)}: "

@@ -18,6 +18,7 @@ from metaloss.hypergradient.fast_weights import FastWeights
 from metaloss.hypergradient.problem import MetaGradient
 from metaloss.hypergradient.random_state import RandomState
 from metaloss.hypergradient.untrained import check_trained
+from metaloss.networks.calling import name_of
 from metaloss.processes import largest_of_all
 from metaloss.tasks.base import is_labelled
 
@@ -115,7 +116,7 @@ def check_learnable(fusion: nn.Module, loss: nn.Module) -> None:
         )
     if not _trainable(fusion):
         raise MetaGradientError(
-            f"{type(fusion).__name__} has no trainable parameter: the fusion loss acts on the fused image through them"
+            f"{name_of(fusion)} has no trainable parameter: the fusion loss acts on the fused image through them"
         )
 
 

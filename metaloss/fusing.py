@@ -2,60 +2,98 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
-from metaloss.errors import ConfigError, ShapeError
+from metaloss.errors import ConfigError, MetaLossError, ShapeError
 from metaloss.modes import evaluating
+from metaloss.networks.adapted import pad_to, padded_size
+from metaloss.networks.calling import calling, check_image, name_of
 
-_STRIDES = (8, 16, 32, 64)
+# of U-shapes and patches, of windows of 7 (Swin) and of patches of 14 (ViT), with the strides of several stages
+_STRIDES = (7, 8, 12, 14, 16, 20, 24, 28, 32, 40, 48, 56, 64, 96, 112, 128, 224, 256)
+_NOT_OF_SIZE = (
+    TypeError,
+    AttributeError,
+    KeyError,
+    ImportError,
+    NotImplementedError,
+    MemoryError,
+    torch.OutOfMemoryError,
+)
+_OF_SIZE = re.compile(
+    r"siz|shape|dimension|divi|multiple|pad|kernel|window|patch|stride|resolution|height|width|square|\bview\b|match"
+    r"|broadcast|expand|element|length|range|bound|incompatib|\d+ ?x ?\d+",
+    re.IGNORECASE,
+)
+_OF_MEMORY_OR_CHANNELS = re.compile(r"allocate|out of memory|to have \d+ channels", re.IGNORECASE)
 
 
 def fuse_any_size(fusion: nn.Module, sources: Sequence[Tensor]) -> Tensor:
     """Fuses without gradient and in evaluation mode.
 
-    A network with strides keeps only sizes that they divide. Where it returns another size, or
-    refuses the size, the sources are padded by repeating their edge and the result is cropped.
+    A network with strides keeps only sizes that they divide, one with a position embedding a single size. Where it
+    returns another size, or an error that speaks of sizes, the sources are padded by repeating their edge and the
+    result is cropped: to multiples of 7 to 256 pixels, rectangles and squares, the smallest that it takes. A network
+    whose stride is known (``metaloss.Adapted(network, multiple=..., square=...)``) is not tried out again and again.
 
     Args:
-        fusion: ``(*sources) -> fused``.
+        fusion: ``(*sources) -> fused``; it gets copies of them.
         sources: n tensors of shape (B, C, H, W).
 
     Returns:
         The fused image (B, C, H, W), of the sources' height and width.
 
     Raises:
-        ShapeError: the network fits no padded size either.
+        ShapeError: it returns no image, or one of another size for every padded size.
+        ConfigError: it cannot be called as ``network(*sources)``.
+        Exception: what it raised at the sources' own size, where no padded size helps.
     """
-    height, width = sources[0].shape[-2:]
-    with evaluating(fusion), torch.no_grad():
-        refusal: RuntimeError | None = None
-        try:
-            fused = fusion(*sources)
-            if fused.shape[-2:] == (height, width):
-                return fused  # type: ignore[no-any-return]
-        except RuntimeError as error:
-            refusal = error
-        for stride in _STRIDES:
-            down, right = -height % stride, -width % stride
-            if not (down or right):
-                continue
-            try:
-                fused = fusion(*(F.pad(source, (0, right, 0, down), mode="replicate") for source in sources))
-            except RuntimeError as error:
-                refusal = error
-                continue
-            if fused.shape[-2:] == (height + down, width + right):
-                return fused[..., :height, :width]  # type: ignore[no-any-return]
-    if refusal is not None:
-        raise refusal
+    height, width = size = (sources[0].shape[-2], sources[0].shape[-1])
+    with evaluating(fusion), torch.no_grad(), calling(fusion):
+        fused = _attempt(fusion, tuple(source.clone() for source in sources))
+        if isinstance(fused, Tensor) and fused.shape[-2:] == size:
+            return fused
+        for padded in _padded_sizes(height, width):
+            image = _attempt(fusion, pad_to(sources, padded))
+            if isinstance(image, Tensor) and image.shape[-2:] == padded:
+                return image[..., :height, :width]
+    if isinstance(fused, Exception):
+        raise fused
     raise ShapeError(
-        f"{type(fusion).__name__} fused {height}x{width} pixels into {fused.shape[-2]}x{fused.shape[-1]}: "
+        f"{name_of(fusion)} fused {height}x{width} pixels into {fused.shape[-2]}x{fused.shape[-1]}: "
         "a fusion network keeps the sources' size"
     )
+
+
+def _attempt(fusion: nn.Module, sources: tuple[Tensor, ...]) -> Tensor | Exception:
+    """The fused image, or what the network has against this size."""
+    try:
+        fused = fusion(*sources)
+    except Exception as error:
+        if not _speaks_of_size(error):
+            raise
+        return error
+    return check_image(fusion, fused, sources)
+
+
+def _padded_sizes(height: int, width: int) -> list[tuple[int, int]]:
+    """The sizes to try, the smallest first."""
+    sizes = {padded_size((height, width), stride, square) for stride in _STRIDES for square in (False, True)}
+    return sorted(sizes - {(height, width)}, key=lambda size: (size[0] * size[1], size))
+
+
+def _speaks_of_size(error: Exception) -> bool:
+    """Whether another image size may help."""
+    text = str(error)
+    if isinstance(error, ShapeError):
+        return True
+    if isinstance(error, (MetaLossError, *_NOT_OF_SIZE)) or _OF_MEMORY_OR_CHANNELS.search(text):
+        return False
+    return bool(_OF_SIZE.search(text)) or (isinstance(error, AssertionError) and not text)
 
 
 def fuse_in_tiles(fusion: nn.Module, sources: Sequence[Tensor], *, tile: int, overlap: int | None = None) -> Tensor:

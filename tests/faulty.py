@@ -6,7 +6,6 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import nn
-from torchvision.ops import DeformConv2d
 from toys import PlainNet
 
 
@@ -125,6 +124,8 @@ class DeformableNet(PlainNet):
     """torchvision's operator has neither a second derivative nor a forward-mode rule that torch would miss."""
 
     def __init__(self):
+        from torchvision.ops import DeformConv2d  # not in the environment of OpenMMLab's own packages
+
         super().__init__()
         self.offset, self.deform = nn.Conv2d(4, 18, 3, padding=1), DeformConv2d(4, 4, 3, padding=1)
 

@@ -54,6 +54,85 @@ def test_a_network_that_refuses_odd_sizes():
     torch.testing.assert_close(learner(Strict()).fuse(a, b), (a + b) / 2)
 
 
+class Demanding(nn.Module):
+    """Averages images whose sides a stride divides, of squares alone if told so; counts its calls."""
+
+    def __init__(self, stride, error=ValueError, square=False):
+        super().__init__()
+        self.stride, self.error, self.square, self.calls = stride, error, square, 0
+
+    def forward(self, a, b):
+        self.calls += 1
+        height, width = a.shape[-2:]
+        if height % self.stride or width % self.stride or (self.square and height != width):
+            raise self.error(f"{height}x{width} is not divisible by {self.stride}")
+        return a.mul_(0.5).add_(b / 2)
+
+
+class OwnError(Exception):
+    pass
+
+
+@pytest.mark.parametrize("stride", [7, 12, 14, 20, 28, 32, 48, 56, 112, 128, 224])
+@pytest.mark.parametrize("square", [False, True])
+def test_strides_are_found(stride, square):
+    a, b = pair((61, 47))
+    expected = (a + b) / 2
+    torch.testing.assert_close(fuse_any_size(Demanding(stride, square=square), [a, b]), expected)
+    assert torch.equal((a + b) / 2, expected)
+
+
+@pytest.mark.parametrize("error", [RuntimeError, AssertionError, IndexError, OwnError, metaloss.ShapeError])
+def test_sizes_are_refused_with_any_error(error):
+    a, b = pair((20, 17))
+    torch.testing.assert_close(fuse_any_size(Demanding(14, error), [a, b]), (a + b) / 2)
+
+
+def test_an_assertion_without_words_may_be_about_the_size():
+    class Asserting(nn.Module):
+        def forward(self, a, b):
+            if a.shape[-1] % 8 or a.shape[-2] % 8:
+                raise AssertionError  # as `assert` does where nothing rewrites it
+            return (a + b) / 2
+
+    a, b = pair((20, 17))
+    torch.testing.assert_close(fuse_any_size(Asserting(), [a, b]), (a + b) / 2)
+
+
+def test_the_networks_own_first_error_is_reported_and_tries_are_few():
+    network = Demanding(1009)
+    with pytest.raises(ValueError, match="61x47 is not divisible by 1009"):
+        fuse_any_size(network, pair((61, 47)))
+    assert network.calls <= 37
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        RuntimeError("weights are missing"),
+        RuntimeError("can't allocate memory: you tried to allocate 1024 bytes for this size"),
+        torch.OutOfMemoryError("CUDA out of memory at this size"),
+        TypeError("unsupported operand for shape"),
+        AttributeError("no attribute 'shape'"),
+        KeyError("size"),
+        NotImplementedError("no kernel for this size"),
+        metaloss.ConfigError("size=3: expected 4"),
+    ],
+)
+def test_errors_of_another_kind_are_not_tried_again(error):
+    class Failing(nn.Module):
+        calls = 0
+
+        def forward(self, a, b):
+            self.calls += 1
+            raise error
+
+    network = Failing()
+    with pytest.raises(type(error)):
+        fuse_any_size(network, pair((61, 47)))
+    assert network.calls == 1
+
+
 def test_what_it_refuses():
     class Shrinking(nn.Module):
         def forward(self, a, b):

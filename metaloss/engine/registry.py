@@ -13,7 +13,6 @@ import metaloss
 from metaloss.data import Joined, PairedDataset, SyntheticScenes, Tiles
 from metaloss.losses import LearnableFusionLoss
 from metaloss.networks import Adapted, Concatenated, LossGenerator, ReFusionNet, SourceReconstructor
-from metaloss.plugins import find
 
 
 def _child(parent: Registry) -> Registry:
@@ -88,8 +87,7 @@ def build_fusion_network(name: str, **arguments: Any) -> nn.Module:
 @MODELS.register_module(name="Generator")
 def build_generator(name: str, **arguments: Any) -> nn.Module:
     """A loss generator by its plug-in name: ``dict(type='metaloss.Generator', name='restormer', sources=3)``."""
-    generator: nn.Module = find("loss_generators", name).load()(**arguments)
-    return generator
+    return metaloss.build_loss_generator(name, **arguments)
 
 
 @MODELS.register_module(name="LearnableFusionLoss")
@@ -101,5 +99,5 @@ def build_loss(generator: dict[str, Any] | str | None = None, **arguments: Any) 
     if arguments.get("weights") == "uniform":
         return LearnableFusionLoss(**arguments)
     if isinstance(generator, str):
-        return LearnableFusionLoss(find("loss_generators", generator).load()(), **arguments)
+        return LearnableFusionLoss(metaloss.build_loss_generator(generator), **arguments)
     return LearnableFusionLoss(None if generator is None else MODELS.build(generator), **arguments)

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from metaloss.errors import ShapeError
 from metaloss.hypergradient.execution import Execution
+from metaloss.networks.calling import calling, check_image, name_of
 
 _TERMS = ("total", "intensity", "gradient", "weights")
 
@@ -25,19 +26,17 @@ def fuse(fusion: nn.Module, sources: tuple[Tensor, ...], execution: Execution, d
         The fused image, of the sources' dtype.
 
     Raises:
-        ShapeError: it is none, or of another size.
+        ShapeError: it is none, or of another size or other channels.
+        ConfigError: the network cannot be called as ``network(*sources)``.
     """
-    fused = execution.run(fusion, *sources, derivatives=derivatives)
-    if not isinstance(fused, Tensor) or fused.ndim != 4 or fused.shape[0] != sources[0].shape[0]:
-        given = tuple(fused.shape) if isinstance(fused, Tensor) else type(fused).__name__
-        raise ShapeError(
-            f"{type(fusion).__name__} returned {given}: a fusion network returns the fused image (B, C, H, W); "
-            "for another calling form wrap it in metaloss.Adapted"
-        )
+    with calling(fusion):
+        image = execution.run(fusion, *sources, derivatives=derivatives)
+    fused = check_image(fusion, image, sources)
     if fused.shape[-2:] != sources[0].shape[-2:]:
         raise ShapeError(
-            f"{type(fusion).__name__} fused sources of {tuple(sources[0].shape[-2:])} into an image of "
-            f"{tuple(fused.shape[-2:])} pixels: choose a crop or size that it keeps (a multiple of its stride)"
+            f"{name_of(fusion)} fused sources of {tuple(sources[0].shape[-2:])} into an image of "
+            f"{tuple(fused.shape[-2:])} pixels: choose a crop or size that it keeps (a multiple of its stride), or "
+            "let metaloss.Adapted(network, multiple=...) pad them"
         )
     return fused if execution.precision is None else fused.to(sources[0].dtype)
 

@@ -14,6 +14,7 @@ from metaloss.hypergradient.execution import Execution
 from metaloss.hypergradient.fast_weights import FastWeights
 from metaloss.hypergradient.functional import graph_nodes, leaves
 from metaloss.hypergradient.random_state import RandomState
+from metaloss.networks.calling import name_of
 
 
 def check_trained(fusion: nn.Module, sources: tuple[Tensor, ...], execution: Execution) -> None:
@@ -31,7 +32,7 @@ def check_trained(fusion: nn.Module, sources: tuple[Tensor, ...], execution: Exe
     if found:
         raise ConfigError(
             f"{len(found)} {'tensors need' if len(found) > 1 else 'tensor needs'} a gradient but "
-            f"{'are no parameters' if len(found) > 1 else 'is no parameter'} of {type(fusion).__name__}, and would "
+            f"{'are no parameters' if len(found) > 1 else 'is no parameter'} of {name_of(fusion)}, and would "
             f"never be trained: {', '.join(found[:3])}{' ...' * (len(found) > 3)}; make them parameters "
             "(nn.Parameter in the place of a buffer, nn.ModuleList in the place of a list, "
             "metaloss.Adapted((first, second), call=...) for several modules), or freeze them with "

@@ -200,6 +200,26 @@ def build_fusion(name: str, /, **arguments: Any) -> nn.Module:
     Raises:
         PluginError: unknown name, or a package that is not installed.
     """
-    network: nn.Module = find("fusion_networks", name).load()(**arguments)
+    return _build_with_record("fusion_networks", name, arguments)
+
+
+def build_loss_generator(name: str, /, **arguments: Any) -> nn.Module:
+    """Builds a loss generator by name; it remembers its record, so that checkpoints can name it.
+
+    Args:
+        name: of a loss generator record.
+        arguments: for its factory; plain values, since checkpoints keep them.
+
+    Returns:
+        The generator, for ``metaloss.LearnableFusionLoss(generator)``.
+
+    Raises:
+        PluginError: unknown name, or a package that is not installed.
+    """
+    return _build_with_record("loss_generators", name, arguments)
+
+
+def _build_with_record(kind: Kind, name: str, arguments: dict[str, Any]) -> nn.Module:
+    network: nn.Module = find(kind, name).load()(**arguments)
     network.metaloss_record = {"name": name, "arguments": arguments}  # type: ignore[assignment]
     return network

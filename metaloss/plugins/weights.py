@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from metaloss import checkpoint
 from metaloss.errors import CheckpointError
 from metaloss.networks.official import is_official, load_official
-from metaloss.plugins.manager import build_fusion, find
+from metaloss.plugins.manager import build_fusion, build_loss_generator
 
 BuildFromConfig = Callable[[dict[str, Any], list[str]], nn.Module]
 """Builds a network that a training config defined, from that config and the modules it imports."""
@@ -67,11 +67,7 @@ def load_generator(path: str | os.PathLike[str], build_from_config: BuildFromCon
             f"{path}: {what}: expected a checkpoint of `metaloss train` or `MetaLearner.fit` with learned weights"
         )
 
-    def build(name: str, **arguments: Any) -> nn.Module:
-        generator: nn.Module = find("loss_generators", name).load()(**arguments)
-        return generator
-
-    generator = _rebuild(spec, path, "loss generator", build, build_from_config)
+    generator = _rebuild(spec, path, "loss generator", build_loss_generator, build_from_config)
     load_strictly(generator, part_state(content, "loss", "generator."), path)
     return generator.eval()
 

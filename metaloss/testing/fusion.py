@@ -20,7 +20,7 @@ from metaloss.hypergradient.untrained import check_trained
 from metaloss.inner import sgd
 from metaloss.losses import LearnableFusionLoss
 from metaloss.networks import Concatenated
-from metaloss.networks.naming import calling_hint, name_of
+from metaloss.networks.calling import name_of
 from metaloss.tasks import ModuleTask
 from metaloss.testing.copies import copy_of
 from metaloss.testing.report import Failure, Report
@@ -89,8 +89,7 @@ def _check_image(report: Report, network: nn.Module, sources: tuple[Tensor, ...]
         except (Failure, MetaLossError):
             raise
         except Exception as error:
-            words = " ".join(str(error).split())
-            raise Failure(f"{type(error).__name__}: {words}{calling_hint(network, error)}") from error
+            raise Failure(f"{type(error).__name__}: {' '.join(str(error).split())}") from error
         if fused.shape != sources[0].shape or fused.dtype != sources[0].dtype:
             raise Failure(
                 f"{tuple(fused.shape)} {fused.dtype} from sources {tuple(sources[0].shape)} {sources[0].dtype}"

@@ -8,7 +8,7 @@ import metaloss
 from metaloss import checkpoint
 from metaloss.errors import CheckpointError, PluginError
 from metaloss.networks import ReFusionNet
-from metaloss.plugins import Record, build_fusion, difference, load_fusion, plugin_manager
+from metaloss.plugins import Record, build_fusion, difference, load_fusion, load_generator, plugin_manager
 
 
 class Gain(nn.Module):
@@ -33,11 +33,13 @@ def using(plugin):
     plugin_manager().unregister(plugin)
 
 
-def fitted(fusion, folder):
+def fitted(fusion, folder, loss=None):
     """A checkpoint that the library's own training wrote."""
     item = {"sources": (torch.rand(1, 16, 16), torch.rand(1, 16, 16)), "target": torch.rand(1, 16, 16)}
     task = metaloss.ModuleTask(nn.Conv2d(1, 1, 1), nn.functional.mse_loss)
-    learner = metaloss.MetaLearner(fusion=fusion, loss=metaloss.LearnableFusionLoss(weights="uniform"), task=task)
+    learner = metaloss.MetaLearner(
+        fusion=fusion, loss=loss or metaloss.LearnableFusionLoss(weights="uniform"), task=task
+    )
     learner.fit([item, item], epochs=1, meta_steps=0, work_dir=folder)
     return folder / "epoch_1.pth"
 
@@ -62,6 +64,32 @@ def test_a_network_built_by_name_comes_back_with_its_arguments(tmp_path):
     loaded = load_fusion(tmp_path / "a.pth")
     assert loaded.arguments["sources"] == 3
     assert same_weights(loaded, network)
+
+
+def test_a_loss_generator_built_by_name_is_saved_by_name(tmp_path):
+    class Plugin:
+        @metaloss.hookimpl
+        def metaloss_loss_generators(self):
+            return [Record("even", Even)]
+
+    class Even(nn.Module):
+        def __init__(self, bias=0.0):
+            super().__init__()
+            self.bias = nn.Parameter(torch.tensor([bias, -bias]))
+
+        def forward(self, *sources):
+            return self.bias.softmax(0)[None, :, None, None].expand(len(sources[0]), 2, *sources[0].shape[-2:])
+
+    with using(Plugin()):
+        generator = metaloss.build_loss_generator("even", bias=0.5)
+        path = fitted(ReFusionNet(), tmp_path, metaloss.LearnableFusionLoss(generator))
+        with torch.no_grad():
+            generator.bias.zero_()
+        assert load_generator(path).bias.tolist() == [0.5, -0.5]
+    with pytest.raises(PluginError, match="no loss generator 'even'"):
+        load_generator(path)
+    with pytest.raises(PluginError, match=r"no loss generator 'restormr' \(did you mean 'restormer'\?\)"):
+        metaloss.build_loss_generator("restormr")
 
 
 def test_a_network_of_a_plugin_needs_that_plugin(tmp_path):

@@ -54,8 +54,8 @@ class Coupled(PlainNet):
 
 class Brittle(PlainNet):
     def forward(self, *sources):
-        if sources[0].shape[-1] % 2 or sources[0].shape[-2] != sources[0].shape[-1]:
-            raise ValueError("square and even, please")
+        if sources[0].shape[-1] != 16 and sources[0].shape[0] == 2:
+            raise ValueError("16 wide, please")
         return super().forward(*sources)
 
 
@@ -131,7 +131,7 @@ class Dead(PlainNet):
         (FirstOnly, "does not depend on source 1"),
         (Unstable, "changes the random numbers"),
         (Coupled, "depends on the other scenes of its batch"),
-        (Brittle, "odd sizes, padded where need be: ValueError: square and even, please"),
+        (Brittle, "odd sizes, padded where need be: ValueError: 16 wide, please"),
         (Stuck, "an exact method works: zero: the fused image does not depend"),
         (NoWay, "OnceOnly has no forward-mode rule.*has no second derivative"),
         (Wrong, "the forward derivative of Wrong differs from its training gradient by"),
