@@ -87,7 +87,7 @@ def check_image(network: nn.Module, fused: object, sources: Sequence[Tensor]) ->
     if not isinstance(fused, Tensor):
         kind = type(fused).__name__
         raise ShapeError(
-            f"{name_of(network)} returned a {kind}: a fusion network returns the fused image (B, C, H, W); choose it "
+            f"{name_of(network)} returned {kind}: a fusion network returns the fused image (B, C, H, W); choose it "
             f"in metaloss.Adapted(network, call=lambda network, *sources: network(*sources)[...])"
         )
     if fused.ndim != 4 or fused.shape[0] != batch:

@@ -54,8 +54,8 @@ CASES = [
     (NoForward, metaloss.ConfigError, r"NoForward has no forward\(\*sources\).*metaloss.Adapted"),
     (lambda: metaloss.Adapted(OneTensor(), lambda net, ir: net(ir)), metaloss.ConfigError, "every source"),
     (lambda: metaloss.Adapted(OneTensor()), metaloss.ConfigError, r"Adapted\(OneTensor\): .*metaloss.Concatenated"),
-    (Several, metaloss.ShapeError, "Several returned a tuple: .*metaloss.Adapted"),
-    (lambda: metaloss.Adapted(Several()), metaloss.ShapeError, r"Adapted\(Several\) returned a tuple"),
+    (Several, metaloss.ShapeError, "Several returned tuple: .*metaloss.Adapted"),
+    (lambda: metaloss.Adapted(Several()), metaloss.ShapeError, r"Adapted\(Several\) returned tuple"),
     (Colour, metaloss.ShapeError, "Colour returned 3 channels from sources of 1.*channels=3"),
     (BrokenInside, TypeError, "missing 2 required"),
 ]
