@@ -1,4 +1,4 @@
-.PHONY: demo test test-fast test-openmmlab check format bench clean
+.PHONY: demo test test-fast test-openmmlab check format bench zoo clean
 
 ENVIRONMENT = .ci/environment pyproject.toml
 PEERS = torchopt==0.7.3 higher==0.2.1 optree==0.20.0 graphviz==0.21
@@ -33,6 +33,9 @@ format: .venv/.full
 bench: .venv/.full .venv/.peers ## cost of the meta-gradient and of inference against other ways: 40 minutes
 	.venv/bin/python -m benchmarks.meta_gradient
 	.venv/bin/python -m benchmarks.inference
+
+zoo: .venv/.full ## which models of the frameworks' own zoos work as tasks: two hours, goes on where it was stopped
+	.venv/bin/python -m benchmarks.zoo --page docs/zoo.md
 
 clean:
 	rm -rf .venv work_dirs build dist
