@@ -34,8 +34,8 @@ def page(models: Sequence[Model], results: Results, limits: Limits) -> str:
         "",
         "The smallest model of every folder, family or module of a framework's own zoo, tried by `make zoo`: built "
         "with random weights and three classes, one meta step, one fusion step, predictions and their score, on a "
-        "batch of two scenes of 64 pixels, or of 128, 224 or 512 where a model refuses less. That all of this runs and every "
-        "loss is finite says nothing of how well a model learns.",
+        "batch of two scenes of 64 pixels, or of 128, 224 or 512 where a model refuses less. That all of this runs and "
+        "every loss is finite says nothing of how well a model learns.",
         "",
         f"One core of a CPU, {limits.gib:g} GiB and {limits.seconds} s a model, no network. "
         + ", ".join(f"{TITLES[task][0]} {_version(TITLES[task][1])}" for task in tasks)
