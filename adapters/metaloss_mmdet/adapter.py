@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 
 import torch
 from metaloss_frameworks.classes import class_names
+from metaloss_frameworks.framework_call import framework_call
 from metaloss_frameworks.openmmlab.batch_norm import with_batch_norm_that_runs
+from metaloss_frameworks.openmmlab.configs import name_of, own_size
 from metaloss_frameworks.openmmlab.inputs import mean_losses, prepare
 from metaloss_frameworks.openmmlab.weights import load_weights
 from metaloss_frameworks.quiet import quiet, without_warnings
 from mmengine.config import Config
+from mmengine.logging import MessageHub
 from mmengine.registry import DefaultScope
 from mmengine.structures import InstanceData
 from torch import Tensor
@@ -39,7 +43,8 @@ class DetectionTask(metaloss.TaskAdapter):
         classes: their names, for the score.
 
     Raises:
-        ConfigError: no such config, no classes, or a detector that learns from masks.
+        ConfigError: no such config, no classes, a model that learns from more or less than boxes, a package that is
+            missing, or whatever else keeps MMDetection from building it.
         CheckpointError: a weight file that does not fit the network.
     """
 
@@ -53,13 +58,20 @@ class DetectionTask(metaloss.TaskAdapter):
     ) -> None:
         super().__init__()
         self.classes = class_names(num_classes, classes, least=1, purpose="detection needs at least one class")
+        self.name = name_of(config)
         with DefaultScope.overwrite_default_scope("mmdet"), quiet():
             register_all_modules(init_default_scope=False)
-            self.detector = MODELS.build(model_config(load_config(config), num_classes))
-            self.detector.init_weights()
+            loaded = load_config(config)
+            self.own_size = own_size(loaded)
+            model = model_config(loaded, num_classes)
+            with framework_call(self.name, "be built"):
+                self.detector = MODELS.build(model)
+                self.detector.init_weights()
         if getattr(self.detector, "with_mask", False):
-            name = type(self.detector).__name__
-            raise ConfigError(f"{name} learns from masks, and targets are boxes: give a box detector's config")
+            kind = type(self.detector).__name__
+            raise ConfigError(
+                f"{self.name}: its {kind} learns from masks, and targets are boxes: give a box detector's"
+            )
         self.detector = with_batch_norm_that_runs(self.detector)
         if checkpoint is not None:
             load_weights(self.detector, checkpoint)
@@ -75,16 +87,21 @@ class DetectionTask(metaloss.TaskAdapter):
             The named losses and accuracies; those of several levels or layers are summed.
 
         Raises:
-            ShapeError: targets of another form.
+            ShapeError: targets of another form, or images of a size that the detector does not take.
+            DataError: a label that is no class, or a box without area.
+            ConfigError: anything else that MMDetection raises.
         """
-        target = check_detections(target, len(fused))
+        target = check_detections(target, len(fused), len(self.classes))
         inputs, samples = self._prepare(fused)
         for sample, each in zip(samples, target, strict=True):
             boxes = each["boxes"].to(inputs.device, inputs.dtype)
-            sample.gt_instances = InstanceData(bboxes=boxes, labels=each["labels"].to(inputs.device))
-        with without_warnings(*_OUTDATED), flags_kept(self):
+            labels = each["labels"].to(inputs.device)
+            sample.gt_instances = InstanceData(bboxes=boxes, labels=labels)
+            sample.ignored_instances = InstanceData(bboxes=boxes[:0], labels=labels[:0])
+        with without_warnings(*_OUTDATED), flags_kept(self), epoch_known(), self._call("give a loss", fused):
             self.detector.training = True  # its layers keep their own modes: some give a loss in training alone
-            return mean_losses(self.detector(inputs, samples, mode="loss"))
+            losses = self.detector(inputs, samples, mode="loss")
+        return mean_losses(losses)
 
     def predict(self, fused: Tensor) -> list[DetDataSample]:
         """Detects, without gradient and in evaluation mode.
@@ -94,14 +111,22 @@ class DetectionTask(metaloss.TaskAdapter):
 
         Returns:
             One ``DetDataSample`` per image, with ``pred_instances`` in pixels of the fused image.
+
+        Raises:
+            ShapeError: images of a size that the detector does not take.
+            ConfigError: anything else that MMDetection raises.
         """
         inputs, samples = self._prepare(fused)
-        with evaluating(self), torch.no_grad(), without_warnings(*_OUTDATED):
+        with evaluating(self), torch.no_grad(), without_warnings(*_OUTDATED), self._call("predict", fused):
             return list(self.detector(inputs, samples, mode="predict"))
 
     def evaluator(self) -> DetectionEvaluator:
         """Makes a fresh evaluator: MMDetection's own COCO metric (mAP, mAP50, mAP75, in 0..1)."""
         return DetectionEvaluator(self.classes)
+
+    def _call(self, doing: str, fused: Tensor) -> AbstractContextManager[None]:
+        size = (fused.shape[-2], fused.shape[-1])
+        return framework_call(self.name, doing, image_size=size, own_size=self.own_size)
 
     def _prepare(self, fused: Tensor) -> tuple[Tensor, list[DetDataSample]]:
         """The detector's data preprocessor, inside the graph; padding is below and at the right: boxes stay."""
@@ -114,5 +139,23 @@ class DetectionTask(metaloss.TaskAdapter):
             "pad_shape": padded,
             "batch_input_shape": padded,
             "scale_factor": (1.0, 1.0),
+            "border": (0.0, float(size[0]), 0.0, float(size[1])),  # of the image in what CenterNet pads
         }
         return image, [DetDataSample(metainfo=metainfo) for _ in range(len(fused))]
+
+
+@contextmanager
+def epoch_known() -> Iterator[None]:
+    """Tells MMDetection that training is at its first epoch, unless a runner, or the user's own loop, has said more.
+
+    TOOD assigns its targets in another way in its first epochs, and asks MMEngine's ``MessageHub`` for the number.
+    """
+    hub = MessageHub.get_current_instance()
+    if "epoch" in hub.runtime_info:
+        yield
+        return
+    hub.update_info("epoch", 0)
+    try:
+        yield
+    finally:
+        hub.runtime_info.pop("epoch", None)

@@ -11,6 +11,8 @@ from metaloss_frameworks.openmmlab.configs import Package
 from mmengine.config import Config, ConfigDict
 
 from metaloss.errors import ConfigError
+from metaloss_mmdet.framework import MODELS
+from metaloss_mmdet.kinds import check_kind
 
 _FOUND = importlib.util.find_spec("mmdet")
 MMDET = Package(
@@ -49,17 +51,23 @@ def model_config(config: Config, num_classes: int) -> ConfigDict:
         A copy that ``mmdet.registry.MODELS`` can build.
 
     Raises:
-        ConfigError: no part of the model has classes.
+        ConfigError: a model that learns from more than boxes, or of which no part has classes.
     """
-    model = configs.own_model(config)
+    model = configs.own_model(MMDET, config)
+    check_kind(configs.name_of(config), model, num_classes)
     configs.drop_class_weights(model, num_classes, num_classes + 1)
     heads = [part for part in configs.parts(model, without=_OTHER_CLASSES) if "num_classes" in part]
     if not heads:
-        raise ConfigError(f"config {config.filename!r}: no head of its model says num_classes: write it there")
+        raise ConfigError(
+            f"{configs.name_of(config)}: no head of its model says num_classes: a {model.type} without it tells no "
+            "kinds of boxes apart; give a box detector's config"
+        )
     for head in heads:
         head["num_classes"] = num_classes
-    preprocessor = model.setdefault("data_preprocessor", ConfigDict(type="DetDataPreprocessor"))
-    preprocessor.pop("batch_augments", None)
-    if preprocessor.get("pad_size_divisor", 1) == 1:
-        preprocessor["pad_size_divisor"] = STRIDE
+    if configs.takes(MODELS.get(model.type), "data_preprocessor"):
+        preprocessor = model.setdefault("data_preprocessor", ConfigDict(type="DetDataPreprocessor"))
+        preprocessor.pop("batch_augments", None)
+        padded = configs.takes(MODELS.get(preprocessor.type), "pad_size_divisor")
+        if padded and preprocessor.get("pad_size_divisor", 1) == 1:
+            preprocessor["pad_size_divisor"] = STRIDE
     return model

@@ -4,8 +4,21 @@ from metaloss_frameworks.quiet import quiet
 
 with quiet():
     from mmdet.evaluation import CocoMetric
+    from mmdet.models.detectors import RPN, SemiBaseDetector, TwoStageDetector
+    from mmdet.models.mot import BaseMOTModel
+    from mmdet.models.reid import BaseReID
     from mmdet.registry import MODELS
     from mmdet.structures import DetDataSample
     from mmdet.utils import register_all_modules
 
-__all__ = ["MODELS", "CocoMetric", "DetDataSample", "register_all_modules"]
+__all__ = [
+    "MODELS",
+    "RPN",
+    "BaseMOTModel",
+    "BaseReID",
+    "CocoMetric",
+    "DetDataSample",
+    "SemiBaseDetector",
+    "TwoStageDetector",
+    "register_all_modules",
+]

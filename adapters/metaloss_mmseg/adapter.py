@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 
 import torch
 import torch.nn.functional as F
 from metaloss_frameworks.classes import class_names
+from metaloss_frameworks.framework_call import framework_call
 from metaloss_frameworks.openmmlab.batch_norm import with_batch_norm_that_runs
+from metaloss_frameworks.openmmlab.configs import name_of, own_size
 from metaloss_frameworks.openmmlab.inputs import mean_losses, prepare
 from metaloss_frameworks.openmmlab.weights import load_weights
 from metaloss_frameworks.quiet import quiet
@@ -18,7 +21,8 @@ from mmengine.structures import PixelData
 from torch import Tensor
 
 import metaloss
-from metaloss.errors import ConfigError, ShapeError
+from metaloss.data import check_class_ids
+from metaloss.errors import ConfigError
 from metaloss.modes import evaluating
 from metaloss_mmseg.configs import load_config, model_config
 from metaloss_mmseg.evaluator import SegmentationEvaluator
@@ -37,7 +41,8 @@ class SegmentationTask(metaloss.TaskAdapter):
         classes: their names, for the score's table.
 
     Raises:
-        ConfigError: no such config, or fewer than two classes.
+        ConfigError: no such config, fewer than two classes, a package that is missing, or whatever else keeps
+            MMSegmentation from building it.
         CheckpointError: a weight file that does not fit the network.
     """
 
@@ -53,10 +58,15 @@ class SegmentationTask(metaloss.TaskAdapter):
         self.classes = class_names(
             num_classes, classes, least=2, purpose="segmentation tells at least two classes apart"
         )
+        self.name = name_of(config)
         with DefaultScope.overwrite_default_scope("mmseg"), quiet():
             register_all_modules(init_default_scope=False)
-            self.segmentor = MODELS.build(model_config(load_config(config), num_classes))
-            self.segmentor.init_weights()
+            loaded = load_config(config)
+            self.own_size = own_size(loaded)
+            model = model_config(loaded, num_classes)
+            with framework_call(self.name, "be built"):
+                self.segmentor = MODELS.build(model)
+                self.segmentor.init_weights()
         self.segmentor = with_batch_norm_that_runs(self.segmentor)
         if checkpoint is not None:
             load_weights(self.segmentor, checkpoint)
@@ -72,28 +82,26 @@ class SegmentationTask(metaloss.TaskAdapter):
             The named losses and accuracies.
 
         Raises:
-            ShapeError: ids of another size than the image.
-            ConfigError: a network that learns from more than class ids.
+            ShapeError: targets of another form, or images of a size that the network does not take.
+            DataError: an id that is no class and not the ignored one.
+            ConfigError: a network that learns from more than class ids, or anything else that MMSegmentation raises.
         """
-        if not isinstance(target, Tensor) or target.shape != (len(fused), *fused.shape[-2:]):
-            given = tuple(target.shape) if isinstance(target, Tensor) else type(target).__name__
-            raise ShapeError(
-                f"segmentation target {given} with fused images {tuple(fused.shape)}: expected class ids (B, H, W)"
-            )
+        target = check_class_ids(target, fused, len(self.classes), ignore=IGNORED)
         inputs, samples = self._prepare(fused)
         right, down = inputs.shape[-1] - fused.shape[-1], inputs.shape[-2] - fused.shape[-2]
         padded = F.pad(target, (0, right, 0, down), value=IGNORED)
         for sample, ids in zip(samples, padded, strict=True):
             sample.gt_sem_seg = PixelData(data=ids.unsqueeze(0))
-        try:
-            losses = self.segmentor(inputs, samples, mode="loss")
-        except AttributeError as error:
-            if not isinstance(error.obj, SegDataSample):
-                raise
-            raise ConfigError(
-                f"{type(self.segmentor.decode_head).__name__} learns from {error.name!r} besides class ids, "
-                "and a target has only those: choose a network that learns from class ids alone"
-            ) from error
+        with self._call("give a loss", fused):
+            try:
+                losses = self.segmentor(inputs, samples, mode="loss")
+            except AttributeError as error:
+                if not isinstance(error.obj, SegDataSample):
+                    raise
+                raise ConfigError(
+                    f"{type(self.segmentor.decode_head).__name__} learns from {error.name!r} besides class ids, "
+                    "and a target has only those: choose a network that learns from class ids alone"
+                ) from error
         return mean_losses(losses)
 
     def predict(self, fused: Tensor) -> list[SegDataSample]:
@@ -104,14 +112,22 @@ class SegmentationTask(metaloss.TaskAdapter):
 
         Returns:
             One ``SegDataSample`` per image, with ``pred_sem_seg`` and ``seg_logits`` of the image's size.
+
+        Raises:
+            ShapeError: images of a size that the network does not take.
+            ConfigError: anything else that MMSegmentation raises.
         """
         inputs, samples = self._prepare(fused)
-        with evaluating(self), torch.no_grad():
+        with evaluating(self), torch.no_grad(), self._call("predict", fused):
             return list(self.segmentor(inputs, samples, mode="predict"))
 
     def evaluator(self) -> SegmentationEvaluator:
         """Makes a fresh evaluator: MMSegmentation's own IoU metric (mIoU, mAcc, aAcc in percent)."""
         return SegmentationEvaluator(self.classes, IGNORED)
+
+    def _call(self, doing: str, fused: Tensor) -> AbstractContextManager[None]:
+        size = (fused.shape[-2], fused.shape[-1])
+        return framework_call(self.name, doing, image_size=size, own_size=self.own_size)
 
     def _prepare(self, fused: Tensor) -> tuple[Tensor, list[SegDataSample]]:
         """The segmentor's data preprocessor, inside the graph: channels, range, mean and std, padding."""

@@ -44,9 +44,11 @@ def model_config(config: Config, num_classes: int) -> ConfigDict:
         A copy that ``mmseg.registry.MODELS`` can build.
 
     Raises:
-        ConfigError: parts of MMDetection in the model, which is not installed.
+        ConfigError: parts of MMDetection in the model, which is not installed, or a model that learns something else
+            than class ids.
     """
-    model = configs.own_model(config)
+    _check_kind(config)
+    model = configs.own_model(MMSEG, config)
     _check_parts(config, model)
     for name in ("decode_head", "auxiliary_head"):
         heads = model.get(name) or []
@@ -55,6 +57,20 @@ def model_config(config: Config, num_classes: int) -> ConfigDict:
                 _set_classes(part, num_classes)
     configs.drop_class_weights(model, num_classes, num_classes + 1)
     return model
+
+
+def _check_kind(config: Config) -> None:
+    model = config.model
+    if str(model.get("type")).endswith("DepthEstimator"):
+        raise ConfigError(
+            f"{configs.name_of(config)}: its {model.type} estimates depth, and targets are class ids: give the config of "
+            "a segmentation network"
+        )
+    if any("text_encoder" in part for part in configs.parts(model)):
+        raise ConfigError(
+            f"{configs.name_of(config)}: its {model.type} matches images with texts by CLIP's weights, which are not "
+            "downloaded: give the config of a network that has classes of its own"
+        )
 
 
 def _check_parts(config: Config, model: ConfigDict) -> None:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import inspect
 import os
+import re
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +14,11 @@ from typing import Any
 from mmengine.config import Config, ConfigDict
 
 from metaloss.errors import ConfigError, nearest
+from metaloss_frameworks.framework_call import framework_call
+
+_ADDRESS = re.compile(
+    r"(https?|ftp|s3|petrel|modelscope|huggingface|open-?mmlab|torchvision|mmcls|mmpretrain|detectron2)://"
+)
 
 
 @dataclass(frozen=True)
@@ -75,37 +83,105 @@ def _named(package: Package, relative: str) -> Path:
 
 def _read(package: Package, path: Path) -> Config:
     try:
-        return Config.fromfile(path)
-    except ModuleNotFoundError as error:
-        if error.name is not None:  # a module that the config imports
+        with framework_call(f"config {str(path)!r}", "be read"):
+            return Config.fromfile(path)
+    except ConfigError as error:
+        cause = error.__cause__
+        if not isinstance(cause, ModuleNotFoundError) or cause.name is not None:
             raise
-        if package.module not in str(error):
-            raise ConfigError(f"config {path}: a `_base_` in it is another package's: {error}") from error
+        if package.module not in str(cause):
+            raise ConfigError(f"config {path}: a `_base_` in it is another package's: {cause}") from cause
         raise ConfigError(
             f"config {path}: a `_base_ = '{package.module}::...'` in it needs a distribution named "
             f"{package.distribution}, and the one installed goes by another name: write the path instead, "
             f"{package.configs}/..."
-        ) from error
+        ) from cause
 
 
-def own_model(config: Config) -> ConfigDict:
+def name_of(config: str | os.PathLike[str] | Config) -> str:
+    """What a config is called in messages: ``"config 'yolox/...py'"``."""
+    return f"config {str(config.filename if isinstance(config, Config) else config)!r}"
+
+
+def own_model(package: Package, config: Config) -> ConfigDict:
     """Copies the model part, without weights from the network.
 
     Args:
+        package: whose config it is.
         config: a whole config.
 
     Returns:
-        What the package's ``MODELS`` can build.
+        What the package's ``MODELS`` can build; it opens no connection.
+
+    Raises:
+        ConfigError: a part of it has an address that cannot be left out.
     """
     model = Config({"model": config.model.to_dict()})._cfg_dict.model
     if "data_preprocessor" not in model and "data_preprocessor" in config:
         model.data_preprocessor = config.data_preprocessor
     for part in parts(model):
-        if isinstance(part.get("init_cfg"), dict) and part["init_cfg"].get("type") == "Pretrained":
-            part["init_cfg"] = None
-        if "pretrained" in part:
-            part["pretrained"] = None
+        _drop_weights(part)
+        teacher = part.get("teacher_config")
+        if isinstance(teacher, str) and not Path(teacher).is_file():  # relative to the package's repository
+            part["teacher_config"] = str(package.configs / teacher.removeprefix("configs/"))
+        _check_addresses(config, part)
     return model
+
+
+def _drop_weights(part: dict[str, Any]) -> None:
+    """Leaves out what a part would be initialised with, unless it is a teacher's local file."""
+    initial = part.get("init_cfg")
+    if isinstance(initial, (list, tuple)):
+        part["init_cfg"] = [each for each in initial if not _is_pretrained(each)]
+    elif _is_pretrained(initial):
+        part["init_cfg"] = None
+    if "pretrained" in part:
+        part["pretrained"] = None
+    teacher = part.get("teacher_ckpt")
+    if isinstance(teacher, str) and _ADDRESS.match(teacher):
+        part["teacher_ckpt"] = None
+        warnings.warn(
+            "the teacher starts from random weights, since nothing is downloaded: set teacher_ckpt to a local copy of "
+            f"{teacher}",
+            stacklevel=2,
+        )
+
+
+def _is_pretrained(initial: Any) -> bool:
+    return isinstance(initial, dict) and (initial.get("type") == "Pretrained" or "checkpoint" in initial)
+
+
+def _check_addresses(config: Config, part: dict[str, Any]) -> None:
+    for key, value in part.items():
+        if isinstance(value, str) and _ADDRESS.match(value):
+            raise ConfigError(
+                f"{name_of(config)}: {key!r} of a {part.get('type', 'part')} in its model is {value!r}, and nothing is "
+                "downloaded: write the path of a local copy there"
+            )
+
+
+def own_size(config: Config) -> tuple[int, int] | None:
+    """The (H, W) of the images that a config's own test pipeline or preprocessor makes, where it says so."""
+    preprocessor = config.model.get("data_preprocessor") or {}
+    for size in (config.get("crop_size"), preprocessor.get("size")):
+        if _is_pair(size):
+            return int(size[0]), int(size[1])
+    for part in parts(config.get("test_pipeline") or []):
+        scale = part.get("scale", part.get("img_scale"))
+        if _is_pair(scale):
+            return int(scale[1]), int(scale[0])  # OpenMMLab writes (width, height) there
+    return None
+
+
+def _is_pair(size: Any) -> bool:
+    return isinstance(size, (list, tuple)) and len(size) == 2 and all(isinstance(side, int) for side in size)
+
+
+def takes(made: Any, name: str) -> bool:
+    """Whether a class, or what it inherits from, has an argument of this name."""
+    return isinstance(made, type) and any(
+        name in inspect.signature(each.__init__).parameters for each in made.__mro__ if "__init__" in vars(each)
+    )
 
 
 def drop_class_weights(model: ConfigDict, *counts: int) -> None:
