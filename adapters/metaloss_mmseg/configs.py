@@ -63,8 +63,8 @@ def _check_kind(config: Config) -> None:
     model = config.model
     if str(model.get("type")).endswith("DepthEstimator"):
         raise ConfigError(
-            f"{configs.name_of(config)}: its {model.type} estimates depth, and targets are class ids: give the config of "
-            "a segmentation network"
+            f"{configs.name_of(config)}: its {model.type} estimates depth, and targets are class ids: give a "
+            "segmentation network's config"
         )
     if any("text_encoder" in part for part in configs.parts(model)):
         raise ConfigError(
