@@ -10,9 +10,6 @@ import re
 _NAMES = {
     "sklearn": "scikit-learn",
     "cv2": "opencv-python",
-    "skimage": "scikit-image",
-    "PIL": "pillow",
-    "yaml": "pyyaml",
     "clip": "git+https://github.com/openai/CLIP.git",
 }
 # the two families of OpenMMLab's packages overwrite each other's files: one that is missing is of the family here
@@ -49,7 +46,7 @@ def _named(error: BaseException) -> str | None:
 
 
 def _package(name: str) -> str | None:
-    if name != "sklearn" and _importable(name):  # it is there: the error is about a part of it
+    if _importable(name):  # it is there: the error is about a part of it
         return None
     if name in _OPENMMLAB and _continued_family():
         return _OPENMMLAB[name]
