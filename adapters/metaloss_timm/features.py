@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 
 import torch
 import torch.nn.functional as F
+from metaloss_frameworks.framework_call import framework_call
 from torch import Tensor, nn
 
 from metaloss.errors import ConfigError
-from metaloss_timm.models import build_model
+from metaloss_timm.models import build_features, own_size
 
 WIDTH = 16
 
@@ -28,6 +30,8 @@ class FeaturePyramid(nn.Module):
         super().__init__()
         self.model = model
         self.backbone, self.size = build_features(model, in_chans=channels, out_indices=tuple(stages))
+        self.own_size = own_size(self.backbone)
+        self.channels_last = getattr(self.backbone, "output_fmt", None) == "NHWC"
         self.fine = nn.Conv2d(channels, WIDTH, 3, padding=1)
         self.lateral = nn.ModuleList(nn.Conv2d(width, WIDTH, 1) for width in self.backbone.feature_info.channels())
         self.head = nn.Sequential(nn.PReLU(), nn.Conv2d(WIDTH, outputs, 3, padding=1))
@@ -46,12 +50,10 @@ class FeaturePyramid(nn.Module):
             x = F.interpolate(x, self.size, mode="bilinear", antialias=True, align_corners=False)
         size = (x.shape[-2], x.shape[-1])
         call = framework_call(f"model {self.model!r}", "give features", image_size=size, own_size=self.own_size)
+        # a compiler follows no exceptions out of a context manager
         with nullcontext() if torch.compiler.is_compiling() else call:
             found: list[Tensor] = self.backbone(x)
-        last = self.backbone.feature_info.channels()
-        return [
-            each if each.shape[1] == width else each.permute(0, 3, 1, 2) for each, width in zip(found, last, strict=True)
-        ]
+        return [each.permute(0, 3, 1, 2) for each in found] if self.channels_last else found
 
 
 class FeatureFusion(nn.Module):

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import timm
-from metaloss_frameworks.framework_call import own_words
+from metaloss_frameworks.framework_call import framework_call
 from metaloss_frameworks.weights import take_weights
 from timm.models import clean_state_dict
 from torch import nn
@@ -16,7 +16,11 @@ from metaloss import checkpoint
 from metaloss.errors import CheckpointError, ConfigError, nearest
 
 # how vision transformers, and those with windows, are told to take images of any size
-_FLEXIBLE = ({"dynamic_img_size": True, "dynamic_img_pad": True}, {"dynamic_img_size": True}, {"strict_img_size": False})
+_FLEXIBLE = (
+    {"dynamic_img_size": True, "dynamic_img_pad": True},
+    {"dynamic_img_size": True},
+    {"strict_img_size": False},
+)
 _PLACES = ("state_dict_ema", "model_ema", "state_dict", "model")  # as timm's own training writes them
 
 
@@ -37,13 +41,9 @@ def build_model(name: str, **settings: Any) -> nn.Module:
         )
     if not timm.is_model(name):
         raise ConfigError(f"timm {timm.__version__} has no model {name!r}{nearest(name, timm.list_models())}")
-    try:
+    advice = "leave out what it does not take, or choose another model"
+    with framework_call("timm", f"build {name!r} with {settings}", advice=advice):
         model: nn.Module = timm.create_model(name, pretrained=False, **settings)
-    except Exception as error:  # settings that do not fit make timm raise nearly anything
-        raise ConfigError(
-            f"timm cannot build {name!r} with {settings} ({own_words(error)}): leave out what it does not take, or "
-            "choose another model"
-        ) from error
     return model
 
 
@@ -84,6 +84,12 @@ def fixed_size(name: str) -> tuple[int, int] | None:
     """The one size (H, W) of images that a model takes, or ``None`` where it takes several."""
     own = timm.get_pretrained_cfg(name) if timm.is_model(name) else None
     return (own.input_size[1], own.input_size[2]) if own is not None and own.fixed_input_size else None
+
+
+def own_size(model: nn.Module) -> tuple[int, int]:
+    """The size (H, W) of the images that a model was made for; most take others, too."""
+    height, width = model.pretrained_cfg["input_size"][1:]
+    return height, width
 
 
 def load_weights(model: nn.Module, path: str | os.PathLike[str]) -> None:
