@@ -7,14 +7,16 @@ from collections.abc import Sequence
 
 import torch
 import torch.nn.functional as F
+from metaloss_frameworks.batch_norm import enough_for_batch_norm
 from metaloss_frameworks.classes import class_names
+from metaloss_frameworks.framework_call import framework_call
 from torch import Tensor
 
 import metaloss
 from metaloss.data import check_class_numbers
 from metaloss.modes import evaluating
 from metaloss_timm.evaluator import ClassificationEvaluator
-from metaloss_timm.models import build_model, load_weights
+from metaloss_timm.models import build_model, fixed_size, load_weights, own_size
 
 
 class ClassificationTask(metaloss.TaskAdapter):
@@ -49,9 +51,9 @@ class ClassificationTask(metaloss.TaskAdapter):
         self.classes = class_names(
             num_classes, classes, least=2, purpose="classification tells at least two classes apart"
         )
+        self.model = model
         self.classifier = build_model(model, num_classes=num_classes)
-        given = self.classifier.pretrained_cfg
-        self.size = tuple(given["input_size"][1:]) if given.get("fixed_input_size") else None
+        self.size, given = fixed_size(model), self.classifier.pretrained_cfg
         for name in ("mean", "std"):
             self.register_buffer(name, torch.tensor(given[name]).view(1, -1, 1, 1), persistent=False)
         if checkpoint is not None:
@@ -93,5 +95,9 @@ class ClassificationTask(metaloss.TaskAdapter):
     def _logits(self, fused: Tensor) -> Tensor:
         if self.size is not None and fused.shape[-2:] != self.size:
             fused = F.interpolate(fused, self.size, mode="bilinear", antialias=True, align_corners=False)
-        logits: Tensor = self.classifier((fused.expand(-1, self.mean.shape[1], -1, -1) - self.mean) / self.std)
+        image = (fused.expand(-1, self.mean.shape[1], -1, -1) - self.mean) / self.std
+        size = (image.shape[-2], image.shape[-1])
+        call = framework_call(f"model {self.model!r}", "classify", image_size=size, own_size=own_size(self.classifier))
+        with call, enough_for_batch_norm(self.model, fused):
+            logits: Tensor = self.classifier(image)
         return logits

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 
 import torch
 import torch.nn.functional as F
+from metaloss_frameworks.framework_call import framework_call
 from torch import Tensor, nn
 
 from metaloss.errors import ConfigError
-from metaloss_timm.models import build_model
+from metaloss_timm.models import build_features, own_size
 
 WIDTH = 16
 
@@ -26,7 +28,10 @@ class FeaturePyramid(nn.Module):
 
     def __init__(self, model: str, channels: int, outputs: int, stages: Sequence[int]) -> None:
         super().__init__()
-        self.backbone = build_model(model, features_only=True, in_chans=channels, out_indices=tuple(stages))
+        self.model = model
+        self.backbone, self.size = build_features(model, in_chans=channels, out_indices=tuple(stages))
+        self.own_size = own_size(self.backbone)
+        self.channels_last = getattr(self.backbone, "output_fmt", None) == "NHWC"
         self.fine = nn.Conv2d(channels, WIDTH, 3, padding=1)
         self.lateral = nn.ModuleList(nn.Conv2d(width, WIDTH, 1) for width in self.backbone.feature_info.channels())
         self.head = nn.Sequential(nn.PReLU(), nn.Conv2d(WIDTH, outputs, 3, padding=1))
@@ -34,10 +39,21 @@ class FeaturePyramid(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Maps (B, channels, H, W) to (B, outputs, H, W)."""
         total = self.fine(x)
-        for lateral, features in zip(self.lateral, self.backbone(x), strict=True):
+        for lateral, features in zip(self.lateral, self._features(x), strict=True):
             total = total + F.interpolate(lateral(features), x.shape[-2:], mode="bilinear", align_corners=False)
         mapped: Tensor = self.head(total)
         return mapped
+
+    def _features(self, x: Tensor) -> list[Tensor]:
+        """The backbone's features, channels first; of a model of one size, of the resized image."""
+        if self.size is not None and x.shape[-2:] != self.size:
+            x = F.interpolate(x, self.size, mode="bilinear", antialias=True, align_corners=False)
+        size = (x.shape[-2], x.shape[-1])
+        call = framework_call(f"model {self.model!r}", "give features", image_size=size, own_size=self.own_size)
+        # a compiler follows no exceptions out of a context manager
+        with nullcontext() if torch.compiler.is_compiling() else call:
+            found: list[Tensor] = self.backbone(x)
+        return [each.permute(0, 3, 1, 2) for each in found] if self.channels_last else found
 
 
 class FeatureFusion(nn.Module):

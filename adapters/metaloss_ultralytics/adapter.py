@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 
 import numpy as np
 import torch
 import torch.nn.functional as F
+from metaloss_frameworks.batch_norm import enough_for_batch_norm
 from metaloss_frameworks.classes import class_names
-from torch import Tensor
+from metaloss_frameworks.framework_call import framework_call
+from torch import Tensor, nn
 
 import metaloss
 from metaloss.data import check_detections
 from metaloss.data.boxes import Target
 from metaloss.modes import evaluating
 from metaloss_ultralytics.evaluator import DetectionEvaluator
-from metaloss_ultralytics.framework import Results, non_max_suppression
+from metaloss_ultralytics.framework import Results, RTDETRDetectionModel, non_max_suppression
 from metaloss_ultralytics.models import build_detector, load_weights
 
 PADDING = 114 / 255  # ultralytics' grey
@@ -52,6 +55,7 @@ class DetectionTask(metaloss.TaskAdapter):
     ) -> None:
         super().__init__()
         self.classes = class_names(num_classes, classes, least=1, purpose="detection needs at least one class")
+        self.model = str(model)
         self.detector = build_detector(model, self.classes)
         if checkpoint is not None:
             load_weights(self.detector, checkpoint)
@@ -64,7 +68,7 @@ class DetectionTask(metaloss.TaskAdapter):
             target: per image ``boxes`` (N, 4) xyxy in pixels and ``labels`` (N,) int64; N may be 0.
 
         Returns:
-            The losses of boxes, classes and distributions.
+            The losses of boxes, classes and distributions; of RT-DETR all together, and the last layer's to see.
 
         Raises:
             ShapeError: targets of another form.
@@ -72,9 +76,13 @@ class DetectionTask(metaloss.TaskAdapter):
         """
         target = check_detections(target, len(fused), len(self.classes))
         images, left, top = self._prepare(fused)
-        # made anew each time: it remembers the device, and has nothing to remember otherwise
-        criterion = self.detector.init_criterion()
-        losses, _ = criterion(self.detector(images), _as_batch(target, images, left, top))
+        batch = _as_batch(target, images, left, top)
+        with self._call("give a loss", fused), enough_for_batch_norm(self.model, fused):
+            # made anew each time: it remembers the device, and has nothing to remember otherwise
+            criterion = self.detector.init_criterion()
+            if isinstance(self.detector, RTDETRDetectionModel):
+                return self._queries_losses(criterion, {"img": images, **batch})
+            losses, _ = criterion(self.detector(images), batch)
         names = getattr(criterion, "one2many", criterion).loss_names
         return {name: loss / len(fused) for name, loss in zip(names, losses, strict=True)}
 
@@ -88,17 +96,9 @@ class DetectionTask(metaloss.TaskAdapter):
             One ``Results`` per image, with up to 300 boxes of a confidence above 0.001, in pixels of the
             fused image; filter them with ``result[result.boxes.conf > 0.25]``.
         """
-        with evaluating(self), torch.no_grad():
+        with evaluating(self), torch.no_grad(), self._call("predict", fused):
             images, left, top = self._prepare(fused)
-            found = non_max_suppression(
-                self.detector(images),
-                CONFIDENCE,
-                OVERLAP,
-                multi_label=True,
-                max_det=MOST,
-                max_time_img=_PATIENCE,
-                end2end=self.detector.end2end,
-            )
+            found = self._boxes(images)
         height, width = fused.shape[-2:]
         shift, limits = (found[0].new_tensor(pair * 2) for pair in ([left, top], [width, height]))
         for boxes in found:
@@ -112,6 +112,40 @@ class DetectionTask(metaloss.TaskAdapter):
     def evaluator(self) -> DetectionEvaluator:
         """Makes a fresh evaluator: ultralytics' own metrics (mAP50, mAP75, mAP50-95, in 0..1)."""
         return DetectionEvaluator(self.classes)
+
+    def _boxes(self, images: Tensor) -> list[Tensor]:
+        """Per padded image rows of (x1, y1, x2, y2, confidence, class)."""
+        raw = self.detector(images)
+        if isinstance(self.detector, RTDETRDetectionModel):  # centre and size in parts of the image, the best chosen
+            height, width = images.shape[-2:]
+            middle, sides, rest = raw[0].split((2, 2, 2), -1)
+            corners = torch.cat([middle - sides / 2, middle + sides / 2], -1)
+            rows = torch.cat([corners * corners.new_tensor([width, height] * 2), rest], -1)
+            return [each[each[:, 4] > CONFIDENCE][:MOST] for each in rows]
+        return list(
+            non_max_suppression(
+                raw,
+                CONFIDENCE,
+                OVERLAP,
+                multi_label=True,
+                max_det=MOST,
+                max_time_img=_PATIENCE,
+                end2end=self.detector.end2end,
+            )
+        )
+
+    def _queries_losses(self, criterion: nn.Module, batch: dict[str, Tensor]) -> dict[str, Tensor]:
+        """RT-DETR's losses, which its network has to see the targets for: all together, and the main ones to see."""
+        self.detector.criterion = criterion
+        try:
+            total, parts = self.detector.loss(batch)
+        finally:
+            del self.detector.criterion
+        return {"loss": total, **{name.removesuffix("_loss"): value for name, value in parts.items()}}
+
+    def _call(self, doing: str, fused: Tensor) -> AbstractContextManager[None]:
+        size = (fused.shape[-2], fused.shape[-1])
+        return framework_call(f"model {self.model!r}", doing, image_size=size)
 
     def _prepare(self, fused: Tensor) -> tuple[Tensor, int, int]:
         """Colour and padding, inside the graph; and how many pixels stand at the left and above."""

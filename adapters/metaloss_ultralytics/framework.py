@@ -46,8 +46,7 @@ with _nothing_left_changed():
     from ultralytics.cfg import get_cfg
     from ultralytics.engine.results import Results
     from ultralytics.engine.validator import BaseValidator
-    from ultralytics.nn.modules.head import Detect
-    from ultralytics.nn.tasks import DetectionModel, yaml_model_load
+    from ultralytics.nn.tasks import DetectionModel, RTDETRDetectionModel, yaml_model_load
     from ultralytics.utils import DEFAULT_CFG
     from ultralytics.utils.metrics import DetMetrics, box_iou
     from ultralytics.utils.nms import non_max_suppression
@@ -56,8 +55,8 @@ __all__ = [
     "DEFAULT_CFG",
     "BaseValidator",
     "DetMetrics",
-    "Detect",
     "DetectionModel",
+    "RTDETRDetectionModel",
     "Results",
     "box_iou",
     "get_cfg",

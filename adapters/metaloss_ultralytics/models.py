@@ -9,13 +9,25 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from metaloss_frameworks.framework_call import own_words
 from metaloss_frameworks.quiet import quiet
 from metaloss_frameworks.weights import take_weights
 from torch import Tensor, nn
 
 from metaloss.checkpoint import load
 from metaloss.errors import CheckpointError, ConfigError, nearest
-from metaloss_ultralytics.framework import DEFAULT_CFG, Detect, DetectionModel, get_cfg, ultralytics, yaml_model_load
+from metaloss_ultralytics.framework import (
+    DEFAULT_CFG,
+    DetectionModel,
+    RTDETRDetectionModel,
+    get_cfg,
+    ultralytics,
+    yaml_model_load,
+)
+
+_DETECTORS = {"Detect": DetectionModel, "v10Detect": DetectionModel, "RTDETRDecoder": RTDETRDetectionModel}  # by head
+_SIZED = r"(\d+)[nslmx](.+)?$"  # yolov8n.yaml is yolov8.yaml at the scale n
+_EXAMPLE = "yolo11n.yaml"
 
 
 def build_detector(model: str | os.PathLike[str], classes: Sequence[str]) -> nn.Module:
@@ -31,15 +43,46 @@ def build_detector(model: str | os.PathLike[str], classes: Sequence[str]) -> nn.
     path = _find(str(model))
     with quiet():
         try:
-            detector: nn.Module = DetectionModel(yaml_model_load(path), ch=3, nc=len(classes), verbose=False)
+            config = yaml_model_load(path)
+            kind = _kind(config)
+            if kind is not None:
+                detector: nn.Module = kind(config, ch=3, nc=len(classes), verbose=False)
         except Exception as error:  # a model file that cannot be built raises nearly anything
-            raise ConfigError(f"model {model}: cannot be built ({type(error).__name__}: {error})") from error
-    head = type(detector.model[-1])
-    if head is not Detect:
-        raise ConfigError(f"model {model}: its head is a {head.__name__}; expected a box detector's, Detect")
+            raise ConfigError(f"model {model}: cannot be built ({own_words(error)})") from error
+    if kind is None:
+        raise ConfigError(
+            f"model {model}: its head is a {_head(config)}; expected a box detector's, {', '.join(_DETECTORS)}: "
+            f"take model={_boxes_alone(Path(model).name)!r}"
+        )
     detector.args = get_cfg(DEFAULT_CFG)  # the gains of the loss
     detector.names = dict(enumerate(classes))
+    detector.nc = len(classes)  # RT-DETR's loss asks for it
     return detector
+
+
+def _kind(config: Mapping[str, Any]) -> type[nn.Module] | None:
+    """The class of a network whose head finds boxes; ``None`` for masks, poses, words and all others."""
+    return _DETECTORS.get(_head(config))
+
+
+def _head(config: Mapping[str, Any]) -> str:
+    return str(config["head"][-1][2]).rpartition(".")[2]
+
+
+def _boxes_alone(name: str) -> str:
+    """The name of the nearest model that detects boxes: that of another head's, or of an open vocabulary's."""
+    plain = re.sub(r"^yoloe-(v?)", r"yolo\1", Path(name).stem)
+    plain = re.sub(r"-(seg|pose|obb|cls|sem|depth|world(v2)?)(?=-|$)", "", plain)
+    plain = re.sub(r"-resnet\d+$", "", plain) + ".yaml"
+    return plain if _is_known(plain) else _EXAMPLE
+
+
+def _is_known(name: str) -> bool:
+    return name in _known() or re.sub(_SIZED, r"\1\2", name) in _known()
+
+
+def _known() -> set[str]:
+    return {file.name for file in Path(ultralytics.__path__[0], "cfg", "models").rglob("*.yaml")}
 
 
 def _find(model: str) -> str:
@@ -47,11 +90,8 @@ def _find(model: str) -> str:
         raise ConfigError(f"model {model!r} is a weight file: give model='yolov8n.yaml' and checkpoint={model!r}")
     if Path(model).is_file():
         return model
-    folder = Path(ultralytics.__path__[0], "cfg", "models")
-    known = {file.name for file in folder.rglob("*.yaml")}
-    sized = re.sub(r"(\d+)[nslmx](.+)?$", r"\1\2", model)  # yolov8n.yaml is yolov8.yaml at the scale n
-    if model not in known and sized not in known:
-        sizes = sorted(known | {re.sub(r"(\d+)(.+)?$", r"\1n\2", name) for name in known})
+    if not _is_known(model):
+        sizes = sorted(_known() | {re.sub(r"(\d+)(.+)?$", r"\1n\2", name) for name in _known()})
         raise ConfigError(f"model {model!r}: no such file, nor one that ultralytics brings{nearest(model, sizes)}")
     return model
 
