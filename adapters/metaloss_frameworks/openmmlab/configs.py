@@ -100,7 +100,9 @@ def _read(package: Package, path: Path) -> Config:
 
 def name_of(config: str | os.PathLike[str] | Config) -> str:
     """What a config is called in messages: ``"config 'yolox/...py'"``."""
-    return f"config {str(config.filename if isinstance(config, Config) else config)!r}"
+    path = str(config.filename if isinstance(config, Config) else config)
+    named = re.sub(r"^.*/(\w+)/\.mim/configs/", r"\1::", path)
+    return f"config {named!r}"
 
 
 def own_model(package: Package, config: Config) -> ConfigDict:
