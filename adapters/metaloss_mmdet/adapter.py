@@ -59,12 +59,13 @@ class DetectionTask(metaloss.TaskAdapter):
         super().__init__()
         self.classes = class_names(num_classes, classes, least=1, purpose="detection needs at least one class")
         self.name = name_of(config)
-        with DefaultScope.overwrite_default_scope("mmdet"), quiet():
-            register_all_modules(init_default_scope=False)
-            loaded = load_config(config)
+        with DefaultScope.overwrite_default_scope("mmdet"):
+            with quiet():
+                register_all_modules(init_default_scope=False)
+                loaded = load_config(config)
             self.own_size = own_size(loaded)
             model = model_config(loaded, num_classes)
-            with framework_call(self.name, "be built"):
+            with quiet(), framework_call(self.name, "be built"):
                 self.detector = MODELS.build(model)
                 self.detector.init_weights()
         if getattr(self.detector, "with_mask", False):

@@ -59,12 +59,13 @@ class SegmentationTask(metaloss.TaskAdapter):
             num_classes, classes, least=2, purpose="segmentation tells at least two classes apart"
         )
         self.name = name_of(config)
-        with DefaultScope.overwrite_default_scope("mmseg"), quiet():
-            register_all_modules(init_default_scope=False)
-            loaded = load_config(config)
+        with DefaultScope.overwrite_default_scope("mmseg"):
+            with quiet():
+                register_all_modules(init_default_scope=False)
+                loaded = load_config(config)
             self.own_size = own_size(loaded)
             model = model_config(loaded, num_classes)
-            with framework_call(self.name, "be built"):
+            with quiet(), framework_call(self.name, "be built"):
                 self.segmentor = MODELS.build(model)
                 self.segmentor.init_weights()
         self.segmentor = with_batch_norm_that_runs(self.segmentor)

@@ -15,7 +15,11 @@ from metaloss.checkpoint import load
 from metaloss.errors import ConfigError, nearest
 
 _MORE_THAN_BOXES = {"maskrcnn": "masks", "keypointrcnn": "keypoints"}
-_PREFIXES = ("", "backbone.", "backbone.body.")  # of a whole network, and of a classifier that became a backbone
+# what names get and lose: those of a whole network nothing, those of a classifier that became a backbone
+_PLACES_INSIDE = [
+    ("", ""),
+    *((prefix, inner) for prefix in ("backbone.", "backbone.body.") for inner in ("", "features.")),
+]
 _PLACES = ("model", "state_dict")  # as torchvision's own training writes them, and others
 
 
@@ -71,10 +75,15 @@ def load_weights(network: nn.Module, path: str | os.PathLike[str]) -> None:
     content: Any = load(path)
     state = next((content[place] for place in _PLACES if isinstance(content.get(place), dict)), content)
     own = network.state_dict()
-    for prefix in _PREFIXES:
-        named = {prefix + str(name).removeprefix("module."): value for name, value in state.items()}
-        if any(name in own for name in named):
-            break
+    plain = {str(name).removeprefix("module."): value for name, value in state.items()}
+    # a backbone of a mobile network is the `features` of its classifier
+    named = max(
+        (
+            {prefix + name.removeprefix(inner): value for name, value in plain.items()}
+            for prefix, inner in _PLACES_INSIDE
+        ),
+        key=lambda names: len(names.keys() & own.keys()),
+    )
     # frozen batch norm, in torchvision's own weights, counts no batches
     counters = {name: value for name, value in own.items() if name.endswith("num_batches_tracked")}
     if any(name in own for name in named):

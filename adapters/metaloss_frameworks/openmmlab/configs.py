@@ -83,7 +83,7 @@ def _named(package: Package, relative: str) -> Path:
 
 def _read(package: Package, path: Path) -> Config:
     try:
-        with framework_call(f"config {str(path)!r}", "be read"):
+        with framework_call(name_of(path), "be read"):
             return Config.fromfile(path)
     except ConfigError as error:
         cause = error.__cause__
