@@ -68,7 +68,12 @@ def _train(task: nn.Module, model: Model, size: int) -> str:
     """Trains for one step, predicts and scores; says how the meta-gradient was taken where it was no plain way."""
     generator = metaloss.Concatenated(nn.Sequential(nn.Conv2d(2, 2, 3, padding=1), nn.Softmax(1)))
     learner = metaloss.MetaLearner(
-        fusion=FusionNet(), loss=metaloss.LearnableFusionLoss(generator), task=task, inner_lr=1e-3, lr=1e-3
+        fusion=FusionNet(),
+        loss=metaloss.LearnableFusionLoss(generator),
+        task=task,
+        inner_lr=1e-3,
+        inner_clip=1.0,  # random weights of a deep detector may give gradients beyond float32
+        lr=1e-3,
     )
     batches = [_batch(model, size, seed) for seed in (1, 2)]
     with warnings.catch_warnings(record=True) as caught:
