@@ -149,8 +149,8 @@ def check_meta_gradient(gradient: MetaGradient, loss: nn.Module, *, finite: bool
         bad = [name for name, value in gradient.gradients.items() if not value.isfinite().all()]
         raise MetaGradientError(
             f"the meta-gradient of {_some(bad)} is not finite (outer loss {gradient.outer_loss.item():.4g}): "
-            "lower inner_lr, bound the inner gradients with inner_clip, look at the task's loss on empty targets, or pass "
-            "on_nonfinite='skip'"
+            "lower inner_lr, bound the inner gradients with inner_clip, look at the task's loss on empty targets, or "
+            "pass on_nonfinite='skip'"
         )
     return "not finite"
 
