@@ -27,7 +27,6 @@ LABELS = {
 BASELINE = "double backward"
 OPTIONS = (
     {"memory": "low"},
-    {"memory": "high"},
     {"precision": "bf16"},
     {"precision": "fp16"},
     {"compile": True},

@@ -38,8 +38,8 @@ from torch import Tensor, nn
 
 from metaloss.batch import FusionBatch
 from metaloss.errors import ConfigError
+from metaloss.hypergradient.calls import fuse
 from metaloss.hypergradient.functional import gradients, trainable
-from metaloss.hypergradient.network import fuse
 from metaloss.networks.weighted_sum import WeightedSum, weighted_sum
 from metaloss.steps import FusionStep, weight_statistics
 from metaloss.tasks.base import targets_of, task_loss

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import partial
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -12,23 +12,22 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.utils.data import Dataset
 
+from metaloss import checks
 from metaloss.ablations import TaskAwareStep, WeightedSumStep, check_combination, fusion_of
 from metaloss.batch import FusionBatch, check_sources
 from metaloss.data.views import Size
-from metaloss.errors import ConfigError
 from metaloss.fitting import Callback, EpochLog, fit
 from metaloss.fusing import fuse_any_size
 from metaloss.hypergradient import Auto, HypergradientMethod, MetaGradient, MetaProblem
 from metaloss.hypergradient.direct import direct
 from metaloss.hypergradient.execution import PRECISIONS, Execution, Memory
-from metaloss.hypergradient.functional import RandomState
-from metaloss.inner import InnerRate, InnerRule, build_rule
+from metaloss.hypergradient.random_state import RandomState, own_generators
+from metaloss.inner import InnerRate, InnerRule, InnerUpdate, rate_pair
 from metaloss.networks import WeightedSum
 from metaloss.outer import OuterUpdate
 from metaloss.plugins import find
 from metaloss.state import state_of, take_up
-from metaloss.steps import FusionStep, check_learnable, check_meta_gradient, step_with
-from metaloss.tasks import TaskAdapter
+from metaloss.steps import FusionStep, step_with
 
 Part = Literal["fusion", "task", "loss"]
 
@@ -60,12 +59,13 @@ class MetaLearner:
         accumulate: meta steps per update of G; their gradients are averaged.
         on_nonfinite: ``"raise"``, or ``"skip"`` to leave G as it is and count.
         memory: ``"normal"``; ``"low"`` keeps the activations of one block at a time and computes the others
-            again, with the same result; ``"high"`` keeps G's graph instead of running G twice.
+            again, with the same result.
         precision: ``None``; or ``"bf16"`` or ``"fp16"`` to run F and T under autocast. The loss, G and the
             meta-gradient's sums stay in full precision.
         fusion_sees_task_loss: train F on L_f + L_t in the fusion phase (ablation III).
         separate_fusion_learning: ``False`` leaves the fusion phase out, and lets F and T take the gradients
             of their inner updates at each meta step instead (ablation IV).
+        allow_shared_parameters: let two of F, L_f and T share a trainable parameter, which both optimizers step.
         compile: run F, T and the loss through ``torch.compile`` where first derivatives are enough.
 
     The ablations and their equations are in :mod:`metaloss.ablations`.
@@ -99,40 +99,37 @@ class MetaLearner:
         precision: Literal["bf16", "fp16"] | None = None,
         fusion_sees_task_loss: bool = False,
         separate_fusion_learning: bool = True,
+        allow_shared_parameters: bool = False,
         compile: bool = False,
     ) -> None:
-        for name, number in (("inner_steps", inner_steps), ("accumulate", accumulate)):
-            if not isinstance(number, int) or number < 1:
-                raise ConfigError(f"{name}={number!r}: expected a whole number of at least 1")
-        for name, given, known in (
-            ("outer_update", outer_update, ("optimizer", "max_normalised_sgd")),
-            ("on_nonfinite", on_nonfinite, ("raise", "skip")),
-            ("inner_state", inner_state, ("fresh", "optimizer")),
-            ("memory", memory, get_args(Memory)),
-            ("precision", precision, (None, *PRECISIONS)),
-        ):
-            if given not in known:
-                raise ConfigError(f"{name}={given!r}: choose one of {known}")
+        checks.check_options(
+            {"inner_steps": inner_steps, "accumulate": accumulate},
+            {
+                "outer_update": (outer_update, ("optimizer", "max_normalised_sgd")),
+                "on_nonfinite": (on_nonfinite, ("raise", "skip")),
+                "inner_state": (inner_state, ("fresh", "optimizer")),
+                "memory": (memory, get_args(Memory)),
+                "precision": (precision, (None, *PRECISIONS)),
+            },
+        )
         self.fusion, self.loss, self.task = fusion_of(fusion, loss), loss, task
         check_combination(
             loss, summed=self._sums, sees_task_loss=fusion_sees_task_loss, separate=separate_fusion_learning
         )
+        if not self._sums and not allow_shared_parameters:
+            checks.check_separate({"fusion": self.fusion, "loss": loss, "task": task})
         self.separate_fusion_learning = separate_fusion_learning
         self._fusion_step = WeightedSumStep if self._sums else TaskAwareStep if fusion_sees_task_loss else FusionStep
         self.lr, self.outer_update, self.accumulate, self.on_nonfinite = lr, outer_update, accumulate, on_nonfinite
         self._outer = OuterUpdate(accumulate, normalised=outer_update == "max_normalised_sgd")
         self.schedulers = list(schedulers)
         self.skipped = 0
+        self._ready, self._meta_gradients = False, 0
         self.progress: dict[str, Any] = {"epoch": 0, "seed": None, "log": []}
-        rates = dict(zip(("fusion", "task"), _pair(inner_lr), strict=True))
-        from_state = inner_state == "optimizer"
-        self._rules = {
-            name: partial(build_rule, inner_rule, rate, clip=inner_clip, from_state=from_state)
-            for name, rate in rates.items()
+        self._inner = {
+            name: InnerUpdate(rule=inner_rule, lr=rate, state=inner_state, clip=inner_clip)
+            for name, rate in zip(("fusion", "task"), rate_pair(inner_lr), strict=True)
         }
-        self._from_optimizer = {name: from_state or rate == "optimizer" for name, rate in rates.items()}
-        for build in self._rules.values():
-            build()  # says now what is wrong with it
         self._steps = inner_steps
         self._execution = Execution(
             precision=PRECISIONS[precision] if precision else None,
@@ -146,22 +143,16 @@ class MetaLearner:
         self._method = Auto() if hypergradient == "auto" else find("hypergradients", hypergradient).load()
         if self._sums:
             self._method = direct
-        self.optimizers: dict[str, Optimizer | None] = {
-            "fusion": fusion_optimizer,
-            "task": task_optimizer,
-            "loss": loss_optimizer,
-        }
+        self.optimizers: dict[str, Optimizer | None]
+        self.optimizers = {"fusion": fusion_optimizer, "task": task_optimizer, "loss": loss_optimizer}
 
     @property
     def _sums(self) -> bool:
         return isinstance(self.fusion, WeightedSum) and self.fusion.generator is getattr(self.loss, "generator", None)
 
     def _rule(self, name: Literal["fusion", "task"]) -> tuple[InnerRule, Any]:
-        if not self._from_optimizer[name] or not self.trains(name):
-            return self._rules[name]()
-        optimizer = self.optimizer(name)
-        # MMEngine's wrapper keeps it inside
-        return self._rules[name](module=getattr(self, name), optimizer=getattr(optimizer, "optimizer", optimizer))
+        inner, taken_over = self._inner[name], self._inner[name].needs_optimizer and self.trains(name)
+        return inner.build(getattr(self, name), self.optimizer(name)) if taken_over else inner.build()
 
     @property
     def problem(self) -> MetaProblem:
@@ -196,11 +187,23 @@ class MetaLearner:
             MetaGradientError: a parameter gets no gradient, all are zero, one is not finite, or an operator
                 lacks the derivative that the method needs.
         """
-        check_learnable(self.fusion, self.loss)
-        gradient = self._method(self.problem, meta_train, meta_test)
-        unlabelled = isinstance(self.task, TaskAdapter) and not self.task.labelled(meta_test)
-        check_meta_gradient(gradient, self.loss, finite=self.on_nonfinite == "raise", zero=unlabelled)
-        return gradient
+        return self._meta_gradient(meta_train, meta_test)[0]
+
+    def _meta_gradient(self, meta_train: FusionBatch, meta_test: FusionBatch) -> tuple[MetaGradient, checks.Outcome]:
+        checks.check_learnable(self.fusion, self.loss)
+        self._check(meta_train)
+        gradient = self._method(replace(self.problem, number=self._meta_gradients), meta_train, meta_test)
+        self._meta_gradients += 1
+        outcome = checks.check_meta_gradient(gradient, self.loss, finite=self.on_nonfinite == "raise")
+        if outcome == "zero":
+            checks.check_zero(gradient, self.fusion, self.task, meta_test, self._execution)
+        return gradient, outcome
+
+    def _check(self, batch: FusionBatch) -> None:
+        checks.check_recording()
+        if not self._ready:
+            checks.check_ready(self.fusion, self.loss, self.task, batch, self._execution)
+            self._ready = True
 
     def meta_step(self, meta_train: FusionBatch, meta_test: FusionBatch) -> dict[str, Tensor]:
         """Steps the loss generator by the meta-gradient (Eq. 6).
@@ -218,8 +221,12 @@ class MetaLearner:
         Raises:
             MetaGradientError: as :meth:`meta_gradient`; nothing has been stepped by then.
         """
-        random = None if self.separate_fusion_learning else RandomState.now()
-        gradient = self.meta_gradient(meta_train, meta_test)
+        random = (
+            None
+            if self.separate_fusion_learning
+            else RandomState.now(own_generators(self.fusion, self.loss, self.task))
+        )
+        gradient, outcome = self._meta_gradient(meta_train, meta_test)
         values = {} if self._sums else {"inner_loss": gradient.inner_loss}
         values |= {"task_inner_loss": gradient.task_inner_loss, "outer_loss": gradient.outer_loss}
         inner: dict[str, dict[str, Tensor]] = {}
@@ -228,7 +235,7 @@ class MetaLearner:
             with random.replayed():  # what the inner updates drew, in the same order
                 inner = step.take(meta_train)
             values |= step.log
-        if self.on_nonfinite == "skip" and not all(value.isfinite().all() for value in gradient.gradients.values()):
+        if outcome != "useful":
             self.skipped += 1
         elif (total := self._outer.add(gradient.gradients)) is not None:
             step_with(self.optimizer("loss"), self.loss, total)
@@ -246,6 +253,7 @@ class MetaLearner:
             ``weight_0`` ... in the data set's own order, and their ``entropy`` in [0, 1]; detached and 0-d.
             With a weighted sum there is no fusion loss: the first three are missing.
         """
+        self._check(batch)
         step = self._new_step()
         self._step(step.take(batch))
         return step.log
@@ -390,10 +398,3 @@ class MetaLearner:
             CheckpointError: a part is missing, or belongs to another network or optimizer; nothing has changed then.
         """
         take_up(self, state)
-
-
-def _pair(inner_lr: Any) -> tuple[InnerRate, InnerRate]:
-    rates = tuple(inner_lr) if isinstance(inner_lr, (tuple, list)) else (inner_lr, inner_lr)
-    if len(rates) != 2 or not all(isinstance(rate, (int, float)) or rate == "optimizer" for rate in rates):
-        raise ConfigError(f"inner_lr={inner_lr!r}: expected a number or 'optimizer', or a pair of them for F and T")
-    return rates

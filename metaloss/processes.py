@@ -38,10 +38,23 @@ def averaged(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     means: dict[str, Tensor] = {}
     for names in _alike(tensors):
         flat = torch.cat([tensors[name].detach().reshape(-1) for name in names]) / world
-        dist.all_reduce(flat)
+        dist.all_reduce(torch.view_as_real(flat) if flat.is_complex() else flat)
         parts = flat.split([tensors[name].numel() for name in names])
         means.update({name: part.view_as(tensors[name]) for name, part in zip(names, parts, strict=True)})
     return {name: means[name] for name in tensors}
+
+
+def largest_of_all(value: Tensor) -> Tensor:
+    """The largest of a number over all processes, so that all of them decide alike.
+
+    Args:
+        value: 0-d; left as it is.
+    """
+    if world_size() == 1:
+        return value
+    largest = value.detach().clone()
+    dist.all_reduce(largest, dist.ReduceOp.MAX)
+    return largest
 
 
 def take_from_first(tensors: Iterable[Tensor]) -> None:
@@ -73,7 +86,9 @@ def average_buffers(module: nn.Module) -> None:
 
     Each process has seen its own share of the data: running statistics differ until this is done.
     """
-    buffers = {name: buffer for name, buffer in module.named_buffers() if buffer.is_floating_point()}
+    buffers = {
+        name: buffer for name, buffer in module.named_buffers() if buffer.is_floating_point() or buffer.is_complex()
+    }
     for name, mean in averaged(buffers).items():
         if mean is not buffers[name]:
             buffers[name].copy_(mean)

@@ -11,68 +11,11 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from metaloss.batch import FusionBatch
-from metaloss.errors import MetaGradientError
+from metaloss.hypergradient.calls import fuse, fusion_terms
 from metaloss.hypergradient.execution import Execution
-from metaloss.hypergradient.functional import gradients, largest, with_tensors
-from metaloss.hypergradient.network import fuse
-from metaloss.hypergradient.problem import MetaGradient
+from metaloss.hypergradient.functional import assign_buffers, gradients, largest, swapped
 from metaloss.processes import averaged
 from metaloss.tasks.base import targets_of, task_loss
-
-
-def check_learnable(fusion: nn.Module, loss: nn.Module) -> None:
-    """Checks that there is something to learn, and a way from the loss to the fused image.
-
-    Raises:
-        MetaGradientError: the loss module, or the fusion network, has no trainable parameter.
-    """
-    if not _trainable(loss):
-        raise MetaGradientError(
-            f"{type(loss).__name__} has no trainable parameter: with uniform weights there are no meta steps"
-        )
-    if not _trainable(fusion):
-        raise MetaGradientError(
-            f"{type(fusion).__name__} has no trainable parameter: the fusion loss acts on the fused image through them"
-        )
-
-
-def check_meta_gradient(gradient: MetaGradient, loss: nn.Module, *, finite: bool, zero: bool = False) -> None:
-    """Refuses a meta-gradient that would teach nothing, or harm.
-
-    Args:
-        gradient: what a hypergradient method gave.
-        loss: the loss module.
-        finite: whether values that are not finite are refused as well.
-        zero: whether a gradient of nothing but zeros is in order: the meta-test batch has no labels.
-
-    Raises:
-        MetaGradientError: naming the parameters.
-    """
-    missing = [name for name in _trainable(loss) if name not in gradient.gradients]
-    if missing:
-        raise MetaGradientError(
-            f"no meta-gradient reaches {_some(missing)} of {type(loss).__name__}: the loss ignores "
-            f"{'them' if len(missing) > 1 else 'it'}, or the path from the weights to the fused image is cut "
-            "(detach, no_grad, argmax); freeze what is not meant to learn with requires_grad_(False)"
-        )
-    # one synchronisation for all parameters together
-    device = gradient.outer_loss.device
-    sizes = torch.stack([value.abs().amax().to(device) for value in gradient.gradients.values()])
-    if finite and not sizes.isfinite().all():
-        bad = [name for name, value in gradient.gradients.items() if not value.isfinite().all()]
-        raise MetaGradientError(
-            f"the meta-gradient of {_some(bad)} is not finite (outer loss {gradient.outer_loss.item():.4g}): "
-            "lower inner_lr, look at the task's loss on empty targets, or pass on_nonfinite='skip'"
-        )
-    if not zero and not sizes.any():
-        raise MetaGradientError(
-            f"the meta-gradient of all of {_some(list(gradient.gradients))} is zero: the outer loss does not depend on "
-            "the learned loss (inner_lr=0, a rule that ignores gradients, or a task that ignores the fused image)"
-        )
-
-
-def _some(names: list[str]) -> str:
-    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
 
 
 def max_normalised(gradients: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -140,12 +83,10 @@ class FusionStep:
         view, execution = batch.loss_view, self.execution
         constants = {name: param.detach() for name, param in self.loss.named_parameters()}
         fused = fuse(self.fusion, view, execution)
-        terms = with_tensors(
-            self.loss,
-            constants,
-            dict(self.loss.named_buffers()),
-            lambda module: execution.run(module, fused, view, autocast=False),
-        )
+        buffers = dict(self.loss.named_buffers())
+        with swapped(self.loss, constants, buffers) as module:
+            terms = fusion_terms(module, fused, view, execution)
+        assign_buffers(self.loss, buffers)
         return fused, terms
 
     @staticmethod

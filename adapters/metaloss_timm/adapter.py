@@ -11,7 +11,7 @@ from metaloss_frameworks.classes import class_names
 from torch import Tensor
 
 import metaloss
-from metaloss.errors import ShapeError
+from metaloss.data import check_class_numbers
 from metaloss.modes import evaluating
 from metaloss_timm.evaluator import ClassificationEvaluator
 from metaloss_timm.models import build_model, load_weights
@@ -69,13 +69,9 @@ class ClassificationTask(metaloss.TaskAdapter):
 
         Raises:
             ShapeError: targets of another form.
+            DataError: a number that is no class.
         """
-        if not isinstance(target, Tensor) or target.shape != (len(fused),) or target.dtype != torch.int64:
-            given = f"{tuple(target.shape)} {target.dtype}" if isinstance(target, Tensor) else type(target).__name__
-            raise ShapeError(
-                f"classification target {given} with fused images {tuple(fused.shape)}: expected class numbers (B,), "
-                "int64"
-            )
+        target = check_class_numbers(target, fused, len(self.classes))
         return F.cross_entropy(self._logits(fused), target)
 
     def predict(self, fused: Tensor) -> Tensor:

@@ -68,8 +68,9 @@ class DetectionTask(metaloss.TaskAdapter):
 
         Raises:
             ShapeError: targets of another form.
+            DataError: a label that is no class, or a box without area.
         """
-        target = check_detections(target, len(fused))
+        target = check_detections(target, len(fused), len(self.classes))
         images, left, top = self._prepare(fused)
         # made anew each time: it remembers the device, and has nothing to remember otherwise
         criterion = self.detector.init_criterion()

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 import torch.distributed as dist
 
+from metaloss.data import check_detections
 from metaloss.data.boxes import Target
 from metaloss.processes import world_size
 from metaloss_ultralytics.framework import BaseValidator, DetMetrics, Results, box_iou
@@ -30,7 +31,13 @@ class DetectionEvaluator:
         self.images: list[dict[str, np.ndarray]] = []
 
     def update(self, predictions: Sequence[Results], target: Sequence[Target]) -> None:
-        """Takes in predictions and their targets."""
+        """Takes in predictions and their targets.
+
+        Raises:
+            ShapeError: targets of another form.
+            DataError: a label that is no class, or a box without area.
+        """
+        target = check_detections(target, len(predictions), len(self.names))
         for result, truth in zip(predictions, target, strict=True):
             boxes, labels = truth["boxes"].cpu().float(), truth["labels"].cpu().float()
             found = result.boxes.data.cpu().float()

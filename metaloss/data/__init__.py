@@ -9,6 +9,7 @@ from metaloss.data.episodes import Episodes
 from metaloss.data.exchange import exchange_sources
 from metaloss.data.images import read_ids, read_image, write_image
 from metaloss.data.joined import Joined, paired_datasets
+from metaloss.data.labels import check_class_ids, check_class_numbers
 from metaloss.data.pairing import Pair, images_by_stem, pair_by_stem, pair_folders
 from metaloss.data.synthetic import SyntheticScenes, write_scenes
 from metaloss.data.tiles import Tiles
@@ -23,6 +24,8 @@ __all__ = [
     "SyntheticScenes",
     "Tiles",
     "as_size",
+    "check_class_ids",
+    "check_class_numbers",
     "check_dataset",
     "check_detections",
     "check_pairs",

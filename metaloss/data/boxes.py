@@ -12,6 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from metaloss.data.labels import check_boxes
 from metaloss.errors import ShapeError
 
 Target = Mapping[str, Any]
@@ -86,18 +87,20 @@ def cut_boxes(target: Target, size: tuple[int, int]) -> dict[str, Any]:
     return {name: (inside if name == "boxes" else value)[kept] for name, value in target.items()}
 
 
-def check_detections(targets: Any, count: int) -> Sequence[Target]:
-    """Checks that a batch's detection targets have their one form; for authors of tasks.
+def check_detections(targets: Any, count: int, num_classes: int | None = None) -> Sequence[Target]:
+    """Checks that a batch's detection targets have their one form and hold known classes; for authors of tasks.
 
     Args:
         targets: one target for each image.
         count: B, how many images there are.
+        num_classes: labels reach from 0 to one below; not checked upwards unless given.
 
     Returns:
         The targets.
 
     Raises:
         ShapeError: they have another form; what was given is said.
+        DataError: a label that is no class, or a box that is not finite or has no area.
     """
     expected = f"expected a list of {count} dicts: boxes (N, 4) float xyxy in pixels, labels (N,) int64"
     if not isinstance(targets, Sequence) or len(targets) != count:
@@ -108,10 +111,14 @@ def check_detections(targets: Any, count: int) -> Sequence[Target]:
             given = f"a dict of {sorted(target)}" if isinstance(target, Mapping) else type(target).__name__
             raise ShapeError(f"detection target {number}: {given}; {expected}")
         boxes, labels = target["boxes"], target["labels"]
+        if not isinstance(boxes, Tensor) or not isinstance(labels, Tensor):
+            given = f"boxes {type(boxes).__name__}, labels {type(labels).__name__}"
+            raise ShapeError(f"detection target {number}: {given}; {expected}")
         if boxes.ndim != 2 or boxes.shape[-1] != 4 or labels.shape != boxes.shape[:1]:
             raise ShapeError(
                 f"detection target {number}: boxes {tuple(boxes.shape)}, labels {tuple(labels.shape)}; {expected}"
             )
         if not boxes.is_floating_point() or labels.dtype != torch.int64:
             raise ShapeError(f"detection target {number}: boxes {boxes.dtype}, labels {labels.dtype}; {expected}")
+    check_boxes([target["boxes"] for target in targets], [target["labels"] for target in targets], num_classes)
     return targets

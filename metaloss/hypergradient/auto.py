@@ -1,41 +1,81 @@
-"""Forward mode where the fusion network allows it, double backward where not."""
+"""Forward mode where it is right for the fusion network, else double backward, else differences."""
 
 from __future__ import annotations
 
 import warnings
+from dataclasses import replace
 
 from metaloss.batch import FusionBatch
+from metaloss.errors import MetaGradientError
+from metaloss.hypergradient.finite_difference import finite_difference
 from metaloss.hypergradient.forward import forward
-from metaloss.hypergradient.functional import RandomState
-from metaloss.hypergradient.operators import MissingDerivativeError
-from metaloss.hypergradient.problem import MetaGradient, MetaProblem
+from metaloss.hypergradient.operators import MissingDerivativeError, WrongDerivativeError
+from metaloss.hypergradient.problem import HypergradientMethod, MetaGradient, MetaProblem
+from metaloss.hypergradient.random_state import RandomState, own_generators
 from metaloss.hypergradient.reverse import reverse
 from metaloss.processes import rank
 
+_METHODS: dict[str, HypergradientMethod] = {
+    "forward": forward,
+    "reverse": reverse,
+    "finite_difference": finite_difference,
+}
+_COST = {"reverse": "exact but with more memory", "finite_difference": "approximate, to about 1e-3 in float32"}
+
 
 class Auto:
-    """``forward``, or after a first refusal by an operator always ``reverse``, with one warning that names it."""
+    """``forward``; after a refusal ``reverse``, after another ``finite_difference``, with one warning that says why.
+
+    Attributes:
+        method: the name of the method in use.
+    """
 
     def __init__(self) -> None:
-        self.fallen_back = False
+        self.method = "forward"
+        self._began = 0  # the meta step at which the method in use was taken
 
     def __call__(self, problem: MetaProblem, meta_train: FusionBatch, meta_test: FusionBatch) -> MetaGradient:
-        """Computes the meta-gradient (Eq. 7), exactly.
+        """Computes the meta-gradient (Eq. 7), exactly wherever an exact method is right.
 
         Raises:
-            MissingDerivativeError: an operator has neither a forward-mode rule nor a second derivative.
+            MetaGradientError: no method is right for these networks; the message says why each is not.
         """
-        if not self.fallen_back:
-            start = RandomState.now()
+        start = RandomState.now(own_generators(problem.fusion, problem.loss, problem.task))
+        names = list(_METHODS)
+        refusals: list[MissingDerivativeError | WrongDerivativeError] = []
+        for name in names[names.index(self.method) :]:
+            # a method that takes over is checked as at the first step
+            began = problem.number if refusals else self._began
+            number = None if problem.number is None or began is None else problem.number - began
             try:
-                return forward(problem, meta_train, meta_test)
-            except MissingDerivativeError as error:
-                self.fallen_back = True
+                gradient = _METHODS[name](replace(problem, number=number), meta_train, meta_test)
+            except (MissingDerivativeError, WrongDerivativeError) as refusal:
+                refusals.append(refusal)
                 start.restore()
-                if rank() == 0:
-                    warnings.warn(
-                        f"{type(problem.fusion).__name__} or its loss uses {error.operator}, which has no forward-mode "
-                        f"rule: falling back to hypergradient='reverse', exact but with more memory.{error.remedy}",
-                        stacklevel=3,
-                    )
-        return reverse(problem, meta_train, meta_test)
+                continue
+            if refusals:
+                self.method, self._began = name, problem.number or 0
+                _warn(problem, name, refusals)
+            return gradient
+        raise MetaGradientError(
+            f"no hypergradient method is right for {type(problem.fusion).__name__}: {' | '.join(map(str, refusals))}"
+        ) from refusals[0]
+
+
+def _warn(problem: MetaProblem, name: str, refusals: list[MissingDerivativeError | WrongDerivativeError]) -> None:
+    if rank() != 0:
+        return
+    network = type(problem.fusion).__name__
+    reasons = []
+    for refusal in refusals:
+        if isinstance(refusal, MissingDerivativeError):
+            reasons.append(
+                f"{network} or its loss uses {refusal.operator}, which has no {refusal.lacking}{_and(refusal.remedy)}"
+            )
+        else:
+            reasons.append(f"{refusal.finding} ({refusal.cause})")
+    warnings.warn(f"{'; '.join(reasons)}: falling back to hypergradient={name!r}, {_COST[name]}.", stacklevel=4)
+
+
+def _and(remedy: str) -> str:
+    return f".{remedy}" if remedy else ""

@@ -20,7 +20,9 @@ from torch.utils import _pytree as pytree
 from torch.utils.checkpoint import checkpoint
 
 from metaloss.errors import MetaGradientError
-from metaloss.hypergradient.functional import RandomState, clones, graph_nodes, is_float, with_tensors
+from metaloss.hypergradient.functional import assign_buffers, clones, graph_nodes, is_differentiable, swapped
+from metaloss.hypergradient.random_state import RandomState, own_generators
+from metaloss.hypergradient.training_gradients import TrainingGradients
 
 _CONTAINERS = (nn.Sequential, nn.ModuleList, nn.ModuleDict)
 
@@ -69,7 +71,7 @@ def blockwise(module: nn.Module) -> Iterator[None]:
 
 
 def _run(block: nn.Module, forward: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
-    if not torch.is_grad_enabled():
+    if not torch.is_grad_enabled() or not _records(block, args, kwargs):
         return forward(*args, **kwargs)
     buffers = clones(dict(block.named_buffers()))
     if fwd._current_level >= 0:
@@ -79,6 +81,11 @@ def _run(block: nn.Module, forward: Callable[..., Any], *args: Any, **kwargs: An
         return nullcontext(), _Buffers(block, buffers)
 
     return checkpoint(forward, *args, use_reentrant=False, context_fn=contexts, **kwargs)
+
+
+def _records(block: nn.Module, args: Any, kwargs: Any) -> bool:
+    tensors = [item for item in pytree.tree_leaves((args, kwargs)) if isinstance(item, Tensor)]
+    return any(tensor.requires_grad for tensor in (*tensors, *block.parameters()))
 
 
 class _Buffers:
@@ -116,23 +123,24 @@ class _Again:
     def __call__(self) -> tuple[list[Tensor], list[Tensor]]:
         """Returns new leaves for inputs and parameters, and the outputs computed from them."""
         leaves = [value.detach().requires_grad_() for value, _ in self.pairs]
+        with self.random.replayed(), self.autocast(), TrainingGradients():
+            output = self.run(leaves, clones(self.buffers))
+        outputs = [item for item in pytree.tree_leaves(output) if is_differentiable(item)]
+        _check_closed(outputs, leaves, self.block)
+        return leaves, outputs
+
+    def run(self, values: list[Tensor], buffers: dict[str, Tensor]) -> Any:
+        """Runs the block on these values, with the tangents that it was given."""
         duals = [
-            leaf if tangent is None else fwd.make_dual(leaf, tangent)
-            for leaf, (_, tangent) in zip(leaves, self.pairs, strict=True)
+            value if tangent is None else fwd.make_dual(value, tangent)
+            for value, (_, tangent) in zip(values, self.pairs, strict=True)
         ]
         count = len(duals) - len(self.names)
         args, kwargs = self.rebuild(duals[:count])
         params = dict(zip(self.names, duals[count:], strict=True))
         fixed = {name: value for name, value in self.block.named_parameters() if name not in params}
-
-        def body(_: nn.Module) -> Any:
+        with swapped(self.block, {**params, **fixed}, buffers):
             return self.forward(*args, **kwargs)
-
-        with self.random.replayed(), self.autocast():
-            output = with_tensors(self.block, {**params, **fixed}, clones(self.buffers), body)
-        outputs = [item for item in pytree.tree_leaves(output) if is_float(item)]
-        _check_closed(outputs, leaves, self.block)
-        return leaves, outputs
 
 
 class _DualBlock(torch.autograd.Function):
@@ -148,15 +156,15 @@ class _DualBlock(torch.autograd.Function):
         return ctx.tangents  # type: ignore[no-any-return]
 
     @staticmethod
-    def backward(ctx: Any, *slopes: Tensor) -> tuple[Any, ...]:
+    def backward(ctx: Any, *cotangents: Tensor) -> tuple[Any, ...]:
         create_graph = torch.is_grad_enabled()
         with torch.enable_grad():
             leaves, outputs = ctx.again()
-            moving = [(output, slope) for output, slope in zip(outputs, slopes, strict=True) if output.requires_grad]
+            pairs = [pair for pair in zip(outputs, cotangents, strict=True) if pair[0].requires_grad]
             grads = torch.autograd.grad(
-                [output for output, _ in moving],
+                [output for output, _ in pairs],
                 leaves,
-                [slope for _, slope in moving],
+                [cotangent for _, cotangent in pairs],
                 allow_unused=True,
                 create_graph=create_graph,
             )
@@ -165,7 +173,7 @@ class _DualBlock(torch.autograd.Function):
 
 def _run_dual(block: nn.Module, forward: Callable[..., Any], buffers: dict[str, Tensor], args: Any, kwargs: Any) -> Any:
     flat, spec = pytree.tree_flatten((args, kwargs))
-    places = [place for place, item in enumerate(flat) if is_float(item)]
+    places = [place for place, item in enumerate(flat) if is_differentiable(item)]
     params = {name: param for name, param in block.named_parameters() if param.requires_grad}
     inputs = [*(flat[place] for place in places), *params.values()]
 
@@ -175,16 +183,18 @@ def _run_dual(block: nn.Module, forward: Callable[..., Any], buffers: dict[str, 
             items[place] = value
         return pytree.tree_unflatten(items, spec)  # type: ignore[no-any-return]
 
-    again = _Again(
-        block, forward, rebuild, tuple(params), [_unpack(item) for item in inputs], buffers, RandomState.now(), _here()
-    )
-    with torch.no_grad():
-        output = forward(*args, **kwargs)
+    pairs = [_unpack(item) for item in inputs]
+    random = RandomState.now(own_generators(block))
+    again = _Again(block, forward, rebuild, tuple(params), pairs, buffers, random, _here())
+    # of values that need no gradient nothing is recorded; what the block does to its buffers, it does to its own
+    own = dict(block.named_buffers())
+    output = again.run([value for value, _ in pairs], own)
+    assign_buffers(block, own)
     given, out_spec = pytree.tree_flatten(output)
-    pairs = [_unpack(item) for item in given if is_float(item)]
+    pairs = [_unpack(item) for item in given if is_differentiable(item)]
     known = [(value, torch.zeros_like(value) if tangent is None else tangent) for value, tangent in pairs]
     results = iter(_DualBlock.apply(again, known, *inputs))  # type: ignore[no-untyped-call]
-    return pytree.tree_unflatten([next(results) if is_float(item) else item for item in given], out_spec)
+    return pytree.tree_unflatten([next(results) if is_differentiable(item) else item for item in given], out_spec)
 
 
 def _unpack(dual: Tensor) -> tuple[Tensor, Tensor | None]:

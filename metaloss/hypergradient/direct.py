@@ -7,7 +7,8 @@ from dataclasses import replace
 import torch
 
 from metaloss.batch import FusionBatch
-from metaloss.hypergradient.network import Network, fuse
+from metaloss.hypergradient.calls import fuse
+from metaloss.hypergradient.fast_weights import FastWeights
 from metaloss.hypergradient.problem import MetaGradient, MetaProblem
 from metaloss.hypergradient.unroll import outer_gradient, update_task
 
@@ -26,12 +27,12 @@ def direct(problem: MetaProblem, meta_train: FusionBatch, meta_test: FusionBatch
         The gradient, under the generator's names; ``inner_loss`` is 0, for want of a fusion loss.
     """
     batch = replace(meta_train, fusion_view=None)
-    fusion = Network.of(problem.fusion)
-    task = Network.of(problem.task, problem.task_state)
+    fusion = FastWeights.of(problem.fusion)
+    task = FastWeights.of(problem.task, problem.task_state)
     losses = []
     for _ in range(problem.steps):
-        with torch.no_grad():
-            fused = fusion.run(fusion.params, lambda network: fuse(network, batch.sources, problem.execution))
+        with torch.no_grad(), fusion.swapped(fusion.params) as network:
+            fused = fuse(network, batch.sources, problem.execution)
         losses.append(update_task(problem, task, fusion, fused, batch))
     outer_loss, gradient = outer_gradient(fusion, task, meta_test, problem.execution)
     return MetaGradient(gradient, torch.zeros_like(outer_loss), losses[0], outer_loss)

@@ -12,11 +12,12 @@ from typing import Any, Literal, TypeAlias
 import torch
 import torch.autograd.forward_ad as fwd
 from torch import nn
+from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils import _pytree as pytree
 
 from metaloss.hypergradient.blocks import blockwise
 
-Memory: TypeAlias = Literal["low", "normal", "high"]
+Memory: TypeAlias = Literal["low", "normal"]
 PRECISIONS = {"bf16": torch.bfloat16, "fp16": torch.float16}
 _HALF_SCALE = 2.0**13
 
@@ -28,8 +29,7 @@ class Execution:
     Attributes:
         precision: the dtype of F's and T's operators under autocast, or ``None`` for their own. L_f, G,
             inner rules and the sums that make the meta-gradient stay in the parameters' precision.
-        memory: ``"low"`` keeps the activations of one block at a time and computes the others again;
-            ``"normal"`` runs G twice; ``"high"`` keeps its graph from the inner step instead.
+        memory: ``"low"`` keeps the activations of one block at a time and computes the others again.
         compiled: modules with their compiled form, used where first derivatives are enough.
     """
 
@@ -43,7 +43,7 @@ class Execution:
         return _HALF_SCALE if self.precision == torch.float16 else 1.0
 
     def run(self, module: nn.Module, *inputs: Any, derivatives: int = 1, autocast: bool = True) -> Any:
-        """Runs a module.
+        """Runs a module on copies of its inputs: what it changes in place is its own.
 
         Args:
             module: any module.
@@ -58,13 +58,26 @@ class Execution:
         with ExitStack() as stack:
             if derivatives > 1:
                 stack.enter_context(_eager())
+                stack.enter_context(_differentiable_attention())
             if self.memory == "low":
                 stack.enter_context(blockwise(module))
             if autocast and self.precision is not None:
                 stack.enter_context(_autocast(inputs, self.precision))
             if call is not module:
                 stack.enter_context(_quiet())
-            return call(*inputs)
+            return call(*pytree.tree_map_only(torch.Tensor, torch.clone, inputs))
+
+
+@contextmanager
+def _differentiable_attention() -> Iterator[None]:
+    """Runs attention by plain operators: fused kernels have neither a forward-mode rule nor a second derivative."""
+    fast = torch.backends.mha.get_fastpath_enabled()
+    torch.backends.mha.set_fastpath_enabled(False)
+    try:
+        with sdpa_kernel(SDPBackend.MATH):
+            yield
+    finally:
+        torch.backends.mha.set_fastpath_enabled(fast)
 
 
 def _autocast(inputs: tuple[Any, ...], precision: torch.dtype) -> torch.autocast:

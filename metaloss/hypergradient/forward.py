@@ -1,24 +1,28 @@
 """The exact meta-gradient by forward-mode differentiation: the memory of a plain training step.
 
 The fusion network is differentiated once forwards along one direction (u = J_F nu), never twice
-backwards; the task network once backwards. See :mod:`metaloss.hypergradient.walk` for the rest.
+backwards; the task network once backwards.
 """
 
 from __future__ import annotations
 
-import warnings
-from functools import cache
+from dataclasses import replace
 
 import torch
 import torch.autograd.forward_ad as fwd
-from torch import Tensor, nn
+from torch import Tensor
 
 from metaloss.batch import FusionBatch
-from metaloss.hypergradient.functional import clones, gradients, largest, leaves, with_tensors
-from metaloss.hypergradient.network import fuse
-from metaloss.hypergradient.operators import MissingDerivativeError, forward_mode
+from metaloss.hypergradient.adjoint import Adjoint, InnerProducts
+from metaloss.hypergradient.execution import Execution
+from metaloss.hypergradient.functional import gradients, largest, leaves
+from metaloss.hypergradient.inner_step import InnerStep
+from metaloss.hypergradient.jvp import dual_image, jvp, tangent_of
+from metaloss.hypergradient.loss_derivatives import loss_products
+from metaloss.hypergradient.operators import MissingDerivativeError
 from metaloss.hypergradient.problem import MetaGradient, MetaProblem
-from metaloss.hypergradient.walk import Along, walk_back
+from metaloss.hypergradient.self_check import SelfCheck
+from metaloss.hypergradient.unroll import Trajectory, outer_gradient, unroll
 
 _LENGTH = 64.0
 
@@ -36,51 +40,51 @@ def forward(problem: MetaProblem, meta_train: FusionBatch, meta_test: FusionBatc
 
     Raises:
         MissingDerivativeError: an operator of F has no forward-mode rule, or one of L_f no second derivative.
+        WrongDerivativeError: F's forward derivative is not that of its training gradient.
     """
-    _load_rules()
-    return walk_back(problem, meta_train, meta_test, _directional)
+    view, execution = meta_train.loss_view, problem.execution
+    trajectory = unroll(problem, meta_train)
+    outer_loss, cotangent = outer_gradient(trajectory.fusion, trajectory.task, meta_test, execution)
+    adjoint = Adjoint(problem, trajectory, cotangent)
+    check = SelfCheck("forward", problem, trajectory, view)
+    for step, nu in adjoint:
+        products = _products(trajectory, step, nu, view, execution, hvp=adjoint.unfinished)
+        check.step(step, nu, products)
+        if check.first:
+            exact = replace(execution, precision=None)
+            u = products.tangent if exact == execution else jvp(trajectory.fusion, step, nu, view, exact)
+            check.cotangent(step, nu, u, products)
+        adjoint.add(products)
+    return adjoint.meta_gradient(outer_loss)
 
 
-def _directional(along: Along) -> dict[str, Tensor] | None:
+def _products(
+    trajectory: Trajectory,
+    step: InnerStep,
+    nu: dict[str, Tensor],
+    view: tuple[Tensor, ...],
+    execution: Execution,
+    *,
+    hvp: bool,
+    create_graph: bool = False,
+) -> InnerProducts:
+    # half precision would lose a short direction, and overflow along a long one
+    size = _LENGTH * largest(nu.values()) if execution.scale != 1 else torch.ones(())
+    params = leaves(step.params) if hvp else step.params
+    direction = {name: value / size.to(value.device) for name, value in nu.items()}
     try:
-        return _dual(along, create_graph=False)
+        with dual_image(trajectory.fusion, step, params, direction, view, execution) as fused:
+            size = size.to(fused.device)
+            u = tangent_of(fused) * size
+            loss = loss_products(trajectory.loss, step, view, u, execution, hvp=hvp)
+            if not hvp:
+                return InnerProducts(u, loss.image_gradient, loss.generator)
+            s = fwd.make_dual(loss.image_gradient, loss.hvp / size)
+            grads = gradients(fused, params, s, create_graph=create_graph, scale=execution.scale)
+            along = {name: tangent_of(grad) * size.to(grad.device) for name, grad in grads.items()}
+            return InnerProducts(u, loss.image_gradient, loss.generator, along)
     except MissingDerivativeError:
         # the backward of some operators (SiLU) has a forward-mode rule only where it records a graph
-        if not along.hessian:
+        if not hvp or create_graph:
             raise
-        return _dual(along, create_graph=True)
-
-
-def _dual(along: Along, *, create_graph: bool) -> dict[str, Tensor] | None:
-    step, view, direction, hessian = along.step, along.batch.loss_view, along.direction, along.hessian
-    fusion, execution = along.trajectory.fusion, along.trajectory.execution
-    # half precision would lose a short direction, and overflow along a long one
-    size = _LENGTH * largest(direction.values()) if execution.scale != 1 else torch.ones(())
-    params = leaves(step.params) if hessian else step.params
-
-    def body(network: nn.Module) -> dict[str, Tensor] | None:
-        fused = fuse(network, view, execution, derivatives=2)
-        tangent = _tangent(fused)
-        turned = along.turning(tangent * size.to(tangent))
-        if not hessian:
-            return None
-        slope = fwd.make_dual(turned.slope, turned.bend / size.to(tangent))
-        grads = gradients(fused, params, slope, create_graph=create_graph, scale=execution.scale)
-        return {name: _tangent(grad) * size.to(grad.device) for name, grad in grads.items()}
-
-    with forward_mode(), step.random.replayed(), torch.set_grad_enabled(hessian), fwd.dual_level():
-        duals = {name: fwd.make_dual(tensor, direction[name] / size.to(tensor)) for name, tensor in params.items()}
-        return with_tensors(fusion.module, {**duals, **fusion.frozen}, clones(step.buffers), body)
-
-
-def _tangent(dual: Tensor) -> Tensor:
-    value, tangent = fwd.unpack_dual(dual)
-    return torch.zeros_like(value) if tangent is None else tangent.detach()
-
-
-@cache
-def _load_rules() -> None:
-    # torch reads its forward-mode rules at the first dual tensor, by a call that it deprecates itself
-    with warnings.catch_warnings(), fwd.dual_level():
-        warnings.simplefilter("ignore", DeprecationWarning)
-        fwd.make_dual(torch.zeros(()), torch.zeros(()))
+        return _products(trajectory, step, nu, view, execution, hvp=True, create_graph=True)

@@ -1,37 +1,33 @@
-"""Modules as functions of their parameters, and random numbers that can be drawn again."""
+"""Modules as functions of their tensors, gradients by name, and inner products of them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-Result = TypeVar("Result")
+from metaloss.inner.real_parts import as_real
 
 
-def with_tensors(
-    module: nn.Module, params: Mapping[str, Tensor], buffers: dict[str, Tensor], body: Callable[[nn.Module], Result]
-) -> Result:
-    """Runs ``body(module)`` with other tensors in the place of the module's own.
+@contextmanager
+def swapped(module: nn.Module, params: Mapping[str, Tensor], buffers: dict[str, Tensor]) -> Iterator[nn.Module]:
+    """Puts other tensors in the place of the module's own while the block runs.
 
-    Gradients are taken inside ``body``, while the tensors are still in place: activation
-    checkpointing inside the module then recomputes with the right weights. What a module holds
-    under several names gets one tensor (``torch.func.functional_call`` leaves a child that is
-    registered twice with the wrong weights).
+    Take gradients inside the block: activation checkpointing in the module then recomputes with the
+    right weights. What a module holds under several names gets one tensor
+    (``torch.func.functional_call`` leaves a child that is registered twice with the wrong weights).
 
     Args:
         module: any module.
         params: every parameter by name; a missing one is an error, never silently the module's own.
         buffers: every buffer by name; in-place changes go to these tensors, and a buffer that the
             module assigned anew takes its place here.
-        body: what to run.
 
-    Returns:
-        What ``body`` returned.
+    Yields:
+        The module.
 
     Raises:
         KeyError: the names are not those of the module.
@@ -39,8 +35,8 @@ def with_tensors(
     names = {tensor: name for name, tensor in (*module.named_parameters(), *module.named_buffers())}
     tensors = {**params, **buffers}
     if tensors.keys() != set(names.values()):
-        strange = sorted(tensors.keys() ^ set(names.values()))
-        raise KeyError(f"{type(module).__name__} must be given all of its own tensors and no others: {strange}")
+        unexpected = sorted(tensors.keys() ^ set(names.values()))
+        raise KeyError(f"{type(module).__name__} must be given all of its own tensors and no others: {unexpected}")
     stores: list[dict[str, Any]] = [
         store for child in module.modules() for store in (child._parameters, child._buffers)
     ]
@@ -49,13 +45,19 @@ def with_tensors(
     try:
         for store, key, name in places:
             store[key] = tensors[name]
-        result = body(module)
+        yield module
         buffers.update({name: store[key] for store, key, name in places if name in buffers and key in store})
-        return result
     finally:
-        for store, held in zip(stores, before, strict=True):
+        for store, own_tensors in zip(stores, before, strict=True):
             store.clear()
-            store.update(held)
+            store.update(own_tensors)
+
+
+def assign_buffers(module: nn.Module, values: Mapping[str, Tensor]) -> None:
+    """Lets the module hold these buffers by name, as if it had assigned them itself."""
+    names = {buffer: name for name, buffer in module.named_buffers()}
+    for part in module.modules():
+        part._buffers.update({key: values[names[own]] for key, own in part._buffers.items() if own is not None})
 
 
 def trainable(module: nn.Module) -> dict[str, Tensor]:
@@ -86,17 +88,17 @@ def clones(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
 def gradients(
     output: Tensor,
     inputs: Mapping[str, Tensor],
-    slope: Tensor | None = None,
+    cotangent: Tensor | None = None,
     *,
     create_graph: bool = False,
     scale: float = 1.0,
 ) -> dict[str, Tensor]:
-    """First-order gradients by name, zero where the output does not depend on an input.
+    """Computes a VJP by name, zero where the output does not depend on an input.
 
     Args:
         output: what is differentiated.
         inputs: by what.
-        slope: the cotangent of the output; ``None`` for a number.
+        cotangent: of the output; ``None`` for a number.
         create_graph: whether the gradients can be differentiated again.
         scale: a factor that the gradients have on their way only, for half precision.
 
@@ -106,17 +108,42 @@ def gradients(
     if not inputs or not output.requires_grad:
         return {name: torch.zeros_like(value) for name, value in inputs.items()}
     if scale != 1:
-        slope = torch.full_like(output, scale) if slope is None else slope * scale
+        cotangent = torch.full_like(output, scale) if cotangent is None else cotangent * scale
     values = torch.autograd.grad(
-        output, tuple(inputs.values()), slope, create_graph=create_graph, allow_unused=True, materialize_grads=True
+        output, tuple(inputs.values()), cotangent, create_graph=create_graph, allow_unused=True, materialize_grads=True
     )
     values = values if scale == 1 else tuple(value / scale for value in values)
     return dict(zip(inputs, values, strict=True))
 
 
-def is_float(item: Any) -> bool:
-    """Whether something is a tensor that derivatives can be taken by."""
-    return isinstance(item, Tensor) and item.is_floating_point()
+def add_to(total: dict[str, Tensor], values: Mapping[str, Tensor]) -> None:
+    """Adds tensors to a sum by name, in which some names may still be missing."""
+    for name, value in values.items():
+        total[name] = total[name] + value if name in total else value
+
+
+def is_differentiable(item: Any) -> bool:
+    """Whether something is a tensor that derivatives can be taken by: of real or complex numbers."""
+    return isinstance(item, Tensor) and (item.is_floating_point() or item.is_complex())
+
+
+def inner_product(first: Iterable[Tensor], second: Iterable[Tensor]) -> Tensor:
+    """The real inner product ``Re <a, b>`` of two lists of tensors, 0-d, in at least single precision."""
+    products = [
+        (_wide(as_real(a.detach())) * _wide(as_real(b.detach()))).sum() for a, b in zip(first, second, strict=True)
+    ]
+    return torch.stack([product.to(products[0]) for product in products]).sum()
+
+
+def norm(tensors: Iterable[Tensor]) -> Tensor:
+    """The Euclidean norm over all entries of some tensors, real and 0-d."""
+    norms = [torch.linalg.vector_norm(_wide(as_real(tensor.detach()))) for tensor in tensors]
+    value: Tensor = torch.linalg.vector_norm(torch.stack([each.to(norms[0]) for each in norms]))
+    return value
+
+
+def _wide(tensor: Tensor) -> Tensor:
+    return tensor.float() if tensor.dtype in (torch.float16, torch.bfloat16) else tensor
 
 
 def graph_nodes(outputs: Iterable[Tensor]) -> Iterator[Any]:
@@ -137,33 +164,3 @@ def largest(tensors: Iterable[Tensor]) -> Tensor:
     values = [tensor.abs().amax() for tensor in tensors]
     value = torch.stack([item.to(values[0]) for item in values]).amax()
     return torch.where(value > 0, value, torch.ones_like(value))
-
-
-@dataclass(frozen=True)
-class RandomState:
-    """The state of the global random generators."""
-
-    cpu: Tensor
-    cuda: tuple[Tensor, ...]
-
-    @staticmethod
-    def now() -> RandomState:
-        """Reads the current state of every generator in use."""
-        cuda = torch.cuda.get_rng_state_all() if torch.cuda.is_available() and torch.cuda.is_initialized() else []
-        return RandomState(torch.get_rng_state(), tuple(cuda))
-
-    def restore(self) -> None:
-        """Sets the generators to this state."""
-        torch.set_rng_state(self.cpu)
-        if self.cuda:
-            torch.cuda.set_rng_state_all(list(self.cuda))
-
-    @contextmanager
-    def replayed(self) -> Iterator[None]:
-        """Draws again from this state; the generators go on afterwards as if nothing had been drawn."""
-        here = RandomState.now()
-        self.restore()
-        try:
-            yield
-        finally:
-            here.restore()

@@ -13,7 +13,7 @@ from torch import Tensor
 from metaloss.errors import MetaGradientError
 from metaloss.hypergradient.functional import graph_nodes
 
-_NO_FORWARD_MODE = re.compile(r"forward AD|forward mode AD|forward-mode|jvp")
+_NO_FORWARD_MODE = re.compile(r"forward AD|forward mode AD|forward-mode|forward gradient|jvp|ForwardAD")
 _NO_SECOND_DERIVATIVE = re.compile(r"derivative for .+ is not implemented|double backward|differentiate twice")
 
 
@@ -29,6 +29,32 @@ class MissingDerivativeError(MetaGradientError):
     def __init__(self, operator: str, lacking: str, advice: str) -> None:
         self.operator, self.lacking, self.remedy = operator, lacking, _remedy(operator)
         super().__init__(f"{operator} has no {lacking}: {advice}{self.remedy}")
+
+
+class WrongDerivativeError(MetaGradientError):
+    """A method's derivative of the fusion network is not that of the gradient that trains it.
+
+    Attributes:
+        finding: what was found wrong, in words.
+        gap: how far the two are apart, relative, from 0 to 1.
+        cause: why, as far as it was found, in words.
+    """
+
+    def __init__(self, method: str, network: str, gap: float, cause: str) -> None:
+        derivative, alternative = _METHODS[method]
+        self.finding = f"{derivative.format(network=network)} differs from its training gradient by {gap:.1e} of it"
+        self.gap, self.cause = gap, cause
+        super().__init__(f"hypergradient={method!r} is refused: {self.finding} ({cause}); take {alternative}")
+
+
+_METHODS = {
+    "forward": ("the forward derivative of {network}", "hypergradient='reverse', or 'auto', which finds a method"),
+    "reverse": (
+        "what autograd differentiates in the backward pass of {network}",
+        "hypergradient='finite_difference', or give that part a backward pass of torch's own operators",
+    ),
+    "finite_difference": ("the difference of two images of {network}", "hypergradient='reverse', or 'auto'"),
+}
 
 
 @contextmanager
@@ -100,11 +126,6 @@ def _operator(error: RuntimeError) -> str:
 
 
 def _remedy(operator: str) -> str:
-    if "scaled_dot_product" in operator:
-        return (
-            " Remedy: run the network's attention under "
-            "torch.nn.attention.sdpa_kernel(SDPBackend.MATH), or with need_weights=True"
-        )
     if "weight_norm" in operator:
         return " Remedy: a parametrization of your own that computes g * v / v.norm(...) from plain operators"
     if "compiled module" in operator:

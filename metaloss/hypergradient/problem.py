@@ -26,6 +26,8 @@ class MetaProblem:
         fusion_state: what F's rule starts from, ``None`` for a fresh start.
         task_state: what T's rule starts from, likewise.
         execution: how the networks are run.
+        number: how many meta steps came before, by which methods decide whether to check themselves; ``None``
+            for a single call.
     """
 
     fusion: nn.Module
@@ -37,6 +39,7 @@ class MetaProblem:
     fusion_state: Any = None
     task_state: Any = None
     execution: Execution = field(default_factory=Execution)
+    number: int | None = None
 
 
 @dataclass(frozen=True)

@@ -3,65 +3,44 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from metaloss.batch import FusionBatch
+from metaloss.hypergradient.calls import fuse
 from metaloss.hypergradient.execution import Execution
-from metaloss.hypergradient.functional import RandomState, clones, gradients, leaves
-from metaloss.hypergradient.network import Network, fuse
+from metaloss.hypergradient.fast_weights import FastWeights
+from metaloss.hypergradient.functional import clones, gradients, leaves
+from metaloss.hypergradient.inner_step import InnerStep
+from metaloss.hypergradient.loss_derivatives import image_gradient
 from metaloss.hypergradient.problem import MetaProblem
-from metaloss.hypergradient.slope import Slope, slope_of
+from metaloss.hypergradient.random_state import RandomState
 from metaloss.processes import averaged
 from metaloss.tasks.base import targets_of, task_loss
-
-
-@dataclass(frozen=True)
-class InnerStep:
-    """What an inner step of F started from and gave, enough to differentiate it.
-
-    Attributes:
-        params: theta_F before the update.
-        grads: its gradient, averaged over the processes.
-        state: of the rule before the update.
-        buffers: F's before the forward pass.
-        fused: F's image in the fusion loss's view, detached.
-        slope: dL_f/df with its graph, where memory is spent on it.
-        loss_buffers: of L_f before the forward pass.
-        random: the generators before the forward pass of F.
-        loss_random: the generators before that of L_f.
-    """
-
-    params: dict[str, Tensor]
-    grads: dict[str, Tensor]
-    state: Any
-    buffers: dict[str, Tensor]
-    fused: Tensor
-    slope: Slope | None
-    loss_buffers: dict[str, Tensor]
-    random: RandomState
-    loss_random: RandomState
 
 
 @dataclass
 class Trajectory:
     """K inner steps: F' and T', and where each step of F started."""
 
-    fusion: Network
-    task: Network
-    loss: Network
+    fusion: FastWeights
+    task: FastWeights
+    loss: FastWeights
     steps: list[InnerStep]
     inner_loss: Tensor
     task_inner_loss: Tensor
-    execution: Execution
+
+
+def fast_weights(problem: MetaProblem) -> tuple[FastWeights, FastWeights, FastWeights]:
+    """F, T and L_f where the inner updates start."""
+    fusion = FastWeights.of(problem.fusion, problem.fusion_state)
+    return fusion, FastWeights.of(problem.task, problem.task_state), FastWeights.of(problem.loss)
 
 
 def unroll(problem: MetaProblem, batch: FusionBatch) -> Trajectory:
     """Runs K inner updates of F on L_f (Eq. 4) and of T on detached fused images (Eq. 5)."""
-    fusion, task = Network.of(problem.fusion, problem.fusion_state), Network.of(problem.task, problem.task_state)
-    loss = Network.of(problem.loss)
+    fusion, task, loss = fast_weights(problem)
     steps: list[InnerStep] = []
     fusion_losses: list[Tensor] = []
     task_losses: list[Tensor] = []
@@ -70,69 +49,64 @@ def unroll(problem: MetaProblem, batch: FusionBatch) -> Trajectory:
         steps.append(step)
         fusion_losses.append(total)
         task_losses.append(update_task(problem, task, fusion, step.fused, batch))
-        updated, fusion.state = problem.fusion_rule(fusion.params, step.grads, fusion.state)
-        fusion.params = {name: tensor.detach() for name, tensor in updated.items()}
-    return Trajectory(fusion, task, loss, steps, fusion_losses[0], task_losses[0], problem.execution)
+        update(problem, fusion, step.grads)
+    return Trajectory(fusion, task, loss, steps, fusion_losses[0], task_losses[0])
 
 
-def _inner_step(problem: MetaProblem, fusion: Network, loss: Network, batch: FusionBatch) -> tuple[InnerStep, Tensor]:
+def update(problem: MetaProblem, fusion: FastWeights, grads: dict[str, Tensor]) -> None:
+    """Takes the fast weights of F one step of the rule further."""
+    updated, fusion.state = problem.fusion_rule(fusion.params, grads, fusion.state)
+    fusion.params = {name: tensor.detach() for name, tensor in updated.items()}
+
+
+def _inner_step(
+    problem: MetaProblem, fusion: FastWeights, loss: FastWeights, batch: FusionBatch
+) -> tuple[InnerStep, Tensor]:
     execution, view = problem.execution, batch.loss_view
-    random, buffers, loss_buffers = RandomState.now(), clones(fusion.buffers), clones(loss.buffers)
-    keep = execution.memory == "high"
+    random, buffers, loss_buffers = RandomState.now(fusion.generators), clones(fusion.buffers), clones(loss.buffers)
     params = leaves(fusion.params)
-    generator = leaves(loss.params) if keep else loss.params
-
-    def body(network: nn.Module) -> tuple[Tensor, Slope, dict[str, Tensor], RandomState]:
+    with torch.enable_grad(), fusion.swapped(params) as network:
         fused = fuse(network, view, execution)
-        between = RandomState.now()
-        slope = loss.run(generator, lambda module: slope_of(module, fused, view, execution, graph=keep))
-        grads = gradients(fused, params, slope.value.detach(), scale=execution.scale)
-        return fused.detach(), slope, grads, between
-
-    with torch.enable_grad():
-        fused, slope, grads, between = fusion.run(params, body)
-    *_, total = (means := averaged({**grads, "": slope.total})).values()
-    grads = {name: means[name] for name in grads}
-    kept = slope.keeping(generator, clones(loss_buffers)) if keep else None
-    step = InnerStep(fusion.params, grads, fusion.state, buffers, fused, kept, loss_buffers, random, between)
+        loss_random = RandomState.now(loss.generators)
+        with loss.swapped(loss.params) as module:
+            total, s = image_gradient(module, fused.detach(), view, execution, create_graph=False)
+        own = gradients(fused, params, s, scale=execution.scale)
+    means = averaged({**own, "": total})
+    total = means.pop("")
+    step = InnerStep(
+        fusion.params, means, own, fusion.state, buffers, fused.detach(), loss_buffers, random, loss_random
+    )
     return step, total
 
 
-def update_task(problem: MetaProblem, task: Network, fusion: Network, fused: Tensor, batch: FusionBatch) -> Tensor:
+def update_task(
+    problem: MetaProblem, task: FastWeights, fusion: FastWeights, fused: Tensor, batch: FusionBatch
+) -> Tensor:
     """Runs one inner update of T on a detached fused image (Eq. 5); returns its loss before the update."""
     execution = problem.execution
     if batch.fusion_view is not None:
-        with torch.no_grad():
-            fused = fusion.run(fusion.params, lambda network: fuse(network, batch.sources, execution))
+        with torch.no_grad(), fusion.swapped(fusion.params) as network:
+            fused = fuse(network, batch.sources, execution)
     params = leaves(task.params)
-
-    def body(network: nn.Module) -> tuple[Tensor, dict[str, Tensor]]:
-        total = task_loss(network, fused, targets_of(network, batch), execution.run)
-        return total.detach(), gradients(total, params, scale=execution.scale)
-
-    with torch.enable_grad():
-        total, grads = task.run(params, body)
-    *_, total = (means := averaged({**grads, "": total})).values()
-    updated, task.state = problem.task_rule(task.params, {name: means[name] for name in grads}, task.state)
+    with torch.enable_grad(), task.swapped(params) as module:
+        total = task_loss(module, fused, targets_of(module, batch), execution.run)
+        grads = gradients(total, params, scale=execution.scale)
+    means = averaged({**grads, "": total.detach()})
+    total = means.pop("")
+    updated, task.state = problem.task_rule(task.params, means, task.state)
     task.params = {name: tensor.detach() for name, tensor in updated.items()}
     return total
 
 
 def outer_gradient(
-    fusion: Network, task: Network, batch: FusionBatch, execution: Execution
+    fusion: FastWeights, task: FastWeights, batch: FusionBatch, execution: Execution
 ) -> tuple[Tensor, dict[str, Tensor]]:
-    """L_t(T', F') on the meta-test batch, and its gradient with respect to the fast weights of F'."""
+    """Computes L_t(T', F') on the meta-test batch, and its gradient by the fast weights of F'."""
     params = leaves(fusion.params)
-
-    def body(network: nn.Module) -> tuple[Tensor, dict[str, Tensor]]:
+    with torch.enable_grad(), fusion.swapped(params) as network:
         fused = fuse(network, batch.sources, execution)
-        return task.run(task.params, lambda module: differentiate(module, fused))  # type: ignore[no-any-return]
-
-    def differentiate(module: nn.Module, fused: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
-        total = task_loss(module, fused, targets_of(module, batch), execution.run)
-        return total.detach(), gradients(total, params, scale=execution.scale)
-
-    with torch.enable_grad():
-        total, grads = fusion.run(params, body)
-    means = averaged({**grads, "": total})
-    return means[""], {name: means[name] for name in grads}
+        with task.swapped(task.params) as module:
+            total = task_loss(module, fused, targets_of(module, batch), execution.run)
+            grads = gradients(total, params, scale=execution.scale)
+    means = averaged({**grads, "": total.detach()})
+    return means.pop(""), means

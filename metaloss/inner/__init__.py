@@ -5,5 +5,17 @@ from metaloss.inner.clip import clipped
 from metaloss.inner.momentum import sgd_momentum
 from metaloss.inner.rules import RULES, InnerRate, InnerRule, build_rule
 from metaloss.inner.sgd import sgd
+from metaloss.inner.update import InnerUpdate, rate_pair
 
-__all__ = ["RULES", "InnerRate", "InnerRule", "adam", "build_rule", "clipped", "sgd", "sgd_momentum"]
+__all__ = [
+    "RULES",
+    "InnerRate",
+    "InnerRule",
+    "InnerUpdate",
+    "adam",
+    "build_rule",
+    "clipped",
+    "rate_pair",
+    "sgd",
+    "sgd_momentum",
+]

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from metaloss.inner.real_parts import as_real
 from metaloss.inner.sgd import Rate, Rule, rate_of
 
 
@@ -34,19 +35,27 @@ def adam(lr: Rate, *, betas: tuple[float, float] = (0.9, 0.999), eps: float = 1e
         for name, param in params.items():
             step, mean, square = _moments(grads[name], state, name, betas)
             root = _sqrt(square) / (1 - betas[1] ** step) ** 0.5
-            updated[name] = param - rate_of(lr, name) / (1 - betas[0] ** step) * mean / (root + eps)
-            after["step"][name], after["exp_avg"][name], after["exp_avg_sq"][name] = step, mean, square
+            change = rate_of(lr, name) / (1 - betas[0] ** step) * mean / (root + eps)
+            updated[name] = param - _like(change, param)
+            after["step"][name] = step
+            after["exp_avg"][name], after["exp_avg_sq"][name] = _like(mean, param), _like(square, param)
         return updated, after
 
     return rule
 
 
 def _moments(grad: Tensor, state: Any, name: str, betas: tuple[float, float]) -> tuple[int, Tensor, Tensor]:
+    grad = as_real(grad)
     if not state or name not in state["step"]:
         return 1, (1 - betas[0]) * grad, (1 - betas[1]) * grad.square()
-    mean = betas[0] * state["exp_avg"][name] + (1 - betas[0]) * grad
-    square = betas[1] * state["exp_avg_sq"][name] + (1 - betas[1]) * grad.square()
+    mean = betas[0] * as_real(state["exp_avg"][name]) + (1 - betas[0]) * grad
+    square = betas[1] * as_real(state["exp_avg_sq"][name]) + (1 - betas[1]) * grad.square()
     return state["step"][name] + 1, mean, square
+
+
+def _like(parts: Tensor, param: Tensor) -> Tensor:
+    """Complex again, where the parameter is: Adam scales real and imaginary part apart."""
+    return torch.view_as_complex(parts) if param.is_complex() else parts
 
 
 def _sqrt(square: Tensor) -> Tensor:

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from metaloss.inner.real_parts import as_real
 from metaloss.inner.sgd import Rule
 
 
@@ -27,7 +28,9 @@ def clipped(rule: Rule, max_norm: float) -> Rule:
     def clipping(
         params: Mapping[str, Tensor], grads: Mapping[str, Tensor], state: Any
     ) -> tuple[dict[str, Tensor], Any]:
-        squares = [grad.square().sum() for grad in grads.values()]
+        if not grads:  # a frozen network
+            return rule(params, grads, state)
+        squares = [as_real(grad).square().sum() for grad in grads.values()]
         square = torch.stack([value.to(squares[0]) for value in squares]).sum()
         # the root only where it acts: at a zero gradient its slope is infinite
         above = square > max_norm**2

@@ -25,9 +25,12 @@ _ADD: dict[Operator, Callable[[Tensor, Tensor, Tensor], Tensor]] = {
 }
 
 
-def carries_tangents() -> bool:
-    """Whether tangents may be there and no graph is recorded: where a rule of one's own may take over."""
-    return fwd._current_level >= 0 and not torch.is_grad_enabled()
+def carries_tangents(*tensors: Tensor) -> bool:
+    """Whether tensors may carry tangents and record no graph: where a rule of one's own may take over.
+
+    With grad mode off tangents may have to stop: that is left to torch's operators.
+    """
+    return fwd._current_level >= 0 and torch.is_grad_enabled() and not any(tensor.requires_grad for tensor in tensors)
 
 
 def bilinear(operator: Operator, a: Tensor, b: Tensor) -> Tensor:
@@ -44,7 +47,7 @@ def bilinear(operator: Operator, a: Tensor, b: Tensor) -> Tensor:
     Returns:
         What ``operator(a, b)`` returns, with the same tangent.
     """
-    if not carries_tangents():
+    if not carries_tangents(a, b):
         return operator(a, b)
     (a, da), (b, db) = fwd.unpack_dual(a), fwd.unpack_dual(b)
     value = operator(a, b)
@@ -71,7 +74,7 @@ def sum_of_squares(x: Tensor) -> Tensor:
     Returns:
         Of shape (...), with the tangent ``2 <x, dx>``.
     """
-    value, tangent = fwd.unpack_dual(x) if carries_tangents() else (x, None)
+    value, tangent = fwd.unpack_dual(x) if carries_tangents(x) else (x, None)
     if tangent is None:
         return x.square().sum(-1)
     carrying: Tensor = fwd.make_dual(value.square().sum(-1), (value * tangent).sum(-1).mul_(2))
@@ -94,7 +97,9 @@ def layer_norm(x: Tensor, weight: Tensor, bias: Tensor, eps: float) -> Tensor:
     """
     shape = list(weight.shape)
     values, tangents = (
-        zip(*map(fwd.unpack_dual, (x, weight, bias)), strict=True) if carries_tangents() else ((), (None,))
+        zip(*map(fwd.unpack_dual, (x, weight, bias)), strict=True)
+        if carries_tangents(x, weight, bias)
+        else ((), (None,))
     )
     if any(tangent is None for tangent in tangents):
         return F.layer_norm(x, shape, weight, bias, eps)

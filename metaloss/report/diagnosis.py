@@ -8,16 +8,16 @@ from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
-from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from metaloss.batch import FusionBatch
+from metaloss.checks import check_learnable, check_meta_gradient, check_zero
 from metaloss.errors import MetaGradientError
 from metaloss.hypergradient import MetaGradient, MetaProblem
-from metaloss.hypergradient.operators import MissingDerivativeError
+from metaloss.hypergradient.operators import MissingDerivativeError, WrongDerivativeError
+from metaloss.hypergradient.random_state import RandomState, own_generators
 from metaloss.learner import MetaLearner
 from metaloss.plugins import find, records
 from metaloss.report.allocated import AllocatedMemory
-from metaloss.steps import check_learnable, check_meta_gradient
 
 EXACT = ("forward", "reverse")
 
@@ -34,7 +34,6 @@ class Finding:
         obstacle: why it does not work, empty where it does.
         operator: the operator without a derivative, where that is why.
         remedy: the way round, where one is known.
-        verified: whether the remedy was tried and the method then worked.
     """
 
     method: str
@@ -44,7 +43,6 @@ class Finding:
     obstacle: str = ""
     operator: str = ""
     remedy: str = ""
-    verified: bool = False
 
     @property
     def works(self) -> bool:
@@ -83,34 +81,28 @@ def _try(
     learner: MetaLearner, problem: MetaProblem, name: str, batches: tuple[FusionBatch, FusionBatch]
 ) -> tuple[Finding, MetaGradient | None]:
     method = find("hypergradients", name).load()
-    state = torch.get_rng_state()
+    state = RandomState.now(own_generators(problem.fusion, problem.task))
     try:
         with AllocatedMemory() as memory:
             gradient: MetaGradient = method(problem, *batches)
-        check_meta_gradient(gradient, learner.loss, finite=True)
-        torch.set_rng_state(state)
+        if check_meta_gradient(gradient, learner.loss, finite=True) == "zero":
+            check_zero(gradient, learner.fusion, learner.task, batches[1], problem.execution)
+        state.restore()
         start = time.perf_counter()
         method(problem, *batches)
-        return Finding(name, time.perf_counter() - start, memory.peak / 1e6), gradient
+        seconds = time.perf_counter() - start
+        state.restore()
+        method(replace(problem, number=0), *batches)  # checks itself as at the first step of a training
+        return Finding(name, seconds, memory.peak / 1e6), gradient
     except MissingDerivativeError as error:
-        torch.set_rng_state(state)
-        verified = "SDPBackend.MATH" in error.remedy and _works_by_math(method, problem, batches)
         remedy = error.remedy.strip().removeprefix("Remedy: ")
-        return Finding(name, obstacle=error.lacking, operator=error.operator, remedy=remedy, verified=verified), None
+        return Finding(name, obstacle=error.lacking, operator=error.operator, remedy=remedy), None
+    except WrongDerivativeError as error:
+        return Finding(name, obstacle=f"{error.finding} ({error.cause})"), None
     except MetaGradientError as error:
         return Finding(name, obstacle=str(error)), None
     finally:
-        torch.set_rng_state(state)
-
-
-def _works_by_math(method: object, problem: MetaProblem, batches: tuple[FusionBatch, FusionBatch]) -> bool:
-    """Tries the remedy for fused attention."""
-    try:
-        with sdpa_kernel(SDPBackend.MATH):
-            method(problem, *batches)  # type: ignore[operator]
-    except MetaGradientError:
-        return False
-    return True
+        state.restore()
 
 
 def _difference(gradient: MetaGradient, reference: MetaGradient) -> float:
@@ -131,14 +123,15 @@ def advice(findings: Sequence[Finding]) -> list[str]:
         lines.append("hypergradient='auto' (the default) will take 'forward': exact, with the least memory.")
     elif "reverse" in works:
         lines.append("hypergradient='auto' (the default) will fall back to 'reverse': exact, with more memory.")
+    elif "finite_difference" in works:
+        lines.append("hypergradient='auto' (the default) will fall back to 'finite_difference': no exact method works.")
     elif works:
         lines.append(f"No exact method works as it is; hypergradient={next(iter(works))!r} does.")
     else:
         lines.append("No method works with these networks.")
     for finding in findings:
         if finding.operator:
-            tried = " (tried here: it then works)" if finding.verified else ""
-            remedy = f" What to do: {finding.remedy}{tried}." if finding.remedy else ""
+            remedy = f" What to do: {finding.remedy}." if finding.remedy else ""
             lines.append(f"'{finding.method}': {finding.operator} has no {finding.obstacle}.{remedy}")
         elif finding.obstacle:
             lines.append(f"'{finding.method}': {finding.obstacle}")

@@ -50,8 +50,16 @@ class TaskAdapter(nn.Module):
         return batch.target
 
     def labelled(self, batch: FusionBatch) -> bool:
-        """Whether a batch holds anything to learn from; where it does not, a meta-gradient of zero is no mistake."""
-        return True
+        """Whether a batch holds anything to learn from; a meta step on one that does not is skipped and counted.
+
+        Args:
+            batch: a batch with this task's targets.
+
+        Returns:
+            ``False`` for class ids of which every one is ignored (255, or negative); ``True`` for any other target.
+        """
+        ignored = all_ignored(self.targets(batch))
+        return ignored is None or not ignored
 
     def predict(self, fused: Tensor) -> Any:
         """Predicts, without gradient and in evaluation mode, in the framework's own structures."""
@@ -67,6 +75,28 @@ def targets_of(task: nn.Module, batch: FusionBatch) -> Any:
     return task.targets(batch) if isinstance(task, TaskAdapter) else batch.target
 
 
+def is_labelled(task: nn.Module, batch: FusionBatch) -> bool:
+    """Whether a batch holds anything that a task, adapter or plain module, learns from."""
+    if isinstance(task, TaskAdapter):
+        return task.labelled(batch)
+    ignored = all_ignored(batch.target)
+    return ignored is None or not ignored
+
+
+def all_ignored(target: Any) -> Tensor | None:
+    """Whether every class id of a segmentation target is one that does not count: 255, or negative.
+
+    Args:
+        target: any target.
+
+    Returns:
+        0-d bool on the target's device; ``None`` for a target that is no tensor of class ids (B, H, W).
+    """
+    if not isinstance(target, Tensor) or target.ndim < 3 or target.is_floating_point() or target.dtype == torch.bool:
+        return None
+    return ((target == 255) | (target < 0)).all()
+
+
 def task_loss(task: nn.Module, fused: Tensor, target: Any, run: Callable[..., Any] | None = None) -> Tensor:
     """Runs a task and reduces what it returns to one number.
 
@@ -77,13 +107,21 @@ def task_loss(task: nn.Module, fused: Tensor, target: Any, run: Callable[..., An
         run: how a module is called, ``run(task, fused, target)``; default: plainly.
 
     Returns:
-        0-d. Of a mapping, the entries whose key contains "loss", each averaged, are summed.
+        0-d. Of a mapping, the entries whose key contains "loss", each averaged, are summed. A mean over no labelled
+        pixel at all, which is NaN, counts as 0.
 
     Raises:
         ShapeError: a tensor that is not a scalar was returned.
         ConfigError: a mapping without a loss, or something else, was returned.
     """
-    output = task(fused, target) if run is None else run(task, fused, target)
+    total = _reduced(task, task(fused, target) if run is None else run(task, fused, target))
+    ignored = all_ignored(target)
+    if ignored is None:
+        return total
+    return torch.where(ignored.to(total.device) & total.isnan(), torch.zeros_like(total), total)
+
+
+def _reduced(task: nn.Module, output: Any) -> Tensor:
     if isinstance(output, Tensor):
         if output.ndim != 0:
             raise ShapeError(

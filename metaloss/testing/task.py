@@ -14,7 +14,7 @@ from torch.utils import _pytree as pytree
 from metaloss.batch import FusionBatch
 from metaloss.data.selection import select_scenes
 from metaloss.errors import ConfigError
-from metaloss.hypergradient.functional import clones, leaves, with_tensors
+from metaloss.hypergradient.functional import clones, leaves, swapped
 from metaloss.tasks.base import TaskAdapter, targets_of, task_loss
 from metaloss.testing.report import Failure, Report
 from metaloss.testing.traces import in_float64, no_trace, random_numbers_kept
@@ -142,13 +142,12 @@ def _check_moves(report: Report, task: nn.Module, batch: FusionBatch, fused: Ten
         moved = copy.deepcopy(still)
         for name, param in moved.named_parameters():
             param.copy_(params[name])
-        swapped = with_tensors(
-            still, leaves(params), clones(dict(still.named_buffers())), lambda module: task_loss(module, fused, target)
-        )
+        with swapped(still, leaves(params), clones(dict(still.named_buffers()))) as module:
+            given = task_loss(module, fused, target)
         expected = task_loss(moved, fused, target)
-        if not torch.allclose(swapped, expected, rtol=_CLOSE, equal_nan=True):
+        if not torch.allclose(given, expected, rtol=_CLOSE, equal_nan=True):
             raise Failure(
-                f"a loss of {swapped.item():.6g} with fast weights, {expected.item():.6g} with the same weights "
+                f"a loss of {given.item():.6g} with fast weights, {expected.item():.6g} with the same weights "
                 "loaded: some are kept outside of the module's parameters"
             )
     if not torch.cuda.is_available():

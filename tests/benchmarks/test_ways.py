@@ -45,6 +45,6 @@ def test_whole_steps_run(way):
 
 
 def test_a_case_goes_through_json():
-    before = case("forward", options=(("memory", "high"),))
+    before = case("forward", options=(("memory", "low"),))
     assert Case.from_json(json.loads(json.dumps(asdict(before)))) == before
     assert before.way in WAYS

@@ -121,7 +121,7 @@ def test_a_crop_outside_the_image():
         crop_item(item(1, 1, 9, 9), 1, 0, (40, 10))
 
 
-GOOD = {"boxes": torch.zeros(2, 4), "labels": torch.zeros(2, dtype=torch.int64)}
+GOOD = {"boxes": torch.tensor([[0.0, 0, 4, 4]] * 2), "labels": torch.zeros(2, dtype=torch.int64)}
 
 
 def test_the_one_form_of_targets():
@@ -141,6 +141,7 @@ def test_the_one_form_of_targets():
         ([GOOD, {"boxes": torch.zeros(1, 4)}], r"target 1: a dict of \['boxes'\]"),
         ([GOOD | {"boxes": torch.zeros(2, 5)}, GOOD], r"target 0: boxes \(2, 5\), labels \(2,\)"),
         ([GOOD | {"labels": torch.zeros(3).long()}, GOOD], r"target 0: boxes \(2, 4\), labels \(3,\)"),
+        ([GOOD | {"labels": [0, 0]}, GOOD], "target 0: boxes Tensor, labels list"),
         ([GOOD | {"labels": torch.zeros(2)}, GOOD], r"labels torch\.float32"),
         ([GOOD | {"boxes": torch.zeros(2, 4).long()}, GOOD], r"boxes torch\.int64"),
     ],

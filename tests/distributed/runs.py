@@ -160,7 +160,7 @@ def everything(folder):
     found["reference networks"] = reference_networks()
     for method in METHODS:
         found[f"trained, {method}"] = trained(hypergradient=method, inner_steps=2, inner_clip=0.02)
-    found["trained, high memory"] = trained(memory="high")
+    found["trained, low memory"] = trained(memory="low")
     found["trained, max_normalised_sgd"] = trained(outer_update="max_normalised_sgd")
     found["trained, accumulate"] = trained(accumulate=2)
     found["trained, skip"] = trained(on_nonfinite="skip", broken=2)

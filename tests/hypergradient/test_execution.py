@@ -90,11 +90,10 @@ def gradient(subject, *batches):
     return subject.meta_gradient(*(batches or (scenes(1, view=(6, 5)), scenes(2)))).gradients
 
 
-@pytest.mark.parametrize("memory", ["low", "high"])
 @pytest.mark.parametrize("steps", [1, 2, 3])
 @pytest.mark.parametrize("method", METHODS)
-def test_memory_changes_no_number(method, steps, memory):
-    usual, other = (deep(hypergradient=method, inner_steps=steps, memory=kind) for kind in ("normal", memory))
+def test_low_memory_changes_no_number(method, steps):
+    usual, other = (deep(hypergradient=method, inner_steps=steps, memory=kind) for kind in ("normal", "low"))
     before = held(other.fusion, other.loss, other.task)
     state = torch.get_rng_state()
     expected = gradient(usual)

@@ -20,7 +20,7 @@ from toys import (
 
 import metaloss
 from metaloss.hypergradient import finite_difference, forward, reverse
-from metaloss.hypergradient.functional import with_tensors
+from metaloss.hypergradient.functional import swapped
 
 METHODS = {"forward": forward, "reverse": reverse, "finite_difference": finite_difference}
 FLOATS = scenes(1, dtype=torch.float32), scenes(2, dtype=torch.float32)
@@ -75,11 +75,11 @@ def test_partial_parameters_are_an_error_not_the_modules_own():
     params, buffers = dict(module.named_parameters()), dict(module.named_buffers())
     missing = {name: value for name, value in params.items() if name != "0.bias"}
     with pytest.raises(KeyError, match=r"0\.bias"):
-        with_tensors(module, missing, buffers, lambda it: it(torch.ones(2, 2)))
+        swapped(module, missing, buffers).__enter__()
     with pytest.raises(KeyError, match="running_mean"):
-        with_tensors(module, params, {}, lambda it: it(torch.ones(2, 2)))
+        swapped(module, params, {}).__enter__()
     with pytest.raises(KeyError, match="strange"):
-        with_tensors(module, {**params, "strange": params["0.bias"]}, buffers, lambda it: it(torch.ones(2, 2)))
+        swapped(module, {**params, "strange": params["0.bias"]}, buffers).__enter__()
 
 
 def test_the_modules_own_tensors_come_back_after_an_error():
@@ -87,12 +87,13 @@ def test_the_modules_own_tensors_come_back_after_an_error():
     own = dict(module.named_parameters())
     doubled = {name: 2 * value.detach() for name, value in own.items()}
 
-    def fail(it):
-        assert torch.equal(it.weight, doubled["weight"])
-        raise LookupError
+    def fail():
+        with swapped(module, doubled, {}) as it:
+            assert torch.equal(it.weight, doubled["weight"])
+            raise LookupError
 
     with pytest.raises(LookupError):
-        with_tensors(module, doubled, {}, fail)
+        fail()
     assert all(param is own[name] for name, param in module.named_parameters())
 
 

@@ -1,8 +1,10 @@
 import pytest
 import torch
+from faulty import TensorHook
 from torch import nn
 from toys import USER_NETWORKS, AttentionNet, PlainNet, WarpNet, held, same, scenes
 
+import metaloss
 from metaloss.errors import ConfigError, ShapeError
 from metaloss.networks import ReFusionNet
 from metaloss.testing import check_fusion
@@ -105,6 +107,22 @@ class Wrong(PlainNet):
         return WrongTangent.apply(super().forward(*sources)) * 0.5
 
 
+class Buffers(PlainNet):
+    """The habit of networks for meta-learning by hand: weights as buffers."""
+
+    def __init__(self):
+        super().__init__()
+        self.register_buffer("gain", torch.ones((), requires_grad=True))
+
+    def features(self, *sources):
+        return self.gain * super().features(*sources)
+
+
+class Dead(PlainNet):
+    def forward(self, *sources):
+        return torch.relu(super().forward(*sources) - 2)
+
+
 @pytest.mark.parametrize(
     ("network", "reason"),
     [
@@ -114,9 +132,12 @@ class Wrong(PlainNet):
         (Unstable, "changes the random numbers"),
         (Coupled, "depends on the other scenes of its batch"),
         (Brittle, "odd sizes, padded where need be: ValueError: square and even, please"),
-        (Stuck, "an exact method works: MetaGradientError: zero"),
+        (Stuck, "an exact method works: zero: the fused image does not depend"),
         (NoWay, "OnceOnly has no forward-mode rule.*has no second derivative"),
-        (Wrong, "they differ by .*: a derivative of the network is wrong"),
+        (Wrong, "the forward derivative of Wrong differs from its training gradient by"),
+        (TensorHook, r"the forward derivative of TensorHook differs .*register_hook"),
+        (Buffers, r"1 tensor needs a gradient but is no parameter of Buffers.*gain .a buffer."),
+        (Dead, "the fused image is 0 everywhere"),
     ],
 )
 def test_every_broken_point_is_named(network, reason):
@@ -135,9 +156,60 @@ def test_ranges_and_missing_methods_are_noted():
     assert "grid_sampl" in report
 
 
-def test_fused_attention_gets_its_remedy():
-    with pytest.raises(ConfigError, match=r"scaled_dot_product.*SDPBackend.MATH"):
-        check_fusion(AttentionNet(math=False), *SOURCES)
+def test_fused_attention():
+    assert {point.outcome for point in check_fusion(AttentionNet(math=False), *SOURCES).points} == {"passed"}
+
+
+class NoForward(nn.Module):
+    pass
+
+
+@pytest.mark.parametrize(
+    ("network", "hint"),
+    [
+        (nn.Conv2d(2, 1, 3, padding=1), r"metaloss\.Concatenated\(network\)"),
+        (NoForward(), r"NoForward has no forward.*metaloss\.Adapted"),
+    ],
+)
+def test_another_calling_form_fails_one_point_with_the_hint(network, hint):
+    with pytest.raises(ConfigError, match=f"fails 1 of 1 checks:\n- .*{hint}"):
+        check_fusion(network, *SOURCES)
+
+
+def test_a_frozen_network_and_a_lazy_one():
+    with pytest.raises(ConfigError, match="all are frozen"):
+        check_fusion(PlainNet().requires_grad_(False), *SOURCES)
+    with pytest.raises(ConfigError, match=r"'network\.weight' of Concatenated has no shape yet"):
+        check_fusion(metaloss.Concatenated(nn.LazyConv2d(1, 3, padding=1)), *SOURCES)
+
+
+def test_a_network_that_keeps_activations():
+    class Keeping(PlainNet):
+        def features(self, *sources):
+            self.kept = super().features(*sources)
+            return self.kept
+
+    network = Keeping()
+    network(*SOURCES)
+    kept = network.kept
+    check_fusion(network, *SOURCES)
+    assert network.kept is kept
+
+
+def test_a_network_that_computes_in_float32_alone():
+    class Single(PlainNet):
+        def features(self, *sources):
+            x = super().features(*sources)
+            return x + torch.zeros(x.shape, dtype=torch.float32).index_add_(0, torch.arange(len(x)), x)
+
+    report = check_fusion(Single(), *SOURCES)
+    assert "noted: float64: the network computes in float32 alone" in str(report)
+    assert report.points[-1].name.startswith("the meta-gradient in float32")
+
+
+def test_the_inner_network_is_named():
+    with pytest.raises(ConfigError, match=r"^Adapted\(FirstOnly\) fails"):
+        check_fusion(metaloss.Adapted(FirstOnly(), lambda network, *sources: network(*sources)), *SOURCES)
 
 
 def test_what_cannot_be_checked():

@@ -1,45 +1,15 @@
-"""A network as a function of its weights, and what is expected of a fusion network."""
+"""Calls of the fusion network and the fusion loss, checked."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 from torch import Tensor, nn
 
 from metaloss.errors import ShapeError
 from metaloss.hypergradient.execution import Execution
-from metaloss.hypergradient.functional import cloned_buffers, clones, frozen, trainable, with_tensors
 
-
-@dataclass
-class Network:
-    """A network's fast weights on their way: trainable and frozen parameters, buffers and rule state."""
-
-    module: nn.Module
-    params: dict[str, Tensor]
-    frozen: dict[str, Tensor]
-    buffers: dict[str, Tensor]
-    state: Any = None
-    running: bool = False
-
-    @staticmethod
-    def of(module: nn.Module, state: Any = None) -> Network:
-        """Starts at the module's own weights, with copies of its buffers."""
-        return Network(module, trainable(module), frozen(module), cloned_buffers(module), state)
-
-    def run(self, params: dict[str, Tensor], body: Any) -> Any:
-        """Runs ``body(module)`` with these trainable parameters in place.
-
-        Every run works on buffers of its own, copied from the run before (or around) it: a graph that
-        is still needed never sees them change.
-        """
-        around, self.running = self.running, True
-        self.buffers = clones(dict(self.module.named_buffers()) if around else self.buffers)
-        try:
-            return with_tensors(self.module, {**params, **self.frozen}, self.buffers, body)
-        finally:
-            self.running = around
+_TERMS = ("total", "intensity", "gradient", "weights")
 
 
 def fuse(fusion: nn.Module, sources: tuple[Tensor, ...], execution: Execution, derivatives: int = 1) -> Tensor:
@@ -70,3 +40,35 @@ def fuse(fusion: nn.Module, sources: tuple[Tensor, ...], execution: Execution, d
             f"{tuple(fused.shape[-2:])} pixels: choose a crop or size that it keeps (a multiple of its stride)"
         )
     return fused if execution.precision is None else fused.to(sources[0].dtype)
+
+
+def fusion_terms(
+    loss: nn.Module, fused: Tensor, sources: tuple[Tensor, ...], execution: Execution, derivatives: int = 1
+) -> Any:
+    """Runs the fusion loss and checks that it gave its terms.
+
+    Args:
+        loss: L_f.
+        fused: of shape (B, C, H, W).
+        sources: n tensors of the same shape.
+        execution: how it is run; the loss stays in full precision.
+        derivatives: how often the loss will be differentiated.
+
+    Returns:
+        The :class:`metaloss.FusionLossTerms`, or anything with the same attributes.
+
+    Raises:
+        ShapeError: something else.
+    """
+    terms = execution.run(loss, fused, sources, derivatives=derivatives, autocast=False)
+    missing = [name for name in _TERMS if not isinstance(getattr(terms, name, None), Tensor)]
+    if missing:
+        raise ShapeError(
+            f"{type(loss).__name__} returned {type(terms).__name__} without {', '.join(missing)}: a fusion loss "
+            "returns metaloss.FusionLossTerms(total, intensity, gradient, weights)"
+        )
+    if terms.total.ndim != 0:
+        raise ShapeError(
+            f"{type(loss).__name__} returned a total of shape {tuple(terms.total.shape)}: expected a scalar mean"
+        )
+    return terms

@@ -1,1 +1,0 @@
-"""torchvision's segmentation networks and detectors as tasks, for metaloss."""
