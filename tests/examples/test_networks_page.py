@@ -30,7 +30,7 @@ def recipe(name):
 
 def run(code, **names):
     space = {"torch": torch, "metaloss": metaloss, **names}
-    exec(compile(code, "docs/networks.md", "exec"), space)  # noqa: S102
+    exec(compile(code, "docs/networks.md", "exec"), space)
     return space
 
 
@@ -87,27 +87,6 @@ class Convolutions(nn.Module):
         return self.last(self.second(F.silu(self.first(torch.cat((first, second), 1)))))
 
 
-class Windows(nn.Module):
-    """Attention in windows of 8, of one tensor, in the plain or the fused form; sides must be divided by 8."""
-
-    def __init__(self, fused):
-        super().__init__()
-        self.embed, self.mix, self.last = nn.Conv2d(2, 8, 1), nn.Linear(8, 24), nn.Conv2d(8, 1, 1)
-        self.fused = fused
-
-    def forward(self, image):
-        features = self.embed(image)
-        count, _, height, width = features.shape
-        windows = features.unflatten(2, (-1, 8)).unflatten(4, (-1, 8)).permute(0, 2, 4, 3, 5, 1).reshape(-1, 1, 64, 8)
-        query, key, value = self.mix(windows).chunk(3, -1)
-        if self.fused:
-            mixed = F.scaled_dot_product_attention(query, key, value)
-        else:
-            mixed = (query @ key.mT / 8**0.5).softmax(-1) @ value
-        mixed = mixed.reshape(count, height // 8, width // 8, 8, 8, 8).permute(0, 5, 1, 3, 2, 4)
-        return self.last(features + mixed.reshape(features.shape)).sigmoid()
-
-
 class Buffers(nn.Module):
     """Weights kept as buffers that require gradients."""
 
@@ -146,33 +125,33 @@ def test_every_block_is_python():
         compile(code, "docs/networks.md", "exec")
 
 
-def test_several_modules():
+@pytest.mark.parametrize("name", ["network", "by_name", "together"])
+def test_several_modules(name):
     class Add(Encoder):
         def forward(self, image):
             return torch.cat(super().forward(image), 1)
 
-    holds(run(block('"encoder": encoder'), encoder=Add(), decoder=Decoder())["network"])
+    holds(run(block("by_name ="), encoder=Add(), decoder=Decoder())[name])
 
 
 def test_an_rgb_network():
     holds(run(block("Adapted(rgb_network"), rgb_network=Convolutions(3))["network"])
 
 
-@pytest.mark.parametrize("name", ["tanh", "symmetric", "bytes_"])
+@pytest.mark.parametrize("name", ["tanh", "symmetric", "bytes_", "imagenet"])
 def test_another_range(name):
-    scale = 255 if name == "bytes_" else 1
-    net = Convolutions(last=(lambda x: 255 * x.sigmoid()) if scale == 255 else torch.tanh)
-    network = run(block("symmetric ="), net=net)[name]
+    last = {"bytes_": lambda x: 255 * x.sigmoid(), "imagenet": torch.sigmoid}.get(name, torch.tanh)
+    network = run(block("symmetric ="), net=Convolutions(3 if name == "imagenet" else 1, last))[name]
     assert 0 <= network(*batch().sources).min() <= network(*batch().sources).max() <= 1
     holds(network)
 
 
-def test_fused_attention():
-    holds(run(block("net(torch.cat((ir, vi), 1))\n\n\nnetwork"), vit=Windows(fused=True))["network"])
-
-
-def test_windows_are_padded():
-    holds(metaloss.Concatenated(Windows(fused=False)))
+@pytest.mark.parametrize("name", ["network", "square"])
+def test_sizes(name):
+    seen, net = [], Convolutions()
+    net.register_forward_pre_hook(lambda module, sources: seen.append(tuple(sources[0].shape[-2:])))
+    run(block("multiple=28"), net=net)[name](torch.rand(1, 1, 30, 50), torch.rand(1, 1, 30, 50))
+    assert seen == [(128, 128) if name == "square" else (56, 56)]
 
 
 @pytest.mark.parametrize(
@@ -207,7 +186,7 @@ def test_weights_in_and_out(tmp_path, monkeypatch):
 
 def test_weights_of_several_modules(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    modules = nn.ModuleDict({"encoder": Encoder(), "decoder": Decoder()})
+    modules = {"encoder": Encoder(), "decoder": Decoder()}
     training = learner(metaloss.Adapted(modules, lambda net, ir, vi: net["decoder"](*net["encoder"](ir + vi))))
     run(block("parts.pth"), learner=training)
     saved = torch.load("parts.pth", weights_only=True)
