@@ -14,11 +14,11 @@ from metaloss.errors import (
     ShapeError,
 )
 from metaloss.hypergradient import MetaGradient
-from metaloss.learner import MetaLearner
 from metaloss.losses import FusionLossTerms, LearnableFusionLoss
 from metaloss.networks import Adapted, Concatenated
 from metaloss.plugins import build_fusion, build_loss_generator, build_task, hookimpl
 from metaloss.tasks import ModuleTask, MultiTask, ReconstructionTask, TaskAdapter
+from metaloss.training.learner import MetaLearner
 
 __version__ = "0.1.0"
 

@@ -73,7 +73,7 @@ assert learner.fusion_step(batches[0])["loss"].isfinite()
 assert learner.fuse(torch.rand(1, 1, 9, 7), torch.rand(1, 1, 9, 7)).shape == (1, 1, 9, 7)
 log = learner.fit(items, epochs=1, meta_steps=1, work_dir=FOLDER)
 assert len(log) == 1
-metaloss.checkpoint.load(FOLDER + "/epoch_1.pth")
+metaloss.runtime.files.load(FOLDER + "/epoch_1.pth")
 for name in ("colour", "data", "errors", "hypergradient", "inner", "losses", "networks", "plugins", "tasks"):
     getattr(metaloss, name)
 print("done")

@@ -24,7 +24,7 @@ import metaloss
 from metaloss.data import check_detections
 from metaloss.data.boxes import Target
 from metaloss.errors import ConfigError
-from metaloss.modes import evaluating, flags_kept
+from metaloss.runtime.modes import evaluating, flags_kept
 from metaloss_mmdet.configs import load_config, model_config
 from metaloss_mmdet.evaluator import DetectionEvaluator
 from metaloss_mmdet.framework import MODELS, DetDataSample, register_all_modules

@@ -8,7 +8,7 @@ from metaloss_frameworks.quiet import quiet
 from mmengine.dist import all_gather_object
 
 from metaloss.data.boxes import Target
-from metaloss.processes import rank, world_size
+from metaloss.runtime.processes import rank, world_size
 from metaloss_mmdet.framework import CocoMetric, DetDataSample
 
 _NAMES = {"mAP": "coco/bbox_mAP", "mAP50": "coco/bbox_mAP_50", "mAP75": "coco/bbox_mAP_75"}

@@ -23,7 +23,7 @@ from torch import Tensor
 import metaloss
 from metaloss.data import check_class_ids
 from metaloss.errors import ConfigError
-from metaloss.modes import evaluating
+from metaloss.runtime.modes import evaluating
 from metaloss_mmseg.configs import load_config, model_config
 from metaloss_mmseg.evaluator import SegmentationEvaluator
 from metaloss_mmseg.framework import MODELS, SegDataSample, register_all_modules

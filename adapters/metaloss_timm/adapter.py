@@ -14,7 +14,7 @@ from torch import Tensor
 
 import metaloss
 from metaloss.data import check_class_numbers
-from metaloss.modes import evaluating
+from metaloss.runtime.modes import evaluating
 from metaloss_timm.evaluator import ClassificationEvaluator
 from metaloss_timm.models import build_model, fixed_size, load_weights, own_size
 

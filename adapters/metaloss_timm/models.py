@@ -12,8 +12,8 @@ from metaloss_frameworks.weights import take_weights
 from timm.models import clean_state_dict
 from torch import nn
 
-from metaloss import checkpoint
 from metaloss.errors import CheckpointError, ConfigError, nearest
+from metaloss.runtime import files
 
 # how vision transformers, and those with windows, are told to take images of any size
 _FLEXIBLE = (
@@ -98,7 +98,7 @@ def load_weights(model: nn.Module, path: str | os.PathLike[str]) -> None:
     Raises:
         CheckpointError: unreadable, or nothing fits.
     """
-    content: Any = _safetensors(path) if str(path).endswith(".safetensors") else checkpoint.load(path)
+    content: Any = _safetensors(path) if str(path).endswith(".safetensors") else files.load(path)
     state = next((content[place] for place in _PLACES if isinstance(content.get(place), Mapping)), content)
     take_weights(model, clean_state_dict(state), path)
 

@@ -18,7 +18,7 @@ from torchvision.models.detection.transform import GeneralizedRCNNTransform
 import metaloss
 from metaloss.data import check_detections
 from metaloss.data.boxes import Target
-from metaloss.modes import evaluating, flags_kept
+from metaloss.runtime.modes import evaluating, flags_kept
 from metaloss_torchvision.evaluators import DetectionEvaluator
 from metaloss_torchvision.models import build_network, load_weights
 

@@ -11,7 +11,7 @@ from torchmetrics.detection import MeanAveragePrecision
 
 from metaloss.data import check_class_ids, check_detections
 from metaloss.data.boxes import Target
-from metaloss.processes import gathered
+from metaloss.runtime.processes import gathered
 
 IGNORED = 255
 _NAMES = {"mAP": "map", "mAP50": "map_50", "mAP75": "map_75"}

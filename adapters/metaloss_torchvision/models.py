@@ -11,8 +11,8 @@ from metaloss_frameworks.weights import take_weights
 from torch import nn
 from torchvision import models
 
-from metaloss.checkpoint import load
 from metaloss.errors import ConfigError, nearest
+from metaloss.runtime.files import load
 
 _MORE_THAN_BOXES = {"maskrcnn": "masks", "keypointrcnn": "keypoints"}
 # what names get and lose: those of a whole network nothing, those of a classifier that became a backbone

@@ -14,7 +14,7 @@ from torch import Tensor
 
 import metaloss
 from metaloss.data import check_class_ids
-from metaloss.modes import evaluating
+from metaloss.runtime.modes import evaluating
 from metaloss_torchvision.evaluators import IGNORED, SegmentationEvaluator
 from metaloss_torchvision.models import build_network, load_weights
 

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 import metaloss
 from metaloss.data import check_detections
 from metaloss.data.boxes import Target
-from metaloss.modes import evaluating
+from metaloss.runtime.modes import evaluating
 from metaloss_ultralytics.evaluator import DetectionEvaluator
 from metaloss_ultralytics.framework import Results, RTDETRDetectionModel, non_max_suppression
 from metaloss_ultralytics.models import build_detector, load_weights

@@ -11,7 +11,7 @@ import torch.distributed as dist
 
 from metaloss.data import check_detections
 from metaloss.data.boxes import Target
-from metaloss.processes import world_size
+from metaloss.runtime.processes import world_size
 from metaloss_ultralytics.framework import BaseValidator, DetMetrics, Results, box_iou
 
 THRESHOLDS = torch.linspace(0.5, 0.95, 10)

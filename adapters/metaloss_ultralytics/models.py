@@ -14,8 +14,8 @@ from metaloss_frameworks.quiet import quiet
 from metaloss_frameworks.weights import take_weights
 from torch import Tensor, nn
 
-from metaloss.checkpoint import load
 from metaloss.errors import CheckpointError, ConfigError, nearest
+from metaloss.runtime.files import load
 from metaloss_ultralytics.framework import (
     DEFAULT_CFG,
     DetectionModel,

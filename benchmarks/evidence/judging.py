@@ -14,7 +14,7 @@ from benchmarks.evidence.crops import Crops
 from benchmarks.evidence.problems import Problem, load
 from benchmarks.evidence.settings import Settings
 from benchmarks.evidence.tasks import seeded
-from metaloss.downstream import (
+from metaloss.evaluation.downstream import (
     Budget,
     Image,
     Images,
@@ -24,7 +24,7 @@ from metaloss.downstream import (
     source_image,
     train_task,
 )
-from metaloss.fusing import fuse_any_size
+from metaloss.inference.fuse import fuse_any_size
 
 
 def simple_images(problem: Problem) -> dict[str, Image]:
@@ -50,7 +50,7 @@ def judge(settings: Settings, image: Image, state: Path | None = None) -> dict[s
     Args:
         settings: the problem, the seed and the budget.
         image: makes a scene's image.
-        state: where training goes on from; see :func:`metaloss.downstream.train_task`.
+        state: where training goes on from; see :func:`metaloss.evaluation.train_task`.
 
     Returns:
         The task's metrics, named with their group where there are several.

@@ -20,8 +20,8 @@ from benchmarks.evidence.judging import fused_image, judge, simple_images
 from benchmarks.evidence.problems import load
 from benchmarks.evidence.settings import VERSION, Settings
 from benchmarks.evidence.training import train, weight_history
-from metaloss.progress import progress
-from metaloss.results import read_result, write_result
+from metaloss.evaluation.results import read_result, write_result
+from metaloss.runtime.progress import progress
 
 # what a network that learns no weights does not depend on, and what an image that needs no training does not
 _OF_META = ("warmup", "meta_steps", "generator", "loss_lr", "outer_update", "inner_lr")

@@ -13,8 +13,9 @@ from benchmarks.evidence.problems import Problem, Scene, load
 from benchmarks.evidence.settings import Settings
 from benchmarks.evidence.tasks import seeded
 from examples.small_networks import SmallFusion, SmallGenerator
-from metaloss import LearnableFusionLoss, MetaLearner, checkpoint
-from metaloss.fitting import newest, save
+from metaloss import LearnableFusionLoss, MetaLearner
+from metaloss.runtime import files
+from metaloss.training.fit import newest, save
 
 GENERATORS = {"levelled": SmallGenerator, "plain": PlainGenerator}
 
@@ -81,14 +82,14 @@ def weight_history(settings: Settings, folder: Path) -> list[dict[str, float]]:
 def generator_at(settings: Settings, file: Path) -> nn.Module:
     """The loss generator of a checkpoint."""
     learner = make_learner(settings, load(settings.data))
-    learner.loss.load_state_dict(checkpoint.load(file)["loss"])
+    learner.loss.load_state_dict(files.load(file)["loss"])
     return learner.loss.generator.eval()
 
 
 def fusion_at(settings: Settings, file: Path) -> nn.Module:
     """The fusion network of a checkpoint."""
     learner = make_learner(settings, load(settings.data))
-    learner.fusion.load_state_dict(checkpoint.load(file)["fusion"])
+    learner.fusion.load_state_dict(files.load(file)["fusion"])
     return learner.fusion.eval()
 
 

@@ -15,9 +15,9 @@ import typer
 from metaloss.cli.engine import load_engine
 from metaloss.cli.train import check, resume_newest
 from metaloss.errors import ConfigError
-from metaloss.fitting import newest
+from metaloss.evaluation.results import read_result, write_result
 from metaloss.report.seeds import FORMATS
-from metaloss.results import read_result, write_result
+from metaloss.training.fit import newest
 
 EXPERIMENTS: dict[str, tuple[str, dict[str, Any]]] = {
     "I": ("uniform weights", {"model.loss.weights": "uniform"}),
@@ -27,7 +27,7 @@ EXPERIMENTS: dict[str, tuple[str, dict[str, Any]]] = {
     "V": ("weighted sum", {"model.fusion": "weighted_sum"}),
     "full": ("the method", {}),
 }
-"""What each row of TDFusion's Table 3 changes; :mod:`metaloss.ablations` says what that means."""
+"""What each row of TDFusion's Table 3 changes; :mod:`metaloss.training.variants` says what that means."""
 _NO_SCORES = ("task_loss", "entropy")
 
 Format = Enum("Format", {name: name for name in FORMATS}, type=str)  # type: ignore[misc]

@@ -21,8 +21,8 @@ from metaloss.data.pairing import is_pattern
 from metaloss.errors import ConfigError, DataError, MetaLossError, nearest
 from metaloss.metrics import CONVENTIONS
 from metaloss.metrics import evaluate as measure
-from metaloss.progress import progress
 from metaloss.report.scores import FORMATS, Score, with_means
+from metaloss.runtime.progress import progress
 
 Format = Enum("Format", {name: name for name in FORMATS}, type=str)  # type: ignore[misc]
 

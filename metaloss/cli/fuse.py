@@ -12,14 +12,14 @@ import typer
 from metaloss.cli import fuse_images, fuse_video
 from metaloss.cli.compiled import Compiled
 from metaloss.cli.engine import build_from_config
-from metaloss.cli.fuser import Colour, Fuser, Stretch
 from metaloss.data import check_pairs, pair_folders
 from metaloss.data.pairing import is_pattern
 from metaloss.data.video import is_video
 from metaloss.errors import CheckpointError, ConfigError, DataError, nearest
+from metaloss.inference.fuser import Colour, Fuser, Stretch
 from metaloss.networks.spec import source_count
 from metaloss.plugins import load_fusion
-from metaloss.progress import progress
+from metaloss.runtime.progress import progress
 
 _SMALLEST_TILE = 32
 

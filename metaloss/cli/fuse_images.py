@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from metaloss.cli.fuser import Fuser, warn_unregistered
+from metaloss.cli.unregistered import warn_unregistered
 from metaloss.data import Pair, read_image, write_image
 from metaloss.data.images import read_metadata
 from metaloss.data.metadata import merged
 from metaloss.errors import ConfigError
-from metaloss.progress import progress
+from metaloss.inference.fuser import Fuser
+from metaloss.runtime.progress import progress
 
 
 def check_places(pairs: Sequence[Pair], out: Path) -> None:

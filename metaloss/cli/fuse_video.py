@@ -8,10 +8,11 @@ from pathlib import Path
 
 import typer
 
-from metaloss.cli.fuser import Colour, Fuser, warn_unregistered
+from metaloss.cli.unregistered import warn_unregistered
 from metaloss.data.video import VideoReader, VideoWriter
 from metaloss.errors import ConfigError, DataError
-from metaloss.progress import progress
+from metaloss.inference.fuser import Colour, Fuser
+from metaloss.runtime.progress import progress
 
 
 def place(sources: Sequence[Path], out: Path) -> Path:

@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Any
 import torch.distributed as dist
 import typer
 
-from metaloss import checkpoint
 from metaloss.cli.engine import load_engine
 from metaloss.data import Episodes, as_size, check_dataset, paired_datasets
 from metaloss.errors import CheckpointError, ConfigError, MetaLossError
-from metaloss.fitting import newest
 from metaloss.plugins import difference
-from metaloss.processes import rank
-from metaloss.progress import progress
+from metaloss.runtime import files
+from metaloss.runtime.processes import rank
+from metaloss.runtime.progress import progress
+from metaloss.training.fit import newest
 
 if TYPE_CHECKING:
     from mmengine.config import Config
@@ -130,13 +130,13 @@ def resume_newest(config: Config) -> None:
     """
     engine = load_engine("train")
     if rank() == 0:
-        checkpoint.remove_partials(config.work_dir)
+        files.remove_partials(config.work_dir)
     path = engine.as_first(newest(Path(config.work_dir)))
     if path is None:
         if rank() == 0:
             typer.echo(f"no checkpoint in {config.work_dir}: starting from the beginning", err=True)
         return
-    content = checkpoint.load(path)
+    content = files.load(path)
     mismatch = difference(engine.build_model(config), content.get("state_dict", {}))
     if mismatch or "metaloss" not in content:
         raise CheckpointError(f"{path}: not a checkpoint of this config's networks: {mismatch or 'not from metaloss'}")

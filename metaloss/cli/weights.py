@@ -17,9 +17,9 @@ from metaloss.data import check_pairs, pair_folders, read_image, write_image
 from metaloss.errors import CheckpointError, ConfigError, DataError, PluginError
 from metaloss.networks.spec import source_count
 from metaloss.plugins import install_hint, load_generator
-from metaloss.progress import progress
 from metaloss.report.tables import aligned
 from metaloss.report.weight_maps import draw_weight_maps
+from metaloss.runtime.progress import progress
 
 
 def weights(

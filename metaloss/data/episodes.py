@@ -17,12 +17,12 @@ from typing import Any, NamedTuple, TypeVar
 import torch
 from torch.utils.data import DataLoader, Dataset
 
-from metaloss import processes
 from metaloss.batch import FusionBatch
 from metaloss.data.collate import collate
 from metaloss.data.exchange import draw_order, reorder_sources
 from metaloss.data.views import Size, make_views
 from metaloss.errors import DataError
+from metaloss.runtime import processes
 
 Item = TypeVar("Item")
 

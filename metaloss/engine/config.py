@@ -15,8 +15,8 @@ from mmengine.config import Config
 import metaloss.configs
 from metaloss.configs import shipped_configs
 from metaloss.errors import ConfigError, MetaLossError, nearest
-from metaloss.learner import MetaLearner
 from metaloss.losses import LearnableFusionLoss
+from metaloss.training.learner import MetaLearner
 
 _OURS = "metaloss::"
 

@@ -14,15 +14,15 @@ from mmengine.optim import build_optim_wrapper
 from mmengine.registry import DefaultScope
 from torch import nn
 
-from metaloss import checkpoint
 from metaloss.data import as_size, write_image
-from metaloss.downstream import Budget, FolderImage, Image, Images, score_task, source_image, train_task
 from metaloss.engine.build import build_dataset
 from metaloss.engine.registry import MODELS
 from metaloss.errors import ConfigError
-from metaloss.fusing import fuse_any_size
-from metaloss.progress import progress
-from metaloss.results import read_result, write_result
+from metaloss.evaluation.downstream import Budget, FolderImage, Image, Images, score_task, source_image, train_task
+from metaloss.evaluation.results import read_result, write_result
+from metaloss.inference.fuse import fuse_any_size
+from metaloss.runtime import files
+from metaloss.runtime.progress import progress
 from metaloss.tasks import TaskAdapter
 
 PARTS = ("train", "test")
@@ -135,7 +135,7 @@ class Downstream:
                 yield Result(method.name, seed, self._run(method, seed) if metrics is None else metrics)
 
     def _run(self, method: Method, seed: int) -> dict[str, float]:
-        before = checkpoint.random_state()
+        before = files.random_state()
         torch.manual_seed(seed)
         task = self._task(seed).to(self.device)
         with DefaultScope.overwrite_default_scope("metaloss"):
@@ -145,7 +145,7 @@ class Downstream:
         with progress(f"{method.name}, seed {seed}", self.budget.epochs) as advance:
             train_task(task, optimizer, train, self.budget, seed=seed, state=state, advance=advance)
         metrics = score_task(task, test, self.budget)  # type: ignore[arg-type]
-        checkpoint.restore_random_state(before)
+        files.restore_random_state(before)
         write_result(self._file(method, seed), self._settings(method, seed), metrics)
         state.unlink(missing_ok=True)
         return metrics

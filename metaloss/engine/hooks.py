@@ -13,7 +13,7 @@ from mmengine.hooks import Hook
 
 from metaloss.engine.pictures import Scene, strip, write_pictures
 from metaloss.engine.registry import HOOKS
-from metaloss.progress import Advance, progress
+from metaloss.runtime.progress import Advance, progress
 
 
 @HOOKS.register_module()

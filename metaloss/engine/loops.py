@@ -13,13 +13,13 @@ from mmengine.runner import BaseLoop, TestLoop, ValLoop
 from torch import nn
 from torch.utils.data import DataLoader
 
-from metaloss import checkpoint
 from metaloss.data import Episodes, Resized, as_size, collate
 from metaloss.engine.registry import DATASETS, LOOPS
-from metaloss.fitting import Means, check_phases, warn_of_collapse
-from metaloss.modes import evaluating
-from metaloss.steps import weight_statistics
+from metaloss.runtime import files
+from metaloss.runtime.modes import evaluating
 from metaloss.tasks import TaskAdapter, targets_of, task_loss
+from metaloss.training.fit import Means, check_phases, warn_of_collapse
+from metaloss.training.steps import weight_statistics
 
 Size = int | Sequence[int] | None
 
@@ -180,7 +180,7 @@ class _Evaluation:
         self.evaluator = evaluator if isinstance(evaluator, Evaluator) else runner.build_evaluator(evaluator)
 
     def _evaluate(self, mode: str) -> dict[str, float]:
-        before = checkpoint.random_state()
+        before = files.random_state()
         runner, model = self.runner, _model(self.runner)  # type: ignore[attr-defined]
         for point in (f"before_{mode}", f"before_{mode}_epoch"):
             runner.call_hook(point)
@@ -206,7 +206,7 @@ class _Evaluation:
         metrics.update(self.evaluator.evaluate(len(self.dataloader.dataset)))  # type: ignore[attr-defined]
         runner.call_hook(f"after_{mode}_epoch", metrics=metrics)
         runner.call_hook(f"after_{mode}")
-        checkpoint.restore_random_state(before)
+        files.restore_random_state(before)
         return metrics
 
 

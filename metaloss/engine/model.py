@@ -10,8 +10,8 @@ from torch import Tensor, nn
 
 from metaloss.batch import FusionBatch
 from metaloss.engine.registry import MODELS
-from metaloss.learner import MetaLearner
 from metaloss.tasks import TaskAdapter
+from metaloss.training.learner import MetaLearner
 
 Built = dict[str, Any] | nn.Module
 
@@ -21,7 +21,7 @@ class MetaLossModel(BaseModel):
     """Holds the fusion network, the fusion loss and the task network; a :class:`MetaLearner` trains them.
 
     Args:
-        fusion: F, a module or its config; or ``"weighted_sum"``, see :mod:`metaloss.ablations`.
+        fusion: F, a module or its config; or ``"weighted_sum"``, see :mod:`metaloss.training.variants`.
         loss: L_f with its loss generator, likewise.
         task: T, likewise.
         settings: of :class:`metaloss.MetaLearner`: ``hypergradient``, ``inner_steps``, ``inner_lr`` ...

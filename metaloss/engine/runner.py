@@ -17,10 +17,10 @@ from mmengine.hooks import Hook, SyncBuffersHook
 from mmengine.runner import Runner
 from torch import nn
 
-from metaloss.checkpoint import random_state, restore_random_state
 from metaloss.engine.launch import launch
 from metaloss.engine.registry import HOOKS, RUNNERS
 from metaloss.networks.spec import describe
+from metaloss.runtime.files import random_state, restore_random_state
 
 
 @RUNNERS.register_module()

@@ -23,7 +23,7 @@ from metaloss.hypergradient.inner_step import InnerStep
 from metaloss.hypergradient.problem import MetaGradient, MetaProblem
 from metaloss.hypergradient.unroll import Trajectory
 from metaloss.inner import InnerRule
-from metaloss.processes import averaged, averaged_where_present
+from metaloss.runtime.processes import averaged, averaged_where_present
 
 
 @dataclass(frozen=True)

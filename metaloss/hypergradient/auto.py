@@ -13,7 +13,7 @@ from metaloss.hypergradient.operators import MissingDerivativeError, WrongDeriva
 from metaloss.hypergradient.problem import HypergradientMethod, MetaGradient, MetaProblem
 from metaloss.hypergradient.random_state import RandomState, own_generators
 from metaloss.hypergradient.reverse import reverse
-from metaloss.processes import rank
+from metaloss.runtime.processes import rank
 
 _METHODS: dict[str, HypergradientMethod] = {
     "forward": forward,

@@ -24,7 +24,7 @@ from metaloss.hypergradient.problem import MetaGradient, MetaProblem
 from metaloss.hypergradient.random_state import RandomState
 from metaloss.hypergradient.self_check import SelfCheck
 from metaloss.hypergradient.unroll import Trajectory, fast_weights, outer_gradient, update, update_task
-from metaloss.processes import averaged
+from metaloss.runtime.processes import averaged
 
 
 @dataclass(frozen=True)

@@ -26,7 +26,7 @@ from metaloss.hypergradient.operators import WrongDerivativeError
 from metaloss.hypergradient.problem import MetaProblem
 from metaloss.hypergradient.unroll import Trajectory
 from metaloss.hypergradient.vjp import vjp
-from metaloss.processes import largest_of_all
+from metaloss.runtime.processes import largest_of_all
 
 # relative to |s||u| + |g||nu|; what right derivatives were measured to reach lies 5 to 200 times lower
 _TOLERANCE = {torch.float64: 1e-7, torch.float32: 2e-5}

@@ -16,7 +16,7 @@ from metaloss.hypergradient.inner_step import InnerStep
 from metaloss.hypergradient.loss_derivatives import image_gradient
 from metaloss.hypergradient.problem import MetaProblem
 from metaloss.hypergradient.random_state import RandomState
-from metaloss.processes import averaged
+from metaloss.runtime.processes import averaged
 from metaloss.tasks.base import targets_of, task_loss
 
 

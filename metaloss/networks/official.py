@@ -8,9 +8,9 @@ import re
 import torch
 from torch import Tensor
 
-from metaloss import checkpoint
 from metaloss.errors import CheckpointError
 from metaloss.networks.refusion import ReFusionNet
+from metaloss.runtime import files
 
 _BLOCK = (
     (r"norm1\.body", "attention_norm"),
@@ -56,7 +56,7 @@ def load_official(path: str | os.PathLike[str]) -> ReFusionNet:
     Raises:
         CheckpointError: no such file, not a file of tensors, or the weights of another network.
     """
-    content = checkpoint.load(path)
+    content = files.load(path)
     if not is_official(content):
         raise CheckpointError(f"{path}: not the weights of the published ReFusion / TDFusion fusion network")
     network = ReFusionNet()

@@ -8,10 +8,10 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from metaloss import checkpoint
 from metaloss.errors import CheckpointError
 from metaloss.networks.official import is_official, load_official
 from metaloss.plugins.manager import build_fusion, build_loss_generator
+from metaloss.runtime import files
 
 BuildFromConfig = Callable[[dict[str, Any], list[str]], nn.Module]
 """Builds a network that a training config defined, from that config and the modules it imports."""
@@ -31,7 +31,7 @@ def load_fusion(path: str | os.PathLike[str], build_from_config: BuildFromConfig
         CheckpointError: unreadable, not from metaloss, or the weights of another network.
         PluginError: the plug-in that gave the network is not installed.
     """
-    content = checkpoint.load(path)
+    content = files.load(path)
     if is_official(content):
         return load_official(path)
     spec = _spec(content, "fusion")
@@ -59,7 +59,7 @@ def load_generator(path: str | os.PathLike[str], build_from_config: BuildFromCon
         CheckpointError: unreadable, without a loss generator, or the weights of another one.
         PluginError: the plug-in that gave the generator is not installed.
     """
-    content = checkpoint.load(path)
+    content = files.load(path)
     spec = _spec(content, "generator")
     if spec is None:
         what = "is a published file of a fusion network alone" if is_official(content) else "holds no loss generator"

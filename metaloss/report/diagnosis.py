@@ -10,14 +10,14 @@ import torch
 from torch import Tensor
 
 from metaloss.batch import FusionBatch
-from metaloss.checks import check_learnable, check_meta_gradient, check_zero
 from metaloss.errors import MetaGradientError
 from metaloss.hypergradient import MetaGradient, MetaProblem
 from metaloss.hypergradient.operators import MissingDerivativeError, WrongDerivativeError
 from metaloss.hypergradient.random_state import RandomState, own_generators
-from metaloss.learner import MetaLearner
 from metaloss.plugins import find, records
 from metaloss.report.allocated import AllocatedMemory
+from metaloss.training.checks import check_learnable, check_meta_gradient, check_zero
+from metaloss.training.learner import MetaLearner
 
 EXACT = ("forward", "reverse")
 

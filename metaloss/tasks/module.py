@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from metaloss.data.labels import first_image
 from metaloss.errors import DataError
-from metaloss.modes import evaluating
+from metaloss.runtime.modes import evaluating
 from metaloss.tasks.base import TaskAdapter
 
 _IGNORED = (255, -100)  # metaloss's id of no class, and cross_entropy's

@@ -14,7 +14,7 @@ from metaloss.batch import FusionBatch
 from metaloss.data.collate import collate_targets
 from metaloss.data.selection import select_scenes
 from metaloss.errors import ConfigError, ShapeError
-from metaloss.processes import gathered
+from metaloss.runtime.processes import gathered
 from metaloss.tasks.base import TaskAdapter, TaskEvaluator, targets_of
 
 UNCERTAINTY = "uncertainty"

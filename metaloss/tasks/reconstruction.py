@@ -10,9 +10,9 @@ from torch import Tensor, nn
 from metaloss.batch import FusionBatch
 from metaloss.losses.reconstruction import ReconstructionLoss
 from metaloss.metrics import structural_similarity
-from metaloss.modes import evaluating
 from metaloss.networks import SourceReconstructor
-from metaloss.processes import gathered
+from metaloss.runtime.modes import evaluating
+from metaloss.runtime.processes import gathered
 from metaloss.tasks.base import TaskAdapter, TaskEvaluator
 
 

@@ -8,15 +8,14 @@ import torch
 from torch import Tensor, nn
 
 from metaloss.batch import FusionBatch, check_sources
-from metaloss.checks import check_built, constant_image
 from metaloss.errors import MetaLossError
-from metaloss.fusing import fuse_any_size
 from metaloss.hypergradient import HypergradientMethod, MetaGradient, MetaProblem, forward, reverse
 from metaloss.hypergradient.calls import fuse
 from metaloss.hypergradient.execution import Execution
 from metaloss.hypergradient.functional import trainable
 from metaloss.hypergradient.operators import MissingDerivativeError, WrongDerivativeError
 from metaloss.hypergradient.untrained import check_trained
+from metaloss.inference.fuse import fuse_any_size
 from metaloss.inner import sgd
 from metaloss.losses import LearnableFusionLoss
 from metaloss.networks import Concatenated
@@ -25,6 +24,7 @@ from metaloss.tasks import ModuleTask
 from metaloss.testing.copies import copy_of
 from metaloss.testing.report import Failure, Report
 from metaloss.testing.traces import in_float64, no_trace, random_numbers_kept
+from metaloss.training.checks import check_built, constant_image
 
 _CLOSE = 1e-4
 _EXACT = {torch.float64: 1e-7, torch.float32: 1e-2}  # relative, of two exact meta-gradients

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils import _pytree as pytree
 
-from metaloss import checkpoint
+from metaloss.runtime import files
 from metaloss.testing.report import Failure
 
 
@@ -48,11 +48,11 @@ def no_trace(module: nn.Module, *inputs: Any, random: bool = True, buffers: bool
 @contextmanager
 def random_numbers_kept() -> Iterator[None]:
     """Gives all generators back as they were."""
-    state = checkpoint.random_state()
+    state = files.random_state()
     try:
         yield
     finally:
-        checkpoint.restore_random_state(state)
+        files.restore_random_state(state)
 
 
 @contextmanager

@@ -7,8 +7,8 @@ import pytest
 import torch
 
 import metaloss
-from metaloss import checkpoint
 from metaloss.errors import CheckpointError, ConfigError, ShapeError
+from metaloss.runtime import files
 from metaloss.tasks import task_loss
 
 pytest.importorskip("mmdet")
@@ -272,7 +272,7 @@ def test_weights_from_a_local_file(shared, tmp_path):
     assert same(state(task), state(shared))
     with pytest.warns(UserWarning, match=r"whole\.pth: 6 entries stay as initialised, the first 'bbox_head"):
         build(num_classes=4, checkpoint=tmp_path / "whole.pth")
-    checkpoint.save(tmp_path / "foreign.pth", {"state_dict": {"layer.weight": torch.ones(3)}})
+    files.save(tmp_path / "foreign.pth", {"state_dict": {"layer.weight": torch.ones(3)}})
     with pytest.raises(CheckpointError, match=r"foreign\.pth: holds no weights of YOLOX"):
         build(checkpoint=tmp_path / "foreign.pth")
 

@@ -8,9 +8,9 @@ import pytest
 import torch
 
 import metaloss
-from metaloss import checkpoint
 from metaloss.data import PairedDataset
 from metaloss.errors import CheckpointError, ConfigError, ShapeError
+from metaloss.runtime import files
 from metaloss.tasks import task_loss
 
 pytest.importorskip("mmseg")
@@ -279,7 +279,7 @@ def test_weights_from_a_local_file(shared, tmp_path):
 
 
 def test_foreign_weights_are_refused(tmp_path):
-    checkpoint.save(tmp_path / "foreign.pth", {"state_dict": {"layer.weight": torch.ones(3)}})
+    files.save(tmp_path / "foreign.pth", {"state_dict": {"layer.weight": torch.ones(3)}})
     with pytest.raises(CheckpointError, match=r"foreign\.pth: holds no weights of EncoderDecoder with this backbone"):
         build(checkpoint=tmp_path / "foreign.pth")
     with pytest.raises(CheckpointError, match=r"absent\.pth: no such file"):

@@ -12,8 +12,8 @@ import pytest
 import torch
 
 import metaloss
-from metaloss import checkpoint
 from metaloss.errors import CheckpointError, ConfigError, ShapeError
+from metaloss.runtime import files
 from metaloss.tasks import task_loss
 
 pytest.importorskip("metaloss_ultralytics.framework")  # imported by itself, ultralytics would leave its traces
@@ -306,7 +306,7 @@ def test_weights_from_the_frameworks_own_file(tmp_path):
     ):
         other = build(num_classes=5, checkpoint=tmp_path / "best.pt")
     assert torch.equal(other.detector.model[0].conv.weight, task.detector.model[0].conv.weight)
-    checkpoint.save(tmp_path / "plain.pth", source.detector.state_dict())
+    files.save(tmp_path / "plain.pth", source.detector.state_dict())
     torch.manual_seed(7)
     plain = metaloss.build_task("ultralytics", num_classes=3, checkpoint=tmp_path / "plain.pth")
     assert same(state(plain), state(source))
@@ -345,9 +345,9 @@ def test_the_task_can_be_copied_moved_and_saved(boxes, tmp_path):
     twin = copy.deepcopy(task).double()
     assert same(state(copy.deepcopy(task)), state(task))
     assert task_loss(twin, fused.double(), boxes).isfinite()
-    checkpoint.save(tmp_path / "task.pth", task.state_dict())
+    files.save(tmp_path / "task.pth", task.state_dict())
     again = build(num_classes=3)
-    again.load_state_dict(checkpoint.load(tmp_path / "task.pth"))
+    again.load_state_dict(files.load(tmp_path / "task.pth"))
     assert torch.equal(task_loss(again.eval(), fused, boxes), task_loss(task.eval(), fused, boxes))
 
 

@@ -21,9 +21,9 @@ from benchmarks.evidence.runs import Run, execute, seeds_of
 from benchmarks.evidence.settings import Settings
 from benchmarks.evidence.tasks import Detection
 from benchmarks.evidence.training import make_learner, region_means, train, weight_history
-from metaloss import checkpoint
 from metaloss.errors import ConfigError, DataError
-from metaloss.results import write_result
+from metaloss.evaluation.results import write_result
+from metaloss.runtime import files
 
 SHORT = ["--epochs", "2", "--warmup", "1", "--meta-steps", "1", "--crops", "4", "--task-epochs", "1"]
 
@@ -132,7 +132,7 @@ def test_a_stopped_judge_ends_with_the_same_scores(settings, tmp_path, monkeypat
     longer = replace(settings, crops=60, task_epochs=3)
     image = simple_images(load("synthetic"))["average"]
     whole = judge(longer, image)
-    save, saved = checkpoint.save, []
+    save, saved = files.save, []
 
     def stopping(path, content):
         save(path, content)
@@ -140,7 +140,7 @@ def test_a_stopped_judge_ends_with_the_same_scores(settings, tmp_path, monkeypat
         if len(saved) == 2:
             raise KeyboardInterrupt
 
-    monkeypatch.setattr(checkpoint, "save", stopping)
+    monkeypatch.setattr(files, "save", stopping)
     with pytest.raises(KeyboardInterrupt):
         judge(longer, image, tmp_path / "judge.pth")
     assert judge(longer, image, tmp_path / "judge.pth") == whole

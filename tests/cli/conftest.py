@@ -7,10 +7,10 @@ from PIL import Image
 from torch import nn
 
 import metaloss
-from metaloss import checkpoint
 from metaloss.cli.main import main
 from metaloss.networks import ReFusionNet
 from metaloss.plugins import Record, build_fusion, plugin_manager
+from metaloss.runtime import files
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,7 @@ def weights(tmp_path):
     """A checkpoint of an untrained reference network."""
     path = tmp_path / "weights.pth"
     spec = {"fusion": {"name": "refusion", "arguments": {"sources": 2}}}
-    checkpoint.save(path, {"fusion": ReFusionNet().state_dict(), "metaloss": spec})
+    files.save(path, {"fusion": ReFusionNet().state_dict(), "metaloss": spec})
     return path
 
 
@@ -101,7 +101,7 @@ def mean(tmp_path):
     plugin_manager().register(plugin)
     path = tmp_path / "mean.pth"
     network = build_fusion("mean")
-    checkpoint.save(path, {"fusion": network.state_dict(), "metaloss": {"fusion": network.metaloss_record}})
+    files.save(path, {"fusion": network.state_dict(), "metaloss": {"fusion": network.metaloss_record}})
     yield path
     plugin_manager().unregister(plugin)
 

@@ -8,8 +8,8 @@ import pytest
 
 pytest.importorskip("mmseg")
 
-from metaloss import checkpoint
 from metaloss.cli.ablation import EXPERIMENTS
+from metaloss.runtime import files
 
 CONFIG = "tdfusion/segformer_synthetic"
 
@@ -29,7 +29,7 @@ def test_all_rows(command, tmp_path) -> None:
     found = [row for row in csv.DictReader(io.StringIO(done.out)) if row["seed"] == "0"]
     assert [row["method"].split()[0] for row in found] == list(EXPERIMENTS)
     assert {"EN", "SF", "SCD", "Qabf", "mIoU"} <= set(found[0])
-    states = {name: checkpoint.load(tmp_path / name / "epoch_1.pth")["state_dict"] for name in EXPERIMENTS}
+    states = {name: files.load(tmp_path / name / "epoch_1.pth")["state_dict"] for name in EXPERIMENTS}
     assert not any(key.startswith("loss.generator") for key in states["I"])
     assert any(key.startswith("loss.generator") for key in states["full"])
     assert not any(key.startswith("fusion.decoder") for key in states["V"])

@@ -11,8 +11,8 @@ import pytest
 import torch
 from PIL import Image
 
-from metaloss import checkpoint
 from metaloss.networks import ReFusionNet
+from metaloss.runtime import files
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore:`torch.jit:DeprecationWarning"),
@@ -157,7 +157,7 @@ def test_too_few_pairs(train, scenes):
 def test_resume_from_a_checkpoint_of_another_network(train, refused, tmp_path, scenes):
     work_dir = tmp_path / "work"
     state = {f"fusion.{name}": value for name, value in ReFusionNet(sources=3).state_dict().items()}
-    checkpoint.save(work_dir / "epoch_3.pth", {"state_dict": state, "metaloss": {}})
+    files.save(work_dir / "epoch_3.pth", {"state_dict": state, "metaloss": {}})
     before = sorted(tmp_path.rglob("*"))
     line = refused("train", CWFID, "--work-dir", work_dir, "--resume", *SMALL, f"data_root={scenes}")
     assert line.startswith(f"{work_dir / 'epoch_3.pth'}: not a checkpoint of this config's networks")
@@ -181,12 +181,12 @@ def fuse(refused, scenes, weights, tmp_path):
 
 
 def test_fuse_with_weights_of_another_network(fuse, weights, scenes, tmp_path):
-    content = checkpoint.load(weights)
+    content = files.load(weights)
     content["fusion"] = ReFusionNet(sources=3).state_dict()
-    checkpoint.save(weights, content)
+    files.save(weights, content)
     assert f"{weights}: not the weights of this ReFusionNet" in fuse()
     content["metaloss"] = {"fusion": {"name": "refusion", "arguments": {"sources": 3}}}
-    checkpoint.save(weights, content)
+    files.save(weights, content)
     assert f"{weights}: was trained on 3 sources, and 2 are given" in fuse()
     torch.save({"weight": torch.ones(3)}, weights)
     assert f"{weights}: holds no fusion network" in fuse()
@@ -277,7 +277,7 @@ def test_framework_that_is_not_installed(tmp_path, framework):
 @pytest.mark.slow
 def test_a_real_process_says_one_line_even_after_the_framework_was_imported(tmp_path, scenes):
     work_dir = tmp_path / "work"
-    checkpoint.save(work_dir / "epoch_1.pth", {"state_dict": {}, "metaloss": {}})
+    files.save(work_dir / "epoch_1.pth", {"state_dict": {}, "metaloss": {}})
     executable = Path(sys.executable).with_name("metaloss")
     done = process(executable, "train", CWFID, "--work-dir", work_dir, "--resume", *SMALL, f"data_root={scenes}")
     assert (done.returncode, done.stdout) == (2, "")

@@ -4,11 +4,11 @@ import torch
 from PIL import Image
 
 import metaloss
-from metaloss import checkpoint
 from metaloss.colour import luma, rgb_to_ycbcr
 from metaloss.data import read_image
-from metaloss.fusing import fuse_any_size
+from metaloss.inference.fuse import fuse_any_size
 from metaloss.networks import ReFusionNet
+from metaloss.runtime import files
 
 STEP = 1 / 255
 
@@ -112,19 +112,19 @@ def test_stretch(command, mean, tmp_path):
     assert (stretched.min(), stretched.max()) == (0, 255)
     assert np.abs(stretched - (pixels - 90.0) / 50 * 255).max() <= 0.5 + 1e-3
     Image.new("L", (20, 24), 77).save(tmp_path / "flat.png")
-    files = (tmp_path / "flat.png", tmp_path / "flat.png")
-    assert command("fuse", *files, "--weights", mean, "--out", tmp_path / "out", "--stretch", "minmax").status == 0
+    sources = (tmp_path / "flat.png", tmp_path / "flat.png")
+    assert command("fuse", *sources, "--weights", mean, "--out", tmp_path / "out", "--stretch", "minmax").status == 0
 
 
 def test_sixteen_bit_and_three_sources(command, tmp_path):
     spec = {"fusion": {"name": "refusion", "arguments": {"sources": 3}}}
     weights = tmp_path / "three.pth"
-    checkpoint.save(weights, {"fusion": ReFusionNet(sources=3).state_dict(), "metaloss": spec})
+    files.save(weights, {"fusion": ReFusionNet(sources=3).state_dict(), "metaloss": spec})
     Image.fromarray(np.random.default_rng(0).integers(0, 2**16, (16, 16), dtype=np.uint16)).save(tmp_path / "deep.png")
     picture(tmp_path / "a.png", 16, 16)
     picture(tmp_path / "b.png", 16, 16)
-    files = [tmp_path / name for name in ("deep.png", "a.png", "b.png")]
-    assert command("fuse", *files, "--weights", weights, "--out", tmp_path / "out").status == 0
+    sources = [tmp_path / name for name in ("deep.png", "a.png", "b.png")]
+    assert command("fuse", *sources, "--weights", weights, "--out", tmp_path / "out").status == 0
     assert (tmp_path / "out" / "deep.png").exists()
 
 

@@ -14,7 +14,7 @@ from torch import nn
 from metaloss.data import read_image
 from metaloss.data.images import read_metadata
 from metaloss.data.video import VideoReader, VideoWriter
-from metaloss.fusing import fuse_any_size
+from metaloss.inference.fuse import fuse_any_size
 from metaloss.networks import ReFusionNet
 from metaloss.plugins import load_fusion
 

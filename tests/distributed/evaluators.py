@@ -12,7 +12,7 @@ from pathlib import Path
 import torch
 import torch.distributed as dist
 
-from metaloss.processes import rank, world_size
+from metaloss.runtime.processes import rank, world_size
 
 SCENES, CLASSES, HEIGHT, WIDTH = 7, ("person", "bicycle", "car"), 48, 64
 

@@ -22,7 +22,14 @@ import metaloss
 from metaloss.data.episodes import share
 from metaloss.hypergradient import finite_difference, forward, reverse
 from metaloss.inner import adam, sgd
-from metaloss.processes import average_buffers, averaged, averaged_where_present, rank, take_from_first, world_size
+from metaloss.runtime.processes import (
+    average_buffers,
+    averaged,
+    averaged_where_present,
+    rank,
+    take_from_first,
+    world_size,
+)
 
 METHODS = {"forward": forward, "reverse": reverse, "finite_difference": finite_difference}
 RULES = {"sgd": lambda: sgd(0.5), "adam": lambda: adam(0.05)}

@@ -13,9 +13,9 @@ from PIL import Image
 
 pytest.importorskip("mmengine")
 
-from metaloss import checkpoint
 from metaloss.configs import shipped_configs
 from metaloss.engine import build_dataset, build_model, load_config
+from metaloss.runtime import files
 
 FRAMEWORKS = {"yolov8": "ultralytics", "yolox": "mmdet"}
 SHORT = """
@@ -64,7 +64,7 @@ def test_the_real_command_on_real_pairs(detector, real_data, tmp_path):
     assert {step["epoch"] for step in logged} == {2, 3}
     assert len([step for step in logged if "meta/outer_loss" in step]) == 4
     assert all(np.isfinite(value) for step in logged for value in step.values() if isinstance(value, float))
-    content = checkpoint.load(work_dir / "epoch_3.pth")
+    content = files.load(work_dir / "epoch_3.pth")
     assert content["meta"]["epoch"] == 3
     assert {name.partition(".")[0] for name in content["state_dict"]} == {"fusion", "loss", "task"}
     assert not any("criterion" in name for name in content["state_dict"])

@@ -12,11 +12,11 @@ import torch
 
 pytest.importorskip("mmseg")
 
-from metaloss import checkpoint
 from metaloss.cli.main import main
 from metaloss.engine import build_runner, launch, load_config
 from metaloss.engine.launch import COMMAND
 from metaloss.errors import ConfigError
+from metaloss.runtime import files
 
 slow = pytest.mark.slow
 CONFIG = "tdfusion/segformer_synthetic"
@@ -104,7 +104,7 @@ def test_one_process_logs_and_saves(finished):
     assert not list(work_dir.glob(".*"))
     assert len(list(work_dir.glob("*/*.log"))) == 2  # one of each start
     assert not (work_dir.parent / ".dist_test").exists()
-    assert checkpoint.load(work_dir / "epoch_2.pth")["meta"]["iter"] == 8
+    assert files.load(work_dir / "epoch_2.pth")["meta"]["iter"] == 8
 
 
 @slow

@@ -16,11 +16,11 @@ from toys import relative_error, scenes
 pytest.importorskip("mmengine")
 
 import metaloss
-from metaloss import checkpoint
 from metaloss.data import PairedDataset, SyntheticScenes, collate
 from metaloss.engine import build_model, load_config
 from metaloss.hypergradient import forward, reverse
 from metaloss.networks import LossGenerator, ReFusionNet
+from metaloss.runtime import files
 
 METALOSS = Path(sys.executable).with_name("metaloss")
 THREE = """
@@ -105,7 +105,7 @@ def test_three_sources_train_fuse_and_are_drawn(three):
     assert "fusion/weight_3" not in logged[-2]
     drawn = {path.stem.rsplit("_", 1)[1] for path in (three / "work" / "pictures" / "weights").iterdir()}
     assert drawn == {"ir", "vi", "nir"}
-    found = checkpoint.load(three / "work" / "epoch_2.pth")["metaloss"]
+    found = files.load(three / "work" / "epoch_2.pth")["metaloss"]
     assert found["fusion"] == {"name": "refusion", "arguments": {"sources": 3}}
     assert found["generator"]["arguments"]["sources"] == 3
     folders = [f"data/{name}" for name in ("ir", "vi", "nir")]
@@ -162,7 +162,7 @@ def test_the_shipped_config_of_several_tasks(weights, tmp_path):
     out = run("train", "mine.py", "--work-dir", "work", *settings, cwd=tmp_path)
     assert "seg/mIoU: " in out
     assert "weather/top1: " in out
-    state = checkpoint.load(tmp_path / "work" / "epoch_2.pth")["state_dict"]
+    state = files.load(tmp_path / "work" / "epoch_2.pth")["state_dict"]
     learned = [value.item() for name, value in state.items() if "log_variances" in name]
     assert [value != 0 for value in learned] == [True, True] * (weights == "uncertainty")
 

@@ -8,10 +8,10 @@ import torch
 
 pytest.importorskip("mmengine")
 
-from metaloss import checkpoint
 from metaloss.cli.main import main
 from metaloss.data import SyntheticScenes, write_scenes
 from metaloss.plugins import load_fusion
+from metaloss.runtime import files
 
 SYNTHETIC = "refusion/ivif_synthetic"
 SMALL = (
@@ -64,7 +64,7 @@ def test_reconstruction_of_held_out_pairs_gets_better(train, real_data, name, da
     assert last["task_loss"] < first["task_loss"]
     assert {len([step for step in steps if step["epoch"] == epoch]) for epoch in (1, 5)} == {2 + passes}
     for epoch, rate in ((3, 1e-3), (5, 1e-4)):
-        optimizers = checkpoint.load(work_dir / f"epoch_{epoch}.pth")["optimizer"]
+        optimizers = files.load(work_dir / f"epoch_{epoch}.pth")["optimizer"]
         assert [part["param_groups"][0]["lr"] for part in optimizers.values()] == pytest.approx([rate] * 3)
     assert all(f"mean weight of {source}" in out for source in sources)
     assert (work_dir / "pictures" / "overview.png").exists()
@@ -78,7 +78,7 @@ def test_no_label_is_read(train, tmp_path):
         label.write_bytes(b"no image")
     (root / "train.txt").write_text("nobody\n")
     work_dir, _ = train("refusion/ivif", f"data_root={root}", *SMALL[:5])
-    trained = checkpoint.load(work_dir / "epoch_2.pth")["metaloss"]["learner"]
+    trained = files.load(work_dir / "epoch_2.pth")["metaloss"]["learner"]
     assert trained["skipped"] == 0
     _, validations = scalars(work_dir)
     assert all(math.isfinite(values["reconstruction/MSE"]) for values in validations)
@@ -96,7 +96,7 @@ def test_a_resumed_run_ends_where_the_whole_one_does(train):
         (part / f"epoch_{epoch}.pth").unlink()
     (part / "last_checkpoint").unlink()
     train(SYNTHETIC, *options, work_dir="part", resume=True)
-    first, second = (checkpoint.load(folder / "epoch_3.pth") for folder in (whole, part))
+    first, second = (files.load(folder / "epoch_3.pth") for folder in (whole, part))
     assert first["state_dict"].keys() == second["state_dict"].keys()
     assert all(torch.equal(value, second["state_dict"][name]) for name, value in first["state_dict"].items())
     assert first["metaloss"]["learner"]["count"] == second["metaloss"]["learner"]["count"] == 1
@@ -117,7 +117,7 @@ def test_an_ablation_is_one_option(train, option):
     work_dir, _ = train(SYNTHETIC, *SMALL, "default_hooks.logger.interval=1", option)
     steps, validations = scalars(work_dir)
     assert {name.partition("/")[0] for step in steps for name in step if "/" in name} == PHASES[option]
-    before, after = checkpoint.load(work_dir / "epoch_1.pth"), checkpoint.load(work_dir / "epoch_2.pth")
+    before, after = files.load(work_dir / "epoch_1.pth"), files.load(work_dir / "epoch_2.pth")
     optimizers = {"fusion", "task", "loss"}
     optimizers -= {"loss"} if "uniform" in option else {"fusion"} if "sum" in option else set()
     assert after["optimizer"].keys() == optimizers

@@ -12,7 +12,7 @@ import torch
 
 pytest.importorskip("mmseg")
 
-from metaloss import checkpoint
+from metaloss.runtime import files
 
 pytestmark = pytest.mark.slow
 SETTINGS = (
@@ -69,7 +69,7 @@ def differences(first, second, place=""):
 
 
 def assert_same_end(whole, resumed):
-    first, second = (checkpoint.load(folder / LAST) for folder in (whole, resumed))
+    first, second = (files.load(folder / LAST) for folder in (whole, resumed))
     for part in ("state_dict", "optimizer", "metaloss"):
         assert differences(first[part], second[part]) == [], part
     assert (
@@ -87,7 +87,7 @@ def test_resume_with_nothing_there_starts_afresh(whole):
 
 def test_two_runs_of_one_seed_differ_in_nothing_but_a_run_does_train(whole):
     work_dir, _ = whole
-    first, second = (checkpoint.load(work_dir / f"epoch_{k}.pth") for k in (2, 3))
+    first, second = (files.load(work_dir / f"epoch_{k}.pth") for k in (2, 3))
     parts = {place.split("/")[1].partition(".")[0] for place in differences(first["state_dict"], second["state_dict"])}
     assert parts == {"fusion", "loss", "task"}
 
@@ -122,15 +122,15 @@ def test_killed_while_a_checkpoint_is_written(whole, tmp_path):
     folders = [tmp_path / str(attempt) for attempt in range(4)]
     work_dir = next(folder for folder in folders if killed_while_writing(folder))
     assert not (work_dir / "epoch_2.pth").exists()
-    checkpoint.load(work_dir / "epoch_1.pth")
+    files.load(work_dir / "epoch_1.pth")
     finish(start(work_dir, "--resume"))
     assert_same_end(whole[0], work_dir)
 
 
 def test_a_checkpoint_of_another_network(whole, tmp_path):
-    content = checkpoint.load(whole[0] / "epoch_1.pth")
+    content = files.load(whole[0] / "epoch_1.pth")
     content["state_dict"].pop("task.segmentor.decode_head.conv_seg.weight")
-    checkpoint.save(tmp_path / "epoch_7.pth", content)
+    files.save(tmp_path / "epoch_7.pth", content)
     process = start(tmp_path, "--resume")
     out, err = process.communicate(timeout=120)
     assert (process.returncode, out) == (2, "")

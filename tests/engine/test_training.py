@@ -14,12 +14,12 @@ from torch.utils.data import DataLoader
 pytest.importorskip("mmengine")
 
 import metaloss
-from metaloss import checkpoint
 from metaloss.cli.main import main
 from metaloss.data import SyntheticScenes, collate, read_image, write_image
 from metaloss.engine import MetaLossModel, MetaLossRunner, build_network, load_config
 from metaloss.engine.registry import MODELS
 from metaloss.plugins import load_fusion
+from metaloss.runtime import files
 
 CWFID = "tdfusion/segformer_cwfid"
 SMALL = """
@@ -122,7 +122,7 @@ def test_the_real_command_on_real_pairs(real_data, tmp_path):
     assert all(0 <= validation["mIoU"] <= 100 for validation in validations)
     # the numbers of the last validation are its own, in the log as in the table
     assert f"{validations[-1]['task_loss']:.4g}" in table
-    content = checkpoint.load(work_dir / "epoch_2.pth")
+    content = files.load(work_dir / "epoch_2.pth")
     assert {name.partition(".")[0] for name in content["state_dict"]} == {"fusion", "loss", "task"}
     assert content["optimizer"].keys() == {"fusion", "loss", "task"}
     assert all(part["state"] for part in content["optimizer"].values())
@@ -177,7 +177,7 @@ model.update(fusion=dict(_delete_=True, type="metaloss.Blend", kernel=5))
     )
     try:
         path = train(mine, "max_epochs=2") / "epoch_2.pth"
-        spec = checkpoint.load(path)["metaloss"]["fusion"]
+        spec = files.load(path)["metaloss"]["fusion"]
         assert spec["config"] == {"type": "metaloss.Blend", "kernel": 5}
         network = load_fusion(path, build_network)
         assert type(network).__name__ == "Blend"
@@ -208,7 +208,7 @@ param_scheduler = dict(
 
 
 def rates(work_dir, epoch):
-    content = checkpoint.load(work_dir / f"epoch_{epoch}.pth")
+    content = files.load(work_dir / f"epoch_{epoch}.pth")
     return {name: part["param_groups"][0]["lr"] for name, part in content["optimizer"].items()}
 
 
@@ -229,7 +229,7 @@ def test_each_optimizer_has_its_schedule_and_keeps_it_over_a_resume(train):
     assert rates(whole, 1)["loss"] < rates(whole, 2)["loss"] < rates(whole, 3)["loss"]
     train(SCHEDULED, "max_epochs=2", "warmup_epochs=0", work_dir="resumed")
     resumed = train(SCHEDULED, "max_epochs=3", "warmup_epochs=0", work_dir="resumed", resume=True)
-    first, second = (checkpoint.load(path / "epoch_3.pth") for path in (whole, resumed))
+    first, second = (files.load(path / "epoch_3.pth") for path in (whole, resumed))
     for part in ("state_dict", "optimizer", "param_schedulers", "metaloss"):
         assert equal(first[part], second[part]), part
     assert (second["meta"]["epoch"], second["meta"]["iter"]) == (3, 9)
@@ -247,7 +247,7 @@ def test_a_loss_that_does_not_learn_has_no_meta_steps(train):
     work_dir = train(uniform, "max_epochs=2")
     steps, _ = scalars(work_dir)
     assert len(steps) == 4
-    assert checkpoint.load(work_dir / "epoch_2.pth")["optimizer"].keys() == {"fusion", "task"}
+    assert files.load(work_dir / "epoch_2.pth")["optimizer"].keys() == {"fusion", "task"}
 
 
 def test_the_best_checkpoint_by_a_metric_of_the_fused_images(train):
@@ -281,4 +281,4 @@ def test_mmengines_own_loop_drives_fusion_steps(tmp_path):
         name.partition(".")[0] for name, value in model.state_dict().items() if not torch.equal(value, before[name])
     }
     assert changed == {"fusion", "task"}
-    assert checkpoint.load(tmp_path / "epoch_1.pth")["meta"]["iter"] == 2
+    assert files.load(tmp_path / "epoch_1.pth")["meta"]["iter"] == 2

@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from metaloss import checkpoint
 from metaloss.data import read_image
 from metaloss.networks import ReFusionNet
+from metaloss.runtime import files
 
 ROOT = Path(__file__).parents[2]
 
@@ -16,7 +16,7 @@ ROOT = Path(__file__).parents[2]
 def test_writes_four_strips(tmp_path):
     torch.manual_seed(0)
     spec = {"fusion": {"name": "refusion", "arguments": {"sources": 2}}}
-    checkpoint.save(tmp_path / "w.pth", {"fusion": ReFusionNet().state_dict(), "metaloss": spec})
+    files.save(tmp_path / "w.pth", {"fusion": ReFusionNet().state_dict(), "metaloss": spec})
     command = [
         sys.executable,
         "examples/fusion_pictures.py",

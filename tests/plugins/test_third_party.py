@@ -11,8 +11,8 @@ import pytest
 import torch
 
 import metaloss
-from metaloss import checkpoint
 from metaloss.data import SyntheticScenes, collate
+from metaloss.runtime import files
 from metaloss.testing import check_fusion, check_task
 
 ROOT = Path(__file__).parents[2]
@@ -91,7 +91,7 @@ def test_it_trains_and_fuses_by_name(run, tmp_path):
     done = run("train", "edges.py", "--work-dir", "work", *options)
     assert done.returncode == 0, done.stderr
     assert "edges/IoU: " in done.stdout
-    content = checkpoint.load(tmp_path / "work" / "epoch_2.pth")
+    content = files.load(tmp_path / "work" / "epoch_2.pth")
     assert content["metaloss"]["fusion"] == {"name": "two_layers", "arguments": {"width": 8}}
     metaloss.data.write_scenes(tmp_path / "scenes", SyntheticScenes(2, size=(32, 40)))
     done = run("fuse", "scenes/ir", "scenes/vi", "--weights", "work/epoch_2.pth", "--out", "fused")

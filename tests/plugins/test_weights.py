@@ -5,10 +5,10 @@ import torch
 from torch import nn
 
 import metaloss
-from metaloss import checkpoint
 from metaloss.errors import CheckpointError, PluginError
 from metaloss.networks import ReFusionNet
 from metaloss.plugins import Record, build_fusion, difference, load_fusion, load_generator, plugin_manager
+from metaloss.runtime import files
 
 
 class Gain(nn.Module):
@@ -58,9 +58,7 @@ def test_the_learners_checkpoint(tmp_path):
 
 def test_a_network_built_by_name_comes_back_with_its_arguments(tmp_path):
     network = build_fusion("refusion", sources=3)
-    checkpoint.save(
-        tmp_path / "a.pth", {"fusion": network.state_dict(), "metaloss": {"fusion": network.metaloss_record}}
-    )
+    files.save(tmp_path / "a.pth", {"fusion": network.state_dict(), "metaloss": {"fusion": network.metaloss_record}})
     loaded = load_fusion(tmp_path / "a.pth")
     assert loaded.arguments["sources"] == 3
     assert same_weights(loaded, network)
@@ -109,9 +107,7 @@ def test_a_network_that_no_record_made(tmp_path):
 def trainers(folder, network, spec):
     """A checkpoint as the trainer writes it: one state dict of F, G and T."""
     state = {f"fusion.{name}": value for name, value in network.state_dict().items()}
-    checkpoint.save(
-        folder / "epoch_1.pth", {"state_dict": {**state, "task.x": torch.ones(1)}, "metaloss": {"fusion": spec}}
-    )
+    files.save(folder / "epoch_1.pth", {"state_dict": {**state, "task.x": torch.ones(1)}, "metaloss": {"fusion": spec}})
     return folder / "epoch_1.pth"
 
 

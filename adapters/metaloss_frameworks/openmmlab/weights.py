@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from metaloss.checkpoint import load
+from metaloss.runtime.files import load
 from metaloss_frameworks.weights import take_weights
 
 

@@ -9,9 +9,9 @@ import torch
 from torch import Tensor, nn
 
 from metaloss.errors import ConfigError, MetaLossError, ShapeError
-from metaloss.modes import evaluating
 from metaloss.networks.adapted import pad_to, padded_size
 from metaloss.networks.calling import calling, check_image, name_of
+from metaloss.runtime.modes import evaluating
 
 # of U-shapes and patches, of windows of 7 (Swin) and of patches of 14 (ViT), with the strides of several stages
 _STRIDES = (7, 8, 12, 14, 16, 20, 24, 28, 32, 40, 48, 56, 64, 96, 112, 128, 224, 256)

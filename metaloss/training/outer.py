@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from metaloss.steps import max_normalised
+from metaloss.training.steps import max_normalised
 
 
 class OuterUpdate:

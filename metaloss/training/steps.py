@@ -14,7 +14,7 @@ from metaloss.batch import FusionBatch
 from metaloss.hypergradient.calls import fuse, fusion_terms
 from metaloss.hypergradient.execution import Execution
 from metaloss.hypergradient.functional import assign_buffers, gradients, largest, swapped
-from metaloss.processes import averaged
+from metaloss.runtime.processes import averaged
 from metaloss.tasks.base import targets_of, task_loss
 
 

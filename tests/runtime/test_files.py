@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from metaloss import CheckpointError, checkpoint
+from metaloss import CheckpointError
+from metaloss.runtime import files
 
 
 class Code:
@@ -22,8 +23,8 @@ class Unpicklable:
 def test_there_and_back(tmp_path):
     content = {"a": torch.rand(3), "plain": [1, 2.5, "x", None, (True,)], "nested": {"b": torch.arange(4)}}
     path = tmp_path / "deep" / "er" / "file.pth"
-    checkpoint.save(path, content)
-    found = checkpoint.load(path)
+    files.save(path, content)
+    found = files.load(path)
     assert torch.equal(found["a"], content["a"])
     assert torch.equal(found["nested"]["b"], content["nested"]["b"])
     assert found["plain"] == content["plain"]
@@ -32,16 +33,16 @@ def test_there_and_back(tmp_path):
 
 def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path):
     path = tmp_path / "file.pth"
-    checkpoint.save(path, {"a": 1})
+    files.save(path, {"a": 1})
     before = path.read_bytes()
     with pytest.raises(LookupError):
-        checkpoint.save(path, {"a": torch.rand(1000), "b": Unpicklable()})
+        files.save(path, {"a": torch.rand(1000), "b": Unpicklable()})
     assert path.read_bytes() == before
     assert [each.name for each in tmp_path.iterdir()] == ["file.pth"]
 
 
 def test_files_that_cannot_be_read_are_one_line(tmp_path):
-    checkpoint.save(tmp_path / "whole.pth", {"a": torch.rand(1000)})
+    files.save(tmp_path / "whole.pth", {"a": torch.rand(1000)})
     whole = (tmp_path / "whole.pth").read_bytes()
     for size in (1, 10, 100, len(whole) // 2, len(whole) - 1):
         (tmp_path / f"cut{size}.pth").write_bytes(whole[:size])
@@ -56,7 +57,7 @@ def test_files_that_cannot_be_read_are_one_line(tmp_path):
     (tmp_path / "whole.pth").unlink()
     for path in [*tmp_path.iterdir(), tmp_path / "absent.pth", tmp_path]:
         with pytest.raises(CheckpointError) as caught:
-            checkpoint.load(path)
+            files.load(path)
         assert "\n" not in str(caught.value)
         assert str(caught.value).startswith(f"{path}: ")
 
@@ -72,7 +73,7 @@ def test_all_generators_go_on_where_they_were(tmp_path):
         )
 
     draw()
-    checkpoint.save(tmp_path / "random.pth", checkpoint.random_state())
+    files.save(tmp_path / "random.pth", files.random_state())
     expected = draw(), draw()
-    checkpoint.restore_random_state(checkpoint.load(tmp_path / "random.pth"))
+    files.restore_random_state(files.load(tmp_path / "random.pth"))
     assert (draw(), draw()) == expected

@@ -16,7 +16,6 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.utils.data import DataLoader, Dataset
 
-from metaloss import checkpoint
 from metaloss.colour import luma
 from metaloss.data.collate import collate
 from metaloss.data.episodes import Episodes
@@ -25,10 +24,11 @@ from metaloss.data.pairing import images_by_stem
 from metaloss.data.views import Resized, Size
 from metaloss.errors import CheckpointError, ConfigError, DataError
 from metaloss.hypergradient.functional import gradients
-from metaloss.modes import evaluating
-from metaloss.progress import Advance
-from metaloss.steps import step_with
+from metaloss.runtime import files
+from metaloss.runtime.modes import evaluating
+from metaloss.runtime.progress import Advance
 from metaloss.tasks.base import TaskAdapter, targets_of, task_loss
+from metaloss.training.steps import step_with
 
 Image = Callable[[Mapping[str, Any]], Tensor]
 """Makes the one image (C, H, W) in [0, 1] that a task sees of an item."""
@@ -182,16 +182,16 @@ def train_task(
             step_with(optimizer, task, gradients(loss, params))
         if state is not None:
             content = {"task": task.state_dict(), "optimizer": optimizer.state_dict(), "epoch": epoch + 1}
-            checkpoint.save(state, {**content, "random": checkpoint.random_state()})
+            files.save(state, {**content, "random": files.random_state()})
         advance(f"task loss {float(loss.detach()):.3f}")
 
 
 def _resume(task: nn.Module, optimizer: Optimizer, state: Path) -> int:
-    content = checkpoint.load(state)
+    content = files.load(state)
     try:
         task.load_state_dict(content["task"])
         optimizer.load_state_dict(content["optimizer"])
-        checkpoint.restore_random_state(content["random"])
+        files.restore_random_state(content["random"])
     except (KeyError, RuntimeError, ValueError) as error:
         raise CheckpointError(f"{state}: not from this training ({' '.join(str(error).split())[:120]})") from None
     return int(content["epoch"])

@@ -3,7 +3,7 @@
 import torch
 from torch import nn
 
-from metaloss import processes
+from metaloss.runtime import processes
 
 
 def test_one_process():

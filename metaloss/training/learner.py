@@ -12,22 +12,22 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.utils.data import Dataset
 
-from metaloss import checks
-from metaloss.ablations import TaskAwareStep, WeightedSumStep, check_combination, fusion_of
 from metaloss.batch import FusionBatch, check_sources
 from metaloss.data.views import Size
-from metaloss.fitting import Callback, EpochLog, fit
-from metaloss.fusing import fuse_any_size
 from metaloss.hypergradient import Auto, HypergradientMethod, MetaGradient, MetaProblem
 from metaloss.hypergradient.direct import direct
 from metaloss.hypergradient.execution import PRECISIONS, Execution, Memory
 from metaloss.hypergradient.random_state import RandomState, own_generators
+from metaloss.inference.fuse import fuse_any_size
 from metaloss.inner import InnerRate, InnerRule, InnerUpdate, rate_pair
 from metaloss.networks import WeightedSum
-from metaloss.outer import OuterUpdate
 from metaloss.plugins import find
-from metaloss.state import state_of, take_up
-from metaloss.steps import FusionStep, step_with
+from metaloss.training import checks
+from metaloss.training.fit import Callback, EpochLog, fit
+from metaloss.training.outer import OuterUpdate
+from metaloss.training.state import state_of, take_up
+from metaloss.training.steps import FusionStep, step_with
+from metaloss.training.variants import TaskAwareStep, WeightedSumStep, check_combination, fusion_of
 
 Part = Literal["fusion", "task", "loss"]
 
@@ -68,7 +68,7 @@ class MetaLearner:
         allow_shared_parameters: let two of F, L_f and T share a trainable parameter, which both optimizers step.
         compile: run F, T and the loss through ``torch.compile`` where first derivatives are enough.
 
-    The ablations and their equations are in :mod:`metaloss.ablations`.
+    The ablations and their equations are in :mod:`metaloss.training.variants`.
 
     Raises:
         ConfigError: a setting out of its range, or ablations that leave each other nothing to act on.

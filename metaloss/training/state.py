@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from metaloss import checkpoint
 from metaloss.errors import CheckpointError
 from metaloss.plugins import difference
+from metaloss.runtime import files
 
 if TYPE_CHECKING:
-    from metaloss.learner import MetaLearner
+    from metaloss.training.learner import MetaLearner
 
 NETWORKS = ("fusion", "loss", "task")
 
@@ -25,7 +25,7 @@ def state_of(learner: MetaLearner) -> dict[str, Any]:
         },
         "schedulers": [scheduler.state_dict() for scheduler in learner.schedulers],
         "pending": learner.progress_state(),
-        "random": checkpoint.random_state(),
+        "random": files.random_state(),
         "progress": {**learner.progress, "log": list(learner.progress["log"])},
     }
 
@@ -48,7 +48,7 @@ def take_up(learner: MetaLearner, state: Mapping[str, Any]) -> None:
         scheduler.load_state_dict(saved)
     learner.load_progress_state(state["pending"])
     learner.progress = {**state["progress"], "log": list(state["progress"]["log"])}
-    checkpoint.restore_random_state(state["random"])
+    files.restore_random_state(state["random"])
 
 
 def _check(learner: MetaLearner, state: Mapping[str, Any]) -> None:

@@ -41,8 +41,8 @@ from metaloss.errors import ConfigError
 from metaloss.hypergradient.calls import fuse
 from metaloss.hypergradient.functional import gradients, trainable
 from metaloss.networks.weighted_sum import WeightedSum, weighted_sum
-from metaloss.steps import FusionStep, weight_statistics
 from metaloss.tasks.base import targets_of, task_loss
+from metaloss.training.steps import FusionStep, weight_statistics
 
 WEIGHTED_SUM = "weighted_sum"
 

@@ -19,7 +19,7 @@ from metaloss.hypergradient.problem import MetaGradient
 from metaloss.hypergradient.random_state import RandomState
 from metaloss.hypergradient.untrained import check_trained
 from metaloss.networks.calling import name_of
-from metaloss.processes import largest_of_all
+from metaloss.runtime.processes import largest_of_all
 from metaloss.tasks.base import is_labelled
 
 Outcome = Literal["useful", "zero", "not finite"]

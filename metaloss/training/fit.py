@@ -14,17 +14,17 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import Dataset
 
-from metaloss import checkpoint
 from metaloss.data.episodes import Episodes
 from metaloss.data.views import Size, as_size
 from metaloss.errors import CheckpointError, ConfigError
-from metaloss.modes import flags_kept
 from metaloss.networks.spec import describe
-from metaloss.processes import average_buffers, rank, take_from_first, world_size
-from metaloss.progress import Advance, progress
+from metaloss.runtime import files
+from metaloss.runtime.modes import flags_kept
+from metaloss.runtime.processes import average_buffers, rank, take_from_first, world_size
+from metaloss.runtime.progress import Advance, progress
 
 if TYPE_CHECKING:
-    from metaloss.learner import MetaLearner
+    from metaloss.training.learner import MetaLearner
 
 EpochLog: TypeAlias = dict[str, float]
 Callback: TypeAlias = "Callable[[MetaLearner, EpochLog], Any]"
@@ -187,7 +187,7 @@ def warn_of_collapse(log: Mapping[str, float]) -> None:
 
 def save(learner: MetaLearner, path: Path) -> None:
     """Writes the learner's whole state, never half, with what it takes to rebuild F and G."""
-    checkpoint.save(path, {**learner.state_dict(), "metaloss": describe(learner)})
+    files.save(path, {**learner.state_dict(), "metaloss": describe(learner)})
 
 
 def _save_once(learner: MetaLearner, path: Path) -> None:
@@ -209,11 +209,11 @@ def newest(work_dir: Path) -> Path | None:
 
 def _resume(learner: MetaLearner, work_dir: Path) -> None:
     if rank() == 0:
-        checkpoint.remove_partials(work_dir)
+        files.remove_partials(work_dir)
     path = newest(work_dir)
     if path is None:
         return
     try:
-        learner.load_state_dict(checkpoint.load(path))
+        learner.load_state_dict(files.load(path))
     except CheckpointError as error:
         raise CheckpointError(f"{path}: {error}" if str(path) not in str(error) else str(error)) from None

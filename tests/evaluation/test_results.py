@@ -1,7 +1,7 @@
 import pytest
 
 from metaloss.errors import CheckpointError, ConfigError
-from metaloss.results import read_result, write_result
+from metaloss.evaluation.results import read_result, write_result
 
 SETTINGS = {"epochs": 3, "size": (16, 20), "data": {"root": "scenes"}}
 

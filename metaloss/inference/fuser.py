@@ -1,20 +1,17 @@
-"""What ``metaloss fuse`` does with the images of one scene, or of one moment of a video."""
+"""Fuses the images of one scene, or of one moment of a video, in colour."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
-from pathlib import Path
 
 import torch
-import typer
 from torch import Tensor, nn
 
 from metaloss.colour import fitted_chroma, luma, merge_chroma, rgb_to_ycbcr, ycbcr_to_rgb
-from metaloss.data.registration import displacement
 from metaloss.errors import DataError
-from metaloss.fusing import fuse_any_size, fuse_in_tiles
+from metaloss.inference.fuse import fuse_any_size, fuse_in_tiles
 
 
 class Colour(str, Enum):
@@ -33,7 +30,7 @@ class Stretch(str, Enum):
 
 @dataclass(frozen=True)
 class Fuser:
-    """A network with the options of the command.
+    """A fusion network, and how its images are scaled and coloured.
 
     Attributes:
         network: the fusion network, on its device.
@@ -82,22 +79,3 @@ class Fuser:
 
     def _tiled(self, lumas: Sequence[Tensor], tile: int) -> Tensor:
         return fuse_in_tiles(self.network, lumas, tile=tile)
-
-
-def warn_unregistered(images: Sequence[Tensor], files: Sequence[Path]) -> None:
-    """Prints a warning for each source that looks unregistered to the first.
-
-    Args:
-        images: each (3, H, W) or (1, H, W), in [0, 1].
-        files: their names.
-    """
-    first, *others = (image if len(image) == 1 else luma(image) for image in images)
-    for other, file in zip(others, files[1:], strict=True):
-        found = displacement(first, other)
-        if found.unregistered:
-            pixels = found.shift / 100 * max(first.shape[-2:])
-            typer.echo(
-                f"warning: {files[0]} and {file} look unregistered: their edges match best about {pixels:.0f} pixels "
-                "apart; register them first, or ghosts appear",
-                err=True,
-            )

@@ -6,7 +6,8 @@ from torch import nn
 
 import metaloss
 from metaloss.data import SyntheticScenes, write_image
-from metaloss.downstream import (
+from metaloss.errors import CheckpointError, ConfigError, DataError
+from metaloss.evaluation.downstream import (
     Budget,
     FolderImage,
     Images,
@@ -16,7 +17,6 @@ from metaloss.downstream import (
     source_image,
     train_task,
 )
-from metaloss.errors import CheckpointError, ConfigError, DataError
 
 SCENES = SyntheticScenes(length=4, size=(32, 32), seed=0)
 BUDGET = Budget(epochs=3, batch_size=2, size=(16, 16))
@@ -104,7 +104,7 @@ def test_the_seed_orders_the_scenes() -> None:
 
 
 def test_a_state_of_another_training_is_refused(tmp_path) -> None:
-    metaloss.checkpoint.save(tmp_path / "state.pth", {"task": {"other": torch.ones(1)}, "epoch": 1})
+    metaloss.runtime.files.save(tmp_path / "state.pth", {"task": {"other": torch.ones(1)}, "epoch": 1})
     with pytest.raises(CheckpointError, match=r"state\.pth: not from this training"):
         trained(tmp_path / "state.pth")
 

@@ -4,7 +4,7 @@ from torch import nn
 from toys import BatchNormNet, DropoutNet, StridedNet, held, learner, same
 
 import metaloss
-from metaloss.fusing import fuse_any_size, fuse_in_tiles
+from metaloss.inference.fuse import fuse_any_size, fuse_in_tiles
 
 
 def pair(size, channels=1):

@@ -6,9 +6,9 @@ from torch import nn
 from toys import BatchNormNet, CheckpointedNet, PlainNet, learner, loss_of, same, scenes
 
 import metaloss
-from metaloss.checks import check_meta_gradient
 from metaloss.hypergradient import MetaGradient
-from metaloss.steps import FusionStep, max_normalised, step_with, weight_statistics
+from metaloss.training.checks import check_meta_gradient
+from metaloss.training.steps import FusionStep, max_normalised, step_with, weight_statistics
 
 
 def test_max_normalised_has_a_largest_entry_of_one():

@@ -1,0 +1,15 @@
+"""What a way of fusing is worth to a task, and the results of runs."""
+
+from metaloss.evaluation.downstream import Budget, FolderImage, Images, score_task, source_image, train_task
+from metaloss.evaluation.results import read_result, write_result
+
+__all__ = [
+    "Budget",
+    "FolderImage",
+    "Images",
+    "read_result",
+    "score_task",
+    "source_image",
+    "train_task",
+    "write_result",
+]
