@@ -27,6 +27,9 @@ _SIZES = re.compile(
     re.IGNORECASE,
 )
 
+# batch norm over a single value: of one image, which is or was pooled to one pixel
+_ONE_IMAGE = re.compile(r"more than 1 value per channel.*Size\(\[1, \d+, 1, 1\]\)")
+
 
 @contextmanager
 def framework_call(
@@ -81,7 +84,8 @@ def _translated(
     about_size = not isinstance(error, (AttributeError, KeyError, NotImplementedError, ImportError))
     if about_size and (not str(error).strip() or _SIZES.search(str(error))):
         nearest = f"give images of {_by(own_size)}" if own_size else "give larger images"
-        return ShapeError(f"{given}{made_for} ({words}): {nearest} (task_size in a config), or {advice}")
+        batch = ", or two or more in a batch" if _ONE_IMAGE.search(str(error)) else ""
+        return ShapeError(f"{given}{made_for} ({words}): {nearest} (task_size in a config){batch}, or {advice}")
     return ConfigError(f"{given}{made_for} ({words}): {advice}")
 
 

@@ -3,7 +3,9 @@
 from metaloss_frameworks.quiet import quiet
 
 with quiet():
+    from mmcv.ops import DeformConv2d, ModulatedDeformConv2d
     from mmdet.evaluation import CocoMetric
+    from mmdet.models.dense_heads import SSDHead
     from mmdet.models.detectors import RPN, SemiBaseDetector, TwoStageDetector
     from mmdet.models.mot import BaseMOTModel
     from mmdet.models.reid import BaseReID
@@ -17,7 +19,10 @@ __all__ = [
     "BaseMOTModel",
     "BaseReID",
     "CocoMetric",
+    "DeformConv2d",
     "DetDataSample",
+    "ModulatedDeformConv2d",
+    "SSDHead",
     "SemiBaseDetector",
     "TwoStageDetector",
     "register_all_modules",

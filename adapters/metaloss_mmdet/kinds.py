@@ -44,6 +44,10 @@ def _reason(model: ConfigDict, num_classes: int) -> str:
             "learns from labelled and unlabelled images at once, and every image of a batch has boxes: give a config "
             "whose model is the `detector` part of this one"
         )
+    if str(model.get("type")).endswith("Detectron2Wrapper"):
+        return "is one of Detectron2's, with a preprocessing of its own: give the config of a detector of MMDetection"
+    if str(model.get("type")).endswith("CLRNet"):
+        return "finds lanes, and targets are boxes: give a box detector's config"
     if "language_model" in keys:
         return "learns from texts besides boxes: give the config of a detector of images alone"
     if keys.intersection(_MASKS) or any("RTMDetIns" in each for each in types):
