@@ -28,7 +28,7 @@ from metaloss.modes import evaluating, flags_kept
 from metaloss_mmdet.completion import complete, known_epoch
 from metaloss_mmdet.configs import load_config, model_config
 from metaloss_mmdet.evaluator import DetectionEvaluator
-from metaloss_mmdet.framework import MODELS, DetDataSample, register_all_modules
+from metaloss_mmdet.framework import MODELS, DetDataSample, MaskedConv2d, register_all_modules
 
 # torch's, about how MMDetection calls it
 _OUTDATED = ("torch.meshgrid", "To copy construct from a tensor")
@@ -121,7 +121,15 @@ class DetectionTask(metaloss.TaskAdapter):
         """
         inputs, samples = self._prepare(fused)
         with evaluating(self), torch.no_grad(), without_warnings(*_OUTDATED), self._call("predict", fused):
-            return list(self.detector(inputs, samples, mode="predict"))
+            # convolutions of chosen places (guided anchoring) take one image at a time
+            count = 1 if any(isinstance(part, MaskedConv2d) for part in self.detector.modules()) else len(samples)
+            return [
+                found
+                for first in range(0, len(samples), count)
+                for found in self.detector(
+                    inputs[first : first + count], samples[first : first + count], mode="predict"
+                )
+            ]
 
     def evaluator(self) -> DetectionEvaluator:
         """Makes a fresh evaluator: MMDetection's own COCO metric (mAP, mAP50, mAP75, in 0..1)."""

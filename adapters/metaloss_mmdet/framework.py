@@ -3,7 +3,7 @@
 from metaloss_frameworks.quiet import quiet
 
 with quiet():
-    from mmcv.ops import DeformConv2d, ModulatedDeformConv2d
+    from mmcv.ops import DeformConv2d, MaskedConv2d, ModulatedDeformConv2d
     from mmdet.evaluation import CocoMetric
     from mmdet.models.dense_heads import SSDHead
     from mmdet.models.detectors import RPN, SemiBaseDetector, TwoStageDetector
@@ -21,6 +21,7 @@ __all__ = [
     "CocoMetric",
     "DeformConv2d",
     "DetDataSample",
+    "MaskedConv2d",
     "ModulatedDeformConv2d",
     "SSDHead",
     "SemiBaseDetector",
