@@ -28,6 +28,8 @@ _SIZES = re.compile(
     re.IGNORECASE,
 )
 
+# mmcv's words for an operator that it has for other devices alone
+_NO_OPERATOR = re.compile(r"(\w+?)(?:_impl)?: implementation for device (\w+?)(?::\d+)? not found")
 # batch norm over a single value: of one image, which is or was pooled to one pixel
 _ONE_IMAGE = re.compile(r"more than 1 value per channel.*Size\(\[1, \d+, 1, 1\]\)")
 
@@ -79,6 +81,12 @@ def _translated(
     package = missing_package(error)
     if package is not None:
         return ConfigError(f"{model} cannot {doing} without a package that is not installed: pip install {package}")
+    operator = _NO_OPERATOR.search(str(error))
+    if operator is not None:
+        nearest = "run it on a GPU" if operator[2] == "cpu" else "run it on another device"
+        return ConfigError(
+            f"{model} cannot {doing} on {operator[2]}, for which mmcv has no {operator[1]}: {nearest}, or {advice}"
+        )
     words = own_words(error)
     if image_size is None:
         return ConfigError(f"{model} cannot {doing} ({words}): {advice}")

@@ -30,8 +30,8 @@ from metaloss_mmdet.configs import load_config, model_config
 from metaloss_mmdet.evaluator import DetectionEvaluator
 from metaloss_mmdet.framework import MODELS, DetDataSample, MaskedConv2d, register_all_modules
 
-# torch's, about how MMDetection calls it
-_OUTDATED = ("torch.meshgrid", "To copy construct from a tensor")
+# about how MMDetection calls torch, and itself
+_OUTDATED = ("torch.meshgrid", "To copy construct from a tensor", "DeprecationWarning: ")
 
 
 class DetectionTask(metaloss.TaskAdapter):

@@ -65,9 +65,6 @@ def model_config(config: Config, num_classes: int) -> ConfigDict:
         )
     for head in heads:
         head["num_classes"] = num_classes
-    if isinstance(model.get("teacher_config"), (str, os.PathLike)):
-        teacher = load_config(_teacher(Path(model.teacher_config)))
-        model.teacher_config = ConfigDict(model=model_config(teacher, num_classes))
     if configs.takes(MODELS.get(model.type), "data_preprocessor"):
         preprocessor = model.setdefault("data_preprocessor", ConfigDict(type="DetDataPreprocessor"))
         preprocessor.pop("batch_augments", None)
@@ -75,9 +72,3 @@ def model_config(config: Config, num_classes: int) -> ConfigDict:
         if padded and preprocessor.get("pad_size_divisor", 1) == 1:
             preprocessor["pad_size_divisor"] = STRIDE
     return model
-
-
-def _teacher(path: Path) -> Path:
-    """A teacher's config is written as seen from a checkout of MMDetection, where they lie in ``configs``."""
-    shipped = MMDET.configs.joinpath(*path.parts[1:])
-    return shipped if not path.is_file() and path.parts[0] == "configs" and shipped.is_file() else path

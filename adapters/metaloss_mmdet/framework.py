@@ -6,7 +6,7 @@ with quiet():
     from mmcv.ops import DeformConv2d, MaskedConv2d, ModulatedDeformConv2d
     from mmdet.evaluation import CocoMetric
     from mmdet.models.dense_heads import SSDHead
-    from mmdet.models.detectors import RPN, SemiBaseDetector, TwoStageDetector
+    from mmdet.models.detectors import RPN, KnowledgeDistillationSingleStageDetector, SemiBaseDetector, TwoStageDetector
     from mmdet.models.mot import BaseMOTModel
     from mmdet.models.reid import BaseReID
     from mmdet.registry import MODELS
@@ -21,6 +21,7 @@ __all__ = [
     "CocoMetric",
     "DeformConv2d",
     "DetDataSample",
+    "KnowledgeDistillationSingleStageDetector",
     "MaskedConv2d",
     "ModulatedDeformConv2d",
     "SSDHead",

@@ -64,6 +64,8 @@ def detector(config, num_classes=3):
             "unlabelled images.*`detector` part",
         ),
         ("crowddet/crowddet-rcnn_r50_fpn_8xb2-30e_crowdhuman.py", "build it with num_classes=1"),
+        ("lad/lad_r50-paa-r101_fpn_2xb8_coco_1x.py", "LAD learns from a trained teacher"),
+        ("ld/ld_r18-gflv1-r101_fpn_1x_coco.py", "learns from a trained teacher.*the student alone"),
         ("clrnet/clrnet.py", "finds lanes"),
         ("misc/d2_retinanet_r50-caffe_fpn_ms-90k_coco.py", "is one of Detectron2's"),
         ("convnext/mask-rcnn_convnext-t-p4-w7_fpn_amp-ms-crop-3x_coco.py", "mmpretrain"),
@@ -124,14 +126,6 @@ def test_models_that_ask_for_more_than_most(config, num_classes, boxes):
     assert "epoch" not in MessageHub.get_current_instance().runtime_info
 
 
-@pytest.mark.slow
-def test_a_teacher_without_weights_is_said():
-    with pytest.warns(
-        UserWarning, match=r"the teacher starts from random weights.*teacher_ckpt to a local copy of http"
-    ):
-        detector("lad/lad_r50-paa-r101_fpn_2xb8_coco_1x.py")
-
-
 def test_labels_that_are_no_classes(boxes):
     fused, wrong = torch.rand(2, 1, 64, 96), [{**boxes[0], "labels": torch.tensor([0, 3])}, boxes[1]]
     with pytest.raises(DataError, match=r"image 0 in the batch: label 3 is outside 0\.\.2 \(3 classes\)"):
@@ -143,6 +137,14 @@ def test_labels_that_are_no_classes(boxes):
     target[1, 3, 4] = 3
     with pytest.raises(DataError, match=r"image 1 in the batch: class id 3 is outside 0\.\.2 .* the ignored id 255"):
         segmentation(fused, target)
+
+
+@pytest.mark.slow
+def test_operators_that_the_cpu_lacks_are_named(boxes):
+    with pytest.raises(
+        ConfigError, match="cannot give a loss on cpu, for which mmcv has no carafe_forward: run it on a GPU"
+    ):
+        detector("carafe/faster-rcnn_r50_fpn-carafe_1x_coco.py")(torch.rand(2, 1, 64, 96), boxes)
 
 
 @pytest.mark.slow

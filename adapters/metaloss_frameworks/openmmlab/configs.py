@@ -5,7 +5,6 @@ from __future__ import annotations
 import inspect
 import os
 import re
-import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -100,7 +99,7 @@ def _read(package: Package, path: Path) -> Config:
 
 def name_of(config: str | os.PathLike[str] | Config) -> str:
     """What a config is called in messages: ``"config 'yolox/...py'"``."""
-    path = str(config.filename if isinstance(config, Config) else config)
+    path = str((config.filename or "without a file") if isinstance(config, Config) else config)
     named = re.sub(r"^.*/(\w+)/\.mim/configs/", r"\1::", path)
     return f"config {named!r}"
 
@@ -127,22 +126,16 @@ def own_model(config: Config) -> ConfigDict:
 
 
 def _drop_weights(part: dict[str, Any]) -> None:
-    """Leaves out what a part would be initialised with, unless it is a teacher's local file."""
+    """Leaves out what a part would be initialised with."""
     initial = part.get("init_cfg")
     if isinstance(initial, (list, tuple)):
         part["init_cfg"] = [each for each in initial if not _is_pretrained(each)]
     elif _is_pretrained(initial):
         part["init_cfg"] = None
     if "pretrained" in part or str(part.get("type")).endswith("TIMMBackbone"):  # it fetches weights unless told
-        part["pretrained"] = False if part.get("pretrained") is True or "pretrained" not in part else None
-    teacher = part.get("teacher_ckpt")
-    if isinstance(teacher, str) and _ADDRESS.match(teacher):
-        part["teacher_ckpt"] = None
-        warnings.warn(
-            "the teacher starts from random weights, since nothing is downloaded: set teacher_ckpt to a local copy of "
-            f"{teacher}",
-            stacklevel=2,
-        )
+        part["pretrained"] = False if part.get("pretrained", True) is True else None
+    for key in [key for key in part if str(key).endswith(("checkpoint", "ckpt"))]:
+        part[key] = None
 
 
 def _is_pretrained(initial: Any) -> bool:
