@@ -107,7 +107,6 @@ def test_addresses_that_cannot_be_left_out():
         ("centernet/centernet_r18_8xb16-crop512-140e_coco.py", 3),
         ("tood/tood_r50_fpn_1x_coco.py", 3),
         ("pvt/retinanet_pvt-t_fpn_1x_coco.py", 3),
-        ("guided_anchoring/ga-retinanet_r50_fpn_1x_coco.py", 3),
         ("ssd/ssdlite_mobilenetv2-scratch_8xb24-600e_coco.py", 3),
         ("crowddet/crowddet-rcnn_r50_fpn_8xb2-30e_crowdhuman.py", 1),
     ],
