@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import torch
+import torch.autograd.forward_ad as fwd
 
 from metaloss.errors import ConfigError, MetaLossError, ShapeError
 from metaloss_frameworks.packages import missing_package
@@ -27,6 +28,11 @@ _SIZES = re.compile(
     re.IGNORECASE,
 )
 
+# mmcv's words for an operator that it has for other devices alone
+_NO_OPERATOR = re.compile(r"(\w+?)(?:_impl)?: implementation for device (\w+?)(?::\d+)? not found")
+# batch norm over a single value: of one image, which is or was pooled to one pixel
+_ONE_IMAGE = re.compile(r"more than 1 value per channel.*Size\(\[1, \d+, 1, 1\]\)")
+
 
 @contextmanager
 def framework_call(
@@ -39,7 +45,9 @@ def framework_call(
 ) -> Iterator[None]:
     """Turns what a framework raises inside the block into one error of metaloss.
 
-    Errors of metaloss, warnings, torch's own about derivatives and exhausted memory pass through as they are.
+    Errors of metaloss, warnings, torch's own about derivatives and exhausted memory pass through as they are; so does
+    all that torch raises in forward mode, where some operators' rules fail with words about shapes: the same images
+    went through without a derivative before.
 
     Args:
         model: what was called, as the user knows it: ``"config 'yolox/...py'"``.
@@ -57,7 +65,7 @@ def framework_call(
     except (MetaLossError, Warning, MemoryError, torch.OutOfMemoryError):
         raise
     except Exception as error:
-        if isinstance(error, RuntimeError) and _TORCHS_OWN.search(str(error)):
+        if isinstance(error, RuntimeError) and (_in_forward_mode() or _TORCHS_OWN.search(str(error))):
             raise
         raise _translated(error, model, doing, image_size, own_size, advice) from error
 
@@ -73,15 +81,22 @@ def _translated(
     package = missing_package(error)
     if package is not None:
         return ConfigError(f"{model} cannot {doing} without a package that is not installed: pip install {package}")
+    operator = _NO_OPERATOR.search(str(error))
+    if operator is not None:
+        nearest = "run it on a GPU" if operator[2] == "cpu" else "run it on another device"
+        return ConfigError(
+            f"{model} cannot {doing} on {operator[2]}, for which mmcv has no {operator[1]}: {nearest}, or {advice}"
+        )
     words = own_words(error)
     if image_size is None:
         return ConfigError(f"{model} cannot {doing} ({words}): {advice}")
     given = f"{model} cannot {doing} with images of {_by(image_size)} pixels"
-    made_for = f"; it was made for {_by(own_size)}" if own_size else ""
+    made_for = f"; it was made for {_by(own_size)}" if own_size and own_size != image_size else ""
     about_size = not isinstance(error, (AttributeError, KeyError, NotImplementedError, ImportError))
-    if about_size and (not str(error).strip() or _SIZES.search(str(error))):
+    if about_size and image_size != own_size and (not str(error).strip() or _SIZES.search(str(error))):
         nearest = f"give images of {_by(own_size)}" if own_size else "give larger images"
-        return ShapeError(f"{given}{made_for} ({words}): {nearest} (task_size in a config), or {advice}")
+        batch = ", or two or more in a batch" if _ONE_IMAGE.search(str(error)) else ""
+        return ShapeError(f"{given}{made_for} ({words}): {nearest} (task_size in a config){batch}, or {advice}")
     return ConfigError(f"{given}{made_for} ({words}): {advice}")
 
 
@@ -99,6 +114,10 @@ def own_words(error: Exception) -> str:
     if len(line) > _LONGEST:
         line = line[:_LONGEST].rsplit(" ", 1)[0] + " ..."
     return f"{type(error).__name__}: {line}" if line else type(error).__name__
+
+
+def _in_forward_mode() -> bool:
+    return bool(fwd._current_level >= 0)
 
 
 def _by(size: tuple[int, int]) -> str:

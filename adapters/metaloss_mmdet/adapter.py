@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 
 import torch
 from metaloss_frameworks.classes import class_names
 from metaloss_frameworks.framework_call import framework_call
 from metaloss_frameworks.openmmlab.batch_norm import with_batch_norm_that_runs
-from metaloss_frameworks.openmmlab.configs import name_of, own_size
+from metaloss_frameworks.openmmlab.configs import name_of
 from metaloss_frameworks.openmmlab.inputs import mean_losses, prepare
+from metaloss_frameworks.openmmlab.sizes import own_size
 from metaloss_frameworks.openmmlab.weights import load_weights
 from metaloss_frameworks.quiet import quiet, without_warnings
 from mmengine.config import Config
-from mmengine.logging import MessageHub
 from mmengine.registry import DefaultScope
-from mmengine.structures import InstanceData
+from mmengine.structures import BaseDataElement, InstanceData
 from torch import Tensor
 
 import metaloss
@@ -25,12 +25,13 @@ from metaloss.data import check_detections
 from metaloss.data.boxes import Target
 from metaloss.errors import ConfigError
 from metaloss.runtime.modes import evaluating, flags_kept
+from metaloss_mmdet.completion import complete, known_epoch
 from metaloss_mmdet.configs import load_config, model_config
 from metaloss_mmdet.evaluator import DetectionEvaluator
-from metaloss_mmdet.framework import MODELS, DetDataSample, register_all_modules
+from metaloss_mmdet.framework import MODELS, DetDataSample, MaskedConv2d, register_all_modules
 
-# torch's, about how MMDetection calls it
-_OUTDATED = ("torch.meshgrid", "To copy construct from a tensor")
+# about how MMDetection calls torch, and itself
+_OUTDATED = ("torch.meshgrid", "To copy construct from a tensor", "DeprecationWarning: ")
 
 
 class DetectionTask(metaloss.TaskAdapter):
@@ -73,6 +74,7 @@ class DetectionTask(metaloss.TaskAdapter):
             raise ConfigError(
                 f"{self.name}: its {kind} learns from masks, and targets are boxes: give a box detector's"
             )
+        complete(self.detector)
         self.detector = with_batch_norm_that_runs(self.detector)
         if checkpoint is not None:
             load_weights(self.detector, checkpoint)
@@ -99,7 +101,7 @@ class DetectionTask(metaloss.TaskAdapter):
             labels = each["labels"].to(inputs.device)
             sample.gt_instances = InstanceData(bboxes=boxes, labels=labels)
             sample.ignored_instances = InstanceData(bboxes=boxes[:0], labels=labels[:0])
-        with without_warnings(*_OUTDATED), flags_kept(self), epoch_known(), self._call("give a loss", fused):
+        with without_warnings(*_OUTDATED), flags_kept(self), known_epoch(), self._call("give a loss", fused):
             self.detector.training = True  # its layers keep their own modes: some give a loss in training alone
             losses = self.detector(inputs, samples, mode="loss")
         return mean_losses(losses)
@@ -119,15 +121,34 @@ class DetectionTask(metaloss.TaskAdapter):
         """
         inputs, samples = self._prepare(fused)
         with evaluating(self), torch.no_grad(), without_warnings(*_OUTDATED), self._call("predict", fused):
-            return list(self.detector(inputs, samples, mode="predict"))
+            # convolutions of chosen places (guided anchoring) take one image at a time
+            count = 1 if any(isinstance(part, MaskedConv2d) for part in self.detector.modules()) else len(samples)
+            return [
+                found
+                for first in range(0, len(samples), count)
+                for found in self.detector(
+                    inputs[first : first + count], samples[first : first + count], mode="predict"
+                )
+            ]
 
     def evaluator(self) -> DetectionEvaluator:
         """Makes a fresh evaluator: MMDetection's own COCO metric (mAP, mAP50, mAP75, in 0..1)."""
         return DetectionEvaluator(self.classes)
 
-    def _call(self, doing: str, fused: Tensor) -> AbstractContextManager[None]:
+    @contextmanager
+    def _call(self, doing: str, fused: Tensor) -> Iterator[None]:
+        """A call of the detector; what it looks for besides boxes, and does not find, is named."""
         size = (fused.shape[-2], fused.shape[-1])
-        return framework_call(self.name, doing, image_size=size, own_size=self.own_size)
+        with framework_call(self.name, doing, image_size=size, own_size=self.own_size):
+            try:
+                yield
+            except AttributeError as error:
+                if not isinstance(error.obj, BaseDataElement):
+                    raise
+                raise ConfigError(
+                    f"{type(self.detector).__name__} learns from {error.name!r} besides boxes, and a target has only "
+                    "those: choose a detector that learns from boxes alone"
+                ) from error
 
     def _prepare(self, fused: Tensor) -> tuple[Tensor, list[DetDataSample]]:
         """The detector's data preprocessor, inside the graph; padding is below and at the right: boxes stay."""
@@ -143,20 +164,3 @@ class DetectionTask(metaloss.TaskAdapter):
             "border": (0.0, float(size[0]), 0.0, float(size[1])),  # of the image in what CenterNet pads
         }
         return image, [DetDataSample(metainfo=metainfo) for _ in range(len(fused))]
-
-
-@contextmanager
-def epoch_known() -> Iterator[None]:
-    """Tells MMDetection that training is at its first epoch, unless a runner, or the user's own loop, has said more.
-
-    TOOD assigns its targets in another way in its first epochs, and asks MMEngine's ``MessageHub`` for the number.
-    """
-    hub = MessageHub.get_current_instance()
-    if "epoch" in hub.runtime_info:
-        yield
-        return
-    hub.update_info("epoch", 0)
-    try:
-        yield
-    finally:
-        hub.runtime_info.pop("epoch", None)

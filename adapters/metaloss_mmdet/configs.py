@@ -53,9 +53,10 @@ def model_config(config: Config, num_classes: int) -> ConfigDict:
     Raises:
         ConfigError: a model that learns from more than boxes, or of which no part has classes.
     """
-    model = configs.own_model(MMDET, config)
-    check_kind(configs.name_of(config), model, num_classes)
+    check_kind(configs.name_of(config), config.model, num_classes)
+    model = configs.own_model(config)
     configs.drop_class_weights(model, num_classes, num_classes + 1)
+    configs.drop_synchronisation(model)
     heads = [part for part in configs.parts(model, without=_OTHER_CLASSES) if "num_classes" in part]
     if not heads:
         raise ConfigError(

@@ -3,8 +3,10 @@
 from metaloss_frameworks.quiet import quiet
 
 with quiet():
+    from mmcv.ops import DeformConv2d, MaskedConv2d, ModulatedDeformConv2d
     from mmdet.evaluation import CocoMetric
-    from mmdet.models.detectors import RPN, SemiBaseDetector, TwoStageDetector
+    from mmdet.models.dense_heads import SSDHead
+    from mmdet.models.detectors import RPN, KnowledgeDistillationSingleStageDetector, SemiBaseDetector, TwoStageDetector
     from mmdet.models.mot import BaseMOTModel
     from mmdet.models.reid import BaseReID
     from mmdet.registry import MODELS
@@ -17,7 +19,12 @@ __all__ = [
     "BaseMOTModel",
     "BaseReID",
     "CocoMetric",
+    "DeformConv2d",
     "DetDataSample",
+    "KnowledgeDistillationSingleStageDetector",
+    "MaskedConv2d",
+    "ModulatedDeformConv2d",
+    "SSDHead",
     "SemiBaseDetector",
     "TwoStageDetector",
     "register_all_modules",

@@ -6,7 +6,15 @@ from metaloss_frameworks.openmmlab.configs import parts
 from mmengine.config import ConfigDict
 
 from metaloss.errors import ConfigError
-from metaloss_mmdet.framework import MODELS, RPN, BaseMOTModel, BaseReID, SemiBaseDetector, TwoStageDetector
+from metaloss_mmdet.framework import (
+    MODELS,
+    RPN,
+    BaseMOTModel,
+    BaseReID,
+    KnowledgeDistillationSingleStageDetector,
+    SemiBaseDetector,
+    TwoStageDetector,
+)
 
 _MASKS = ("mask_head", "panoptic_head", "panoptic_fusion_head", "segm_head", "semantic_head")
 
@@ -44,6 +52,15 @@ def _reason(model: ConfigDict, num_classes: int) -> str:
             "learns from labelled and unlabelled images at once, and every image of a batch has boxes: give a config "
             "whose model is the `detector` part of this one"
         )
+    if str(model.get("type")).endswith("Detectron2Wrapper"):
+        return "is one of Detectron2's, with a preprocessing of its own: give the config of a detector of MMDetection"
+    if issubclass(kind, KnowledgeDistillationSingleStageDetector):
+        return (
+            "learns from a trained teacher, which MMDetection neither saves nor moves with the network: give the "
+            "config of the student alone"
+        )
+    if str(model.get("type")).endswith("CLRNet"):
+        return "finds lanes, and targets are boxes: give a box detector's config"
     if "language_model" in keys:
         return "learns from texts besides boxes: give the config of a detector of images alone"
     if keys.intersection(_MASKS) or any("RTMDetIns" in each for each in types):

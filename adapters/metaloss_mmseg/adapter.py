@@ -11,8 +11,9 @@ import torch.nn.functional as F
 from metaloss_frameworks.classes import class_names
 from metaloss_frameworks.framework_call import framework_call
 from metaloss_frameworks.openmmlab.batch_norm import with_batch_norm_that_runs
-from metaloss_frameworks.openmmlab.configs import name_of, own_size
+from metaloss_frameworks.openmmlab.configs import name_of
 from metaloss_frameworks.openmmlab.inputs import mean_losses, prepare
+from metaloss_frameworks.openmmlab.sizes import own_size
 from metaloss_frameworks.openmmlab.weights import load_weights
 from metaloss_frameworks.quiet import quiet
 from mmengine.config import Config

@@ -48,8 +48,9 @@ def model_config(config: Config, num_classes: int) -> ConfigDict:
             than class ids.
     """
     _check_kind(config)
-    model = configs.own_model(MMSEG, config)
+    model = configs.own_model(config)
     _check_parts(config, model)
+    configs.drop_synchronisation(model)
     for name in ("decode_head", "auxiliary_head"):
         heads = model.get(name) or []
         for head in heads if isinstance(heads, list) else [heads]:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from metaloss_frameworks.framework_call import framework_call
 from metaloss_frameworks.quiet import quiet
 from mmengine.dist import all_gather_object
 from torch import Tensor
 
+from metaloss.data import check_class_ids
 from metaloss_mmseg.framework import IoUMetric, SegDataSample
 
 
@@ -25,10 +27,19 @@ class SegmentationEvaluator:
         with quiet():
             self.metric = IoUMetric(ignore_index=ignored, iou_metrics=["mIoU"], collect_device="gpu")  # by messages
         self.metric.dataset_meta = {"classes": list(classes)}
+        self.classes, self.ignored = len(classes), ignored
         self.size = 0
 
     def update(self, predictions: Sequence[SegDataSample], target: Tensor) -> None:
-        """Takes in predictions and their class ids (B, H, W)."""
+        """Takes in predictions and their class ids (B, H, W).
+
+        Raises:
+            ShapeError: ids of another size than the predictions.
+            DataError: an id that is no class.
+        """
+        if predictions:
+            shape = (len(predictions), *predictions[0].pred_sem_seg.data.shape)
+            check_class_ids(target, predictions[0].pred_sem_seg.data.expand(shape), self.classes, ignore=self.ignored)
         self.metric.process(
             {},
             [
@@ -40,4 +51,6 @@ class SegmentationEvaluator:
 
     def compute(self) -> dict[str, float]:
         """Returns ``mIoU``, ``mAcc`` and ``aAcc``, in percent."""
-        return {name: float(value) for name, value in self.metric.evaluate(sum(all_gather_object(self.size))).items()}
+        size = sum(all_gather_object(self.size))
+        with framework_call("MMSegmentation's IoUMetric", "score the predictions"):
+            return {name: float(value) for name, value in self.metric.evaluate(size).items()}

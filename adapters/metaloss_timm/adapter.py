@@ -9,6 +9,7 @@ import torch
 import torch.nn.functional as F
 from metaloss_frameworks.batch_norm import enough_for_batch_norm
 from metaloss_frameworks.classes import class_names
+from metaloss_frameworks.colour import as_rgb
 from metaloss_frameworks.framework_call import framework_call
 from torch import Tensor
 
@@ -93,9 +94,10 @@ class ClassificationTask(metaloss.TaskAdapter):
         return ClassificationEvaluator(len(self.classes))
 
     def _logits(self, fused: Tensor) -> Tensor:
-        if self.size is not None and fused.shape[-2:] != self.size:
-            fused = F.interpolate(fused, self.size, mode="bilinear", antialias=True, align_corners=False)
-        image = (fused.expand(-1, self.mean.shape[1], -1, -1) - self.mean) / self.std
+        image = as_rgb(fused)
+        if self.size is not None and image.shape[-2:] != self.size:
+            image = F.interpolate(image, self.size, mode="bilinear", antialias=True, align_corners=False)
+        image = (image - self.mean) / self.std
         size = (image.shape[-2], image.shape[-1])
         call = framework_call(f"model {self.model!r}", "classify", image_size=size, own_size=own_size(self.classifier))
         with call, enough_for_batch_norm(self.model, fused):

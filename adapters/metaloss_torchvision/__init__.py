@@ -11,6 +11,6 @@ def metaloss_tasks() -> list[Record]:
             "torchvision",
             "metaloss_torchvision.build:build_torchvision",
             requires=("torchvision", "pycocotools"),
-            description="segmentation and detection with torchvision's networks (fcn_resnet50, fcos_resnet50_fpn, ...)",
+            description="segmentation and detection with torchvision's networks (DeepLabV3, FCOS, ...)",
         )
     ]

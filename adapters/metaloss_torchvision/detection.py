@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 
 import torch
 from metaloss_frameworks.batch_norm import enough_for_batch_norm
 from metaloss_frameworks.classes import class_names
+from metaloss_frameworks.colour import as_rgb
 from metaloss_frameworks.framework_call import framework_call
 from torch import Tensor
 from torchvision.models.detection import FasterRCNN
@@ -83,10 +84,11 @@ class DetectionTask(metaloss.TaskAdapter):
             }
             for each in target
         ]
-        with flags_kept(self), self._call("give a loss", fused), enough_for_batch_norm(self.model, fused):
+        draws = nullcontext() if self.training else _same_draws(fused.device)
+        with flags_kept(self), draws, self._call("give a loss", fused), enough_for_batch_norm(self.model, fused):
             for part in self._in_charge():
                 part.training = True  # gives losses; the layers keep their own modes
-            losses = self.detector(list(fused.expand(-1, 3, -1, -1)), own)
+            losses = self.detector(list(as_rgb(fused)), own)
         return {name if "loss" in name else f"loss_{name}": value for name, value in losses.items()}
 
     def predict(self, fused: Tensor) -> list[Prediction]:
@@ -100,7 +102,7 @@ class DetectionTask(metaloss.TaskAdapter):
             as many and as weak as torchvision's own settings for the network leave.
         """
         with evaluating(self), torch.no_grad(), self._call("predict", fused):
-            found = self.detector(list(fused.expand(-1, 3, -1, -1)))
+            found = self.detector(list(as_rgb(fused)))
         return [{**each, "labels": each["labels"] - self.first} for each in found]
 
     def evaluator(self) -> DetectionEvaluator:
@@ -113,8 +115,19 @@ class DetectionTask(metaloss.TaskAdapter):
 
     def _in_charge(self) -> list[torch.nn.Module]:
         """The modules that choose between losses and predictions by their own mode."""
-        parts = [self.detector, self.detector.transform]
-        return [*parts, self.detector.rpn, self.detector.roi_heads] if isinstance(self.detector, FasterRCNN) else parts
+        proposing = isinstance(self.detector, FasterRCNN)
+        return [self.detector, self.detector.rpn, self.detector.roi_heads] if proposing else [self.detector]
+
+
+@contextmanager
+def _same_draws(device: torch.device) -> Iterator[None]:
+    """Draws alike every time, and leaves the generators as they were: Faster R-CNN draws the boxes it learns from."""
+    on_cuda = device.type == "cuda"
+    with torch.random.fork_rng(devices=[device] if on_cuda else []):
+        torch.default_generator.manual_seed(0)
+        if on_cuda:
+            torch.cuda.default_generators[device.index].manual_seed(0)
+        yield
 
 
 class _Unresized(GeneralizedRCNNTransform):

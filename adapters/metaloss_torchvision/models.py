@@ -7,6 +7,7 @@ import os
 from typing import Any
 
 import torchvision
+from metaloss_frameworks.framework_call import framework_call
 from metaloss_frameworks.weights import take_weights
 from torch import nn
 from torchvision import models
@@ -15,11 +16,14 @@ from metaloss.errors import ConfigError, nearest
 from metaloss.runtime.files import load
 
 _MORE_THAN_BOXES = {"maskrcnn": "masks", "keypointrcnn": "keypoints"}
-# what names get and lose: those of a whole network nothing, those of a classifier that became a backbone
-_PLACES_INSIDE = [
+# how a file's names begin, and what stands there in the network: of whole networks, then of classifiers' layers
+_PREFIXES = (
     ("", ""),
-    *((prefix, inner) for prefix in ("backbone.", "backbone.body.") for inner in ("", "features.")),
-]
+    ("", "backbone."),
+    ("", "backbone.body."),
+    ("features.", "backbone."),
+    ("features.", "backbone.body."),
+)
 _PLACES = ("model", "state_dict")  # as torchvision's own training writes them, and others
 
 
@@ -62,7 +66,8 @@ def build_network(name: str, num_classes: int, **settings: Any) -> nn.Module:
     builder = models.get_model_builder(name)
     known = inspect.signature(builder).parameters
     own = {key: value for key, value in settings.items() if key in known}
-    network: nn.Module = builder(weights=None, weights_backbone=None, num_classes=num_classes, **own)
+    with framework_call(f"model {name!r}", "be built"):
+        network: nn.Module = builder(weights=None, weights_backbone=None, num_classes=num_classes, **own)
     return network
 
 
@@ -76,16 +81,13 @@ def load_weights(network: nn.Module, path: str | os.PathLike[str]) -> None:
     state = next((content[place] for place in _PLACES if isinstance(content.get(place), dict)), content)
     own = network.state_dict()
     plain = {str(name).removeprefix("module."): value for name, value in state.items()}
-    # a backbone of a mobile network is the `features` of its classifier
-    named = max(
-        (
-            {prefix + name.removeprefix(inner): value for name, value in plain.items()}
-            for prefix, inner in _PLACES_INSIDE
-        ),
-        key=lambda names: len(names.keys() & own.keys()),
-    )
+    renamed = [
+        {new + name.removeprefix(old): value for name, value in plain.items() if name.startswith(old)}
+        for old, new in _PREFIXES
+    ]
+    named = max(renamed, key=lambda names: len(names.keys() & own.keys()))
     # frozen batch norm, in torchvision's own weights, counts no batches
     counters = {name: value for name, value in own.items() if name.endswith("num_batches_tracked")}
-    if any(name in own for name in named):
+    if named.keys() & own.keys():
         named = {**counters, **named}
     take_weights(network, named, path)

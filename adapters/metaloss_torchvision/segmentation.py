@@ -9,6 +9,7 @@ import torch
 import torch.nn.functional as F
 from metaloss_frameworks.batch_norm import enough_for_batch_norm
 from metaloss_frameworks.classes import class_names
+from metaloss_frameworks.colour import as_rgb
 from metaloss_frameworks.framework_call import framework_call
 from torch import Tensor
 
@@ -100,7 +101,7 @@ class SegmentationTask(metaloss.TaskAdapter):
         size = (fused.shape[-2], fused.shape[-1])
         call = framework_call(f"model {self.model!r}", "segment", image_size=size)
         with call, enough_for_batch_norm(self.model, fused):
-            image = (fused.expand(-1, 3, -1, -1) - self.mean) / self.std
+            image = (as_rgb(fused) - self.mean) / self.std
             found: dict[str, Tensor] = self.segmentor(image)
         return found
 

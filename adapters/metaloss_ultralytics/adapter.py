@@ -11,6 +11,7 @@ import torch
 import torch.nn.functional as F
 from metaloss_frameworks.batch_norm import enough_for_batch_norm
 from metaloss_frameworks.classes import class_names
+from metaloss_frameworks.colour import as_rgb
 from metaloss_frameworks.framework_call import framework_call
 from torch import Tensor, nn
 
@@ -152,8 +153,8 @@ class DetectionTask(metaloss.TaskAdapter):
         stride = max(int(self.detector.stride.max()), 32)
         down, right = (-side % stride for side in fused.shape[-2:])
         top, left = down // 2, right // 2
-        image = F.pad(fused, (left, right - left, top, down - top), value=PADDING)
-        return image.expand(-1, 3, -1, -1), left, top
+        image = F.pad(as_rgb(fused), (left, right - left, top, down - top), value=PADDING)
+        return image, left, top
 
 
 def _as_batch(target: Sequence[Target], images: Tensor, left: int, top: int) -> dict[str, Tensor]:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from metaloss_frameworks.framework_call import own_words
+from metaloss_frameworks.framework_call import framework_call
 from metaloss_frameworks.quiet import quiet
 from metaloss_frameworks.weights import take_weights
 from torch import Tensor, nn
@@ -41,32 +41,20 @@ def build_detector(model: str | os.PathLike[str], classes: Sequence[str]) -> nn.
         ConfigError: no such model, or one that does not detect boxes.
     """
     path = _find(str(model))
-    with quiet():
-        try:
-            config = yaml_model_load(path)
-            kind = _kind(config)
-            if kind is not None:
-                detector: nn.Module = kind(config, ch=3, nc=len(classes), verbose=False)
-        except Exception as error:  # a model file that cannot be built raises nearly anything
-            raise ConfigError(f"model {model}: cannot be built ({own_words(error)})") from error
-    if kind is None:
-        raise ConfigError(
-            f"model {model}: its head is a {_head(config)}; expected a box detector's, {', '.join(_DETECTORS)}: "
-            f"take model={_boxes_alone(Path(model).name)!r}"
-        )
+    advice = f"give a box detector's model file, {_EXAMPLE!r} say"
+    with quiet(), framework_call(f"model {str(model)!r}", "be built", advice=advice):
+        config = yaml_model_load(path)
+        head = str(config["head"][-1][2]).rpartition(".")[2]
+        if head not in _DETECTORS:
+            raise ConfigError(
+                f"model {str(model)!r} has the head {head}; expected a box detector's, {', '.join(_DETECTORS)}: "
+                f"take model={_boxes_alone(Path(model).name)!r}"
+            )
+        detector: nn.Module = _DETECTORS[head](config, ch=3, nc=len(classes), verbose=False)
     detector.args = get_cfg(DEFAULT_CFG)  # the gains of the loss
     detector.names = dict(enumerate(classes))
     detector.nc = len(classes)  # RT-DETR's loss asks for it
     return detector
-
-
-def _kind(config: Mapping[str, Any]) -> type[nn.Module] | None:
-    """The class of a network whose head finds boxes; ``None`` for masks, poses, words and all others."""
-    return _DETECTORS.get(_head(config))
-
-
-def _head(config: Mapping[str, Any]) -> str:
-    return str(config["head"][-1][2]).rpartition(".")[2]
 
 
 def _boxes_alone(name: str) -> str:

@@ -70,10 +70,13 @@ def size_order(name: str) -> tuple[float, ...]:
 
 
 def openmmlab(task: str, target: str) -> list[Model]:
-    """One config per folder of MMDetection's or MMSegmentation's; those that learn what the adapter gives first."""
+    """One config per folder of MMDetection's or MMSegmentation's; those that learn what the adapter gives first.
+
+    ``_base_`` and ``common`` hold no models.
+    """
     root = _folder(task) / ".mim" / "configs"
     chosen = []
-    for folder in sorted(each for each in root.iterdir() if each.is_dir() and each.name != "_base_"):
+    for folder in sorted(each for each in root.iterdir() if each.is_dir() and each.name not in ("_base_", "common")):
         models = [
             Model(
                 task,

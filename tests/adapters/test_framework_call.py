@@ -43,6 +43,9 @@ def test_a_size_that_does_not_fit(action):
     assert "config 'a.py' cannot give a loss with images of 64x96 pixels; it was made for 320x300 (" in str(error)
     assert "give images of 320x300 (task_size in a config)" in str(error)
     assert "give larger images (task_size" in str(said(action, image_size=(64, 96)))
+    own = said(action, image_size=(320, 300), own_size=(320, 300), advice="choose another")
+    assert isinstance(own, ConfigError)
+    assert str(own).endswith("): choose another")
 
 
 def test_what_is_no_matter_of_size():
@@ -121,3 +124,19 @@ def test_what_passes_through(action):
     with pytest.raises(type(plain.value)) as caught, framework_call("config 'a.py'", "give a loss", image_size=(1, 1)):
         action()
     assert str(caught.value) == str(plain.value)
+
+
+def test_what_passes_through_in_forward_mode():
+    """Group norm's rule refuses channels last with words about a view's size; the engine chooses another method."""
+    norm = nn.GroupNorm(2, 4)
+
+    def called(image):
+        with framework_call("model 'a'", "give features", image_size=(6, 6), own_size=(8, 8)):
+            return norm(image)
+
+    image = torch.rand(2, 4, 6, 6).to(memory_format=torch.channels_last)
+    called(image)
+    with pytest.raises(RuntimeError, match="view size is not compatible"):
+        torch.func.jvp(called, (image,), (image,))
+    with pytest.raises(ShapeError, match="give images of 8x8"):
+        called(torch.rand(2, 3, 6, 6))

@@ -54,6 +54,44 @@ def test_a_model_of_one_size_gets_that_size_and_its_gradient_comes_back():
     assert (fused.grad != 0).double().mean() > 0.99
 
 
+@pytest.mark.parametrize("size", [(64, 96), (224, 224)])
+def test_a_size_that_a_model_does_not_take(size):
+    with pytest.raises(
+        ShapeError, match=rf"'halonet26t' cannot classify with images of {size[0]}x{size[1]} pixels; it was"
+    ):
+        build("halonet26t")(torch.rand(2, 1, *size), torch.tensor([0, 2]))
+    fusion = metaloss.build_fusion("timm_features", model="halonet26t", stages=(0, 4))
+    with pytest.raises(ShapeError, match=r"cannot give features .*: give images of 256x256"):
+        fusion(*torch.rand(2, 2, 1, *size))
+
+
+def test_channels_that_are_no_colours():
+    with pytest.raises(ShapeError, match=r"shape \(2, 2, 32, 32\): expected grey \(B, 1, H, W\) or RGB"):
+        build().predict(torch.rand(2, 2, 32, 32))
+
+
+@pytest.mark.parametrize(
+    ("model", "stages"),
+    [
+        ("vit_tiny_patch16_224", (3, 11)),
+        ("test_vit", (0, 1)),
+        ("swin_tiny_patch4_window7_224", (0, 1)),
+        ("maxvit_rmlp_pico_rw_256", (0, 1)),
+        ("test_convnext", (0, 1)),
+    ],
+)
+def test_features_of_transformers_have_the_images_size(model, stages):
+    fusion = metaloss.build_fusion("timm_features", model=model, stages=stages)
+    sources = torch.rand(2, 1, 1, 40, 56, requires_grad=True)
+    fused = fusion(*sources)
+    assert fused.shape == (1, 1, 40, 56)
+    assert torch.autograd.grad(fused.sum(), sources)[0].any()
+    for features, width in zip(
+        fusion.pyramid._features(torch.cat(tuple(sources), 1)), fusion.pyramid.lateral, strict=True
+    ):
+        assert features.shape[1] == width.in_channels
+
+
 def test_top1():
     evaluator = build().evaluator()
     probabilities = torch.eye(3)[[0, 1, 1, 2]]

@@ -65,10 +65,10 @@ def test_settings_that_cannot_be(tmp_path):
         build("yolov8n.pt")
     with pytest.raises(ConfigError, match=r"model 'https://x.org/y\.yaml': no such file"):
         build("https://x.org/y.yaml")
-    with pytest.raises(ConfigError, match=r"yolov8n-seg\.yaml: its head is a Segment; expected a box detector's"):
+    with pytest.raises(ConfigError, match=r"yolov8n-seg\.yaml' has the head Segment; expected a box detector's"):
         build("yolov8n-seg.yaml")
     (tmp_path / "mine.yaml").write_text("backbone: []")
-    with pytest.raises(ConfigError, match=r"mine\.yaml: cannot be built"):
+    with pytest.raises(ConfigError, match=r"mine\.yaml' cannot be built \(KeyError: 'head'\): give a box detector's"):
         build(tmp_path / "mine.yaml")
 
 
@@ -202,13 +202,58 @@ def test_nothing_is_found_by_an_untrained_network(boxes):
     assert evaluator.compute() == {"mAP50": 0, "mAP75": 0, "mAP50-95": 0}
 
 
-def test_an_end_to_end_model(boxes):
-    task = build("yolo26n.yaml").eval()
-    losses = task(torch.rand(2, 1, 61, 93), boxes)
-    assert all(value.isfinite() and "loss" in name for name, value in losses.items())
-    for result in task.predict(torch.rand(2, 1, 61, 93)):
+@pytest.mark.parametrize("model", ["yolo26n.yaml", "yolov10n.yaml", "yolov8n-rtdetr.yaml"])
+@pytest.mark.parametrize("training", [True, False])
+def test_models_that_find_each_object_once(model, training, boxes):
+    task = build(model).train(training)
+    fused = torch.rand(2, 1, 121, 125, requires_grad=True)
+    before = state(task.eval()) if not training else None
+    loss = task_loss(task, fused, boxes)
+    assert loss.isfinite()
+    assert torch.autograd.grad(loss, fused)[0].any()
+    assert task_loss(task, fused, boxes[1:] * 2).isfinite()
+    assert before is None or same(before, state(task))
+    for result in task.predict(fused):
+        assert 0 < len(result) <= 300
         assert result.boxes.xyxy.min() >= 0
-        assert (result.boxes.xyxy.amax(0) <= torch.tensor([93, 61, 93, 61])).all()
+        assert (result.boxes.xyxy.amax(0) <= torch.tensor([125, 121, 125, 121])).all()
+        assert set(result.boxes.cls.tolist()) <= {0, 1, 2}
+
+
+def test_the_loss_of_rt_detr_is_the_frameworks_own(boxes):
+    task, fused = build("yolov8n-rtdetr.yaml").eval(), torch.rand(2, 1, 128, 160)
+    detector = copy.deepcopy(task.detector)
+    batch = {
+        "img": fused.expand(-1, 3, -1, -1),
+        "cls": torch.tensor([[0.0], [2.0]]),
+        "bboxes": torch.tensor([[30.0, 34, 40, 52], [70, 22, 40, 36]]) / torch.tensor([160, 128, 160, 128]),
+        "batch_idx": torch.zeros(2),
+    }
+    with torch.no_grad():
+        total, parts = detector.loss(batch)
+        losses = task(fused, boxes)
+    assert torch.allclose(losses["loss"], total, rtol=1e-5)
+    assert losses["l1"] == pytest.approx(parts["l1_loss"].item(), rel=1e-5)
+    assert not hasattr(task.detector, "criterion") or task.detector.criterion is None
+
+
+@pytest.mark.parametrize(
+    ("model", "instead"),
+    [
+        ("yolov8s-world.yaml", "yolov8s.yaml"),
+        ("yolov8x-worldv2.yaml", "yolov8x.yaml"),
+        ("yoloe-11s.yaml", "yolo11s.yaml"),
+        ("yoloe-v8n-seg.yaml", "yolov8n.yaml"),
+        ("yolov8n-pose-p6.yaml", "yolov8n-p6.yaml"),
+        ("yolo11n-obb.yaml", "yolo11n.yaml"),
+        ("yolo11-cls-resnet18.yaml", "yolo11.yaml"),
+        ("yolo26n-depth.yaml", "yolo26n.yaml"),
+        ("yolov9c-seg.yaml", "yolov9c.yaml"),
+    ],
+)
+def test_models_of_other_tasks_name_the_one_to_take(model, instead):
+    with pytest.raises(ConfigError, match=rf"'{model}' has the head \w+; expected .*: take model='{instead}'$"):
+        build(model)
 
 
 def results(task, *found):

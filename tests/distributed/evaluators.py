@@ -82,12 +82,37 @@ def timm(numbers):
     return evaluator
 
 
+def torchvision(numbers):
+    from metaloss_torchvision.evaluators import DetectionEvaluator
+
+    evaluator = DetectionEvaluator(3)
+    for number in numbers:
+        truth, (boxes, scores, labels) = scene(number)
+        evaluator.update([{"boxes": boxes, "scores": scores, "labels": labels}], [truth])
+    return evaluator
+
+
+def torchvision_segmentation(numbers):
+    from metaloss_torchvision.evaluators import SegmentationEvaluator
+
+    evaluator = SegmentationEvaluator(3)
+    for number in numbers:
+        generator = torch.Generator().manual_seed(number)
+        truth, found = torch.randint(3, (2, HEIGHT, WIDTH), generator=generator)
+        found = torch.where(found == 0, found, truth)
+        evaluator.update([torch.nn.functional.one_hot(found, 3).permute(2, 0, 1).float()], truth[None])
+    return evaluator
+
+
+EVALUATORS = (mmdet, ultralytics, mmseg, timm, torchvision, torchvision_segmentation)
+
+
 def main(folder):
     if "WORLD_SIZE" in os.environ:
         dist.init_process_group("gloo")
     warnings.simplefilter("ignore")
     own = range(rank(), SCENES, world_size())
-    found = {make.__name__: make(own).compute() for make in (mmdet, ultralytics, mmseg, timm)}
+    found = {make.__name__: make(own).compute() for make in EVALUATORS}
     (folder / f"{world_size()}_{rank()}.json").write_text(json.dumps(found))
     if dist.is_initialized():
         dist.destroy_process_group()

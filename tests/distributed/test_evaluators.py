@@ -13,7 +13,7 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture(scope="module")
 def computed(tmp_path_factory):
-    for framework in ("mmdet", "mmseg", "timm", "ultralytics"):
+    for framework in ("mmdet", "mmseg", "timm", "torchvision", "ultralytics"):
         pytest.importorskip(framework)
     folder = tmp_path_factory.mktemp("evaluators")
     torchrun = [Path(sys.executable).with_name("torchrun"), "--standalone", "--nproc-per-node", "2"]
@@ -30,9 +30,21 @@ def computed(tmp_path_factory):
     return [json.loads((folder / f"{name}.json").read_text()) for name in ("1_0", "2_0", "2_1")]
 
 
-@pytest.mark.parametrize("framework", ["mmdet", "ultralytics", "mmseg", "timm"])
+FRAMEWORKS = ("mmdet", "ultralytics", "mmseg", "timm", "torchvision", "torchvision_segmentation")
+
+
+@pytest.mark.parametrize("framework", FRAMEWORKS)
 def test_the_score_is_that_of_all_scenes(computed, framework):
     whole, *ranks = (found[framework] for found in computed)
     assert all(0 < value < 100 for value in whole.values()), whole
     for found in ranks:
         assert found == pytest.approx(whole, rel=1e-6)
+
+
+def test_frameworks_agree_on_what_they_both_score(computed):
+    """COCO's metric and the mean overlap are the same numbers, by whichever framework."""
+    whole = computed[0]
+    assert whole["torchvision"] == pytest.approx(
+        {name: whole["mmdet"][name] for name in whole["torchvision"]}, abs=2e-3
+    )
+    assert whole["torchvision_segmentation"] == pytest.approx(whole["mmseg"], abs=0.01)

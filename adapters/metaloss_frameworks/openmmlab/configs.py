@@ -5,20 +5,19 @@ from __future__ import annotations
 import inspect
 import os
 import re
-import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import torch
 from mmengine.config import Config, ConfigDict
 
 from metaloss.errors import ConfigError, nearest
 from metaloss_frameworks.framework_call import framework_call
 
-_ADDRESS = re.compile(
-    r"(https?|ftp|s3|petrel|modelscope|huggingface|open-?mmlab|torchvision|mmcls|mmpretrain|detectron2)://"
-)
+# where mmengine's loader fetches files from: "https://...", "torchvision://resnet50", "openmmlab://..."
+_ADDRESS = re.compile(r"[\w+.-]+://")
 
 
 @dataclass(frozen=True)
@@ -100,16 +99,15 @@ def _read(package: Package, path: Path) -> Config:
 
 def name_of(config: str | os.PathLike[str] | Config) -> str:
     """What a config is called in messages: ``"config 'yolox/...py'"``."""
-    path = str(config.filename if isinstance(config, Config) else config)
+    path = str((config.filename or "without a file") if isinstance(config, Config) else config)
     named = re.sub(r"^.*/(\w+)/\.mim/configs/", r"\1::", path)
     return f"config {named!r}"
 
 
-def own_model(package: Package, config: Config) -> ConfigDict:
+def own_model(config: Config) -> ConfigDict:
     """Copies the model part, without weights from the network.
 
     Args:
-        package: whose config it is.
         config: a whole config.
 
     Returns:
@@ -123,30 +121,21 @@ def own_model(package: Package, config: Config) -> ConfigDict:
         model.data_preprocessor = config.data_preprocessor
     for part in parts(model):
         _drop_weights(part)
-        teacher = part.get("teacher_config")
-        if isinstance(teacher, str) and not Path(teacher).is_file():  # relative to the package's repository
-            part["teacher_config"] = str(package.configs / teacher.removeprefix("configs/"))
         _check_addresses(config, part)
     return model
 
 
 def _drop_weights(part: dict[str, Any]) -> None:
-    """Leaves out what a part would be initialised with, unless it is a teacher's local file."""
+    """Leaves out what a part would be initialised with."""
     initial = part.get("init_cfg")
     if isinstance(initial, (list, tuple)):
         part["init_cfg"] = [each for each in initial if not _is_pretrained(each)]
     elif _is_pretrained(initial):
         part["init_cfg"] = None
-    if "pretrained" in part:
-        part["pretrained"] = None
-    teacher = part.get("teacher_ckpt")
-    if isinstance(teacher, str) and _ADDRESS.match(teacher):
-        part["teacher_ckpt"] = None
-        warnings.warn(
-            "the teacher starts from random weights, since nothing is downloaded: set teacher_ckpt to a local copy of "
-            f"{teacher}",
-            stacklevel=2,
-        )
+    if "pretrained" in part or str(part.get("type")).endswith("TIMMBackbone"):  # it fetches weights unless told
+        part["pretrained"] = False if part.get("pretrained", True) is True else None
+    for key in [key for key in part if str(key).endswith(("checkpoint", "ckpt"))]:
+        part[key] = None
 
 
 def _is_pretrained(initial: Any) -> bool:
@@ -160,23 +149,6 @@ def _check_addresses(config: Config, part: dict[str, Any]) -> None:
                 f"{name_of(config)}: {key!r} of a {part.get('type', 'part')} in its model is {value!r}, and nothing is "
                 "downloaded: write the path of a local copy there"
             )
-
-
-def own_size(config: Config) -> tuple[int, int] | None:
-    """The (H, W) of the images that a config's own test pipeline or preprocessor makes, where it says so."""
-    preprocessor = config.model.get("data_preprocessor") or {}
-    for size in (config.get("crop_size"), preprocessor.get("size")):
-        if _is_pair(size):
-            return int(size[0]), int(size[1])
-    for part in parts(config.get("test_pipeline") or []):
-        scale = part.get("scale", part.get("img_scale"))
-        if _is_pair(scale):
-            return int(scale[1]), int(scale[0])  # OpenMMLab writes (width, height) there
-    return None
-
-
-def _is_pair(size: Any) -> bool:
-    return isinstance(size, (list, tuple)) and len(size) == 2 and all(isinstance(side, int) for side in size)
 
 
 def takes(made: Any, name: str) -> bool:
@@ -196,6 +168,19 @@ def drop_class_weights(model: ConfigDict, *counts: int) -> None:
     for part in parts(model):
         if isinstance(part.get("class_weight"), (list, tuple)) and len(part["class_weight"]) not in counts:
             part["class_weight"] = None
+
+
+def drop_synchronisation(model: ConfigDict) -> None:
+    """Writes plain batch norm for mmcv's synchronised one, which cannot even be built in a single process.
+
+    Args:
+        model: changed in place.
+    """
+    if torch.distributed.is_initialized():
+        return
+    for part in parts(model):
+        if part.get("type") == "MMSyncBN":
+            part["type"] = "BN"
 
 
 def parts(config: Any, *, without: tuple[str, ...] = ()) -> Iterator[dict[str, Any]]:
