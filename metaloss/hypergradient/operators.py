@@ -13,7 +13,10 @@ from torch import Tensor
 from metaloss.errors import MetaGradientError
 from metaloss.hypergradient.functional import graph_nodes
 
-_NO_FORWARD_MODE = re.compile(r"forward AD|forward mode AD|forward-mode|forward gradient|jvp|ForwardAD")
+# the last one: of a rule that cannot take the layout that the operator itself takes (group norm, channels last)
+_NO_FORWARD_MODE = re.compile(
+    r"forward AD|forward mode AD|forward-mode|forward gradient|jvp|ForwardAD|view size is not compatible"
+)
 _NO_SECOND_DERIVATIVE = re.compile(r"derivative for .+ is not implemented|double backward|differentiate twice")
 
 

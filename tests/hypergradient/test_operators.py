@@ -7,9 +7,10 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 from toys import PlainNet, TinyGenerator, TinyTask, held, learner, loss_of, problem, relative_error, same, scenes
+from unrolled import by_hand
 
 import metaloss
-from metaloss.hypergradient import forward, reverse
+from metaloss.hypergradient import Auto, forward, reverse
 
 BATCHES = scenes(1), scenes(2)
 EXACT = {"forward": forward, "reverse": reverse}
@@ -159,3 +160,24 @@ def test_inplace_operators_of_a_network():
 
     asked = problem(InPlace(), loss=loss_of(), steps=2)
     assert relative_error(seeded(forward, asked), seeded(reverse, asked)) < 1e-10
+
+
+class ChannelsLast(PlainNet):
+    """torch's group norm takes such a layout, its forward-mode rule does not."""
+
+    def __init__(self):
+        super().__init__()
+        self.norm = torch.nn.GroupNorm(2, 4)
+
+    def features(self, *sources):
+        return self.norm(super().features(*sources).to(memory_format=torch.channels_last))
+
+
+def test_a_rule_that_does_not_take_the_operators_own_layout_is_a_missing_one():
+    asked = problem(ChannelsLast(), task=TinyTask(dropout=0.0))
+    batches = scenes(1), scenes(2)
+    with pytest.raises(metaloss.MetaGradientError, match="no forward-mode rule"):
+        forward(asked, *batches)
+    with pytest.warns(UserWarning, match="'reverse'"):
+        found = Auto()(asked, *batches).gradients
+    assert relative_error(found, by_hand(asked, *batches)) < 1e-10
