@@ -13,12 +13,14 @@ from mmengine.runner import BaseLoop, TestLoop, ValLoop
 from torch import nn
 from torch.utils.data import DataLoader
 
-from metaloss.data import Episodes, Resized, as_size, collate
+from metaloss.batch import FusionBatch
+from metaloss.data import Resized, as_size, collate
 from metaloss.engine.registry import DATASETS, LOOPS
 from metaloss.runtime import files
 from metaloss.runtime.modes import evaluating
 from metaloss.tasks import TaskAdapter, targets_of, task_loss
-from metaloss.training.fit import Means, check_phases, warn_of_collapse
+from metaloss.training.fit import Means, warn_of_collapse
+from metaloss.training.schedule import Phase, Schedule
 from metaloss.training.steps import weight_statistics
 
 Size = int | Sequence[int] | None
@@ -27,23 +29,13 @@ Size = int | Sequence[int] | None
 class EpochSteps:
     """What MMEngine's hooks look at for the length of an epoch: meta steps and fusion steps together."""
 
-    def __init__(self, episodes: Episodes, warmup_epochs: int, *, fusion_phase: bool = True) -> None:
-        self.episodes, self.warmup_epochs, self.fusion_phase = episodes, warmup_epochs, fusion_phase
+    def __init__(self, schedule: Schedule) -> None:
+        self.schedule, self.epoch = schedule, 0
+        episodes = schedule.episodes
         self.dataset, self.batch_size, self.num_workers = episodes.dataset, episodes.batch_size, episodes.num_workers
-        self.epoch = 0
-
-    def phases(self, epoch: int) -> tuple[bool, bool]:
-        """Whether an epoch has a meta phase, and whether it has a fusion phase."""
-        warm = epoch < self.warmup_epochs
-        return not warm, warm or self.fusion_phase
-
-    def length(self, epoch: int) -> int:
-        """Steps of one epoch."""
-        meta, fusion = self.phases(epoch)
-        return meta * self.episodes.meta_steps + fusion * self.episodes.fusion_steps
 
     def __len__(self) -> int:
-        return self.length(self.epoch)
+        return self.schedule.length(self.epoch)
 
 
 @LOOPS.register_module()
@@ -76,23 +68,23 @@ class MetaLossTrainLoop(BaseLoop):
         val_begin: int = 1,
         val_interval: int = 1,
     ) -> None:
-        learner = _model(runner).learner
-        check_phases(learner, meta_steps)
-        episodes = Episodes(
-            dataset=_dataset(dataloader),
+        self.schedule = Schedule.of(
+            _model(runner).learner,
+            _dataset(dataloader),
+            meta_steps=meta_steps,
+            warmup_epochs=warmup_epochs,
             batch_size=dataloader.get("batch_size", 2),
             num_workers=dataloader.get("num_workers", 0),
-            meta_steps=meta_steps if learner.learns_loss else 0,
             fusion_crop=as_size(fusion_crop),
             task_size=as_size(task_size),
             exchange=exchange,
             seed=_shared_seed(runner),
         )
-        self.steps = EpochSteps(episodes, warmup_epochs, fusion_phase=learner.separate_fusion_learning)
+        self.steps = EpochSteps(self.schedule)
         super().__init__(runner, self.steps)
         self._max_epochs, self.val_begin, self.val_interval = max_epochs, val_begin, val_interval
         self._epoch = self._iter = 0
-        self.phase = "fusion"
+        self.phase: Phase = "fusion"
         self.stop_training = False
 
     @property
@@ -103,7 +95,7 @@ class MetaLossTrainLoop(BaseLoop):
     @property
     def max_iters(self) -> int:
         """Meta and fusion steps of all epochs."""
-        return sum(self.steps.length(epoch) for epoch in range(self._max_epochs))
+        return sum(self.schedule.length(epoch) for epoch in range(self._max_epochs))
 
     @property
     def epoch(self) -> int:
@@ -130,34 +122,25 @@ class MetaLossTrainLoop(BaseLoop):
         """One meta phase and one fusion phase."""
         self.steps.epoch = self._epoch
         self.runner.call_hook("before_train_epoch")
-        model, episodes = _model(self.runner), self.steps.episodes
+        model, means = _model(self.runner), Means()
         model.train()
         model.use(self.runner.optim_wrapper)
         model.learner.begin_epoch(self._epoch, self._max_epochs)
-        means, index = Means(), 0
-        meta, fusion = self.steps.phases(self._epoch)
-        if meta:
-            self.phase = "meta"
-            for pair in episodes.meta(self._epoch):
-                batches = tuple(model.on_device(batch) for batch in pair)
-                self._step(index, batches, lambda both: model.learner.meta_step(*both), means)
-                index += 1
-        if fusion:
-            self.phase = "fusion"
-            for batch in episodes.fusion(self._epoch):
-                self._step(index, model.on_device(batch), model.learner.fusion_step, means)
-                index += 1
+        for index, (phase, batches) in enumerate(self.schedule.steps(self._epoch)):
+            self.phase = phase
+            self._step(index, tuple(map(model.on_device, batches)), means)
         if is_main_process():
             warn_of_collapse(means.read())
         self.runner.call_hook("after_train_epoch")
         self._epoch += 1
 
-    def _step(self, index: int, batch: Any, step: Any, means: Means) -> None:
-        self.runner.call_hook("before_train_iter", batch_idx=index, data_batch=batch)
-        values = step(batch)
+    def _step(self, index: int, batches: tuple[FusionBatch, ...], means: Means) -> None:
+        data = batches if self.phase == "meta" else batches[0]
+        self.runner.call_hook("before_train_iter", batch_idx=index, data_batch=data)
+        values = _model(self.runner).learner.step(self.phase, *batches)
         means.add(values)
         outputs = {f"{self.phase}/{name}": value for name, value in values.items()}
-        self.runner.call_hook("after_train_iter", batch_idx=index, data_batch=batch, outputs=outputs)
+        self.runner.call_hook("after_train_iter", batch_idx=index, data_batch=data, outputs=outputs)
         self._iter += 1
 
 

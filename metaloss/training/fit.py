@@ -14,14 +14,14 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import Dataset
 
-from metaloss.data.episodes import Episodes
 from metaloss.data.views import Size, as_size
 from metaloss.errors import CheckpointError, ConfigError
 from metaloss.networks.spec import describe
 from metaloss.runtime import files
 from metaloss.runtime.modes import flags_kept
 from metaloss.runtime.processes import average_buffers, rank, take_from_first, world_size
-from metaloss.runtime.progress import Advance, progress
+from metaloss.runtime.progress import progress
+from metaloss.training.schedule import Schedule
 
 if TYPE_CHECKING:
     from metaloss.training.learner import MetaLearner
@@ -59,7 +59,6 @@ def fit(
             raise ConfigError(f"fit({name}={number!r}): expected a whole number of at least {least}")
     if resume and work_dir is None:
         raise ConfigError("fit(resume=True) needs work_dir, where the checkpoints are")
-    check_phases(learner, meta_steps)
     modules = (learner.fusion, learner.loss, learner.task)
     if resume and work_dir is not None:
         _resume(learner, work_dir)
@@ -67,10 +66,12 @@ def fit(
         learner.progress["seed"] = int(torch.randint(2**62, ()))
     if world_size() > 1:
         _start_alike(learner, modules)
-    episodes = Episodes(
-        dataset=dataset,
+    schedule = Schedule.of(
+        learner,
+        dataset,
+        meta_steps=meta_steps,
+        warmup_epochs=warmup_epochs,
         batch_size=batch_size,
-        meta_steps=meta_steps if learner.learns_loss else 0,
         fusion_crop=as_size(fusion_crop),
         task_size=as_size(task_size),
         exchange=exchange,
@@ -85,7 +86,7 @@ def fit(
         for root in modules:
             root.train()
         while learner.progress["epoch"] < epochs:
-            log = _epoch(learner, episodes, epochs, warmup=learner.progress["epoch"] < warmup_epochs)
+            log = _epoch(learner, schedule, epochs)
             learner.progress["log"].append(log)
             warn_of_collapse(log)
             if work_dir is not None:
@@ -93,19 +94,6 @@ def fit(
             for callback in callbacks:
                 callback(learner, log)
     return list(learner.progress["log"])
-
-
-def check_phases(learner: MetaLearner, meta_steps: int) -> None:
-    """Refuses epochs without a step.
-
-    Raises:
-        ConfigError: neither meta steps nor a fusion phase.
-    """
-    if not learner.separate_fusion_learning and meta_steps == 0:
-        raise ConfigError(
-            "separate_fusion_learning=False leaves the fusion phase out, and meta_steps=0 the meta steps: nothing "
-            "would be trained; give meta_steps"
-        )
 
 
 def _device(learner: MetaLearner) -> torch.device:
@@ -127,31 +115,21 @@ def _start_alike(learner: MetaLearner, modules: Iterable[nn.Module]) -> None:
         take_from_first([*module.parameters(), *module.buffers()])
 
 
-def _epoch(learner: MetaLearner, episodes: Episodes, epochs: int, *, warmup: bool) -> EpochLog:
-    number = learner.progress["epoch"]
-    means = Means()
-    meta, fusion = not warmup, warmup or learner.separate_fusion_learning
-    steps = meta * episodes.meta_steps + fusion * episodes.fusion_steps
+def _epoch(learner: MetaLearner, schedule: Schedule, epochs: int) -> EpochLog:
+    number, device, means = learner.progress["epoch"], _device(learner), Means()
     learner.begin_epoch(number, epochs)
-    device = _device(learner)
+    steps = schedule.length(number)
     bar = progress(f"epoch {number + 1}/{epochs}", steps) if rank() == 0 else nullcontext(lambda note: None)
     with bar as advance:
-        if meta:
-            _run((learner.meta_step(a.to(device), b.to(device)) for a, b in episodes.meta(number)), means, advance)
-        if fusion:
-            _run((learner.fusion_step(batch.to(device)) for batch in episodes.fusion(number)), means, advance)
+        for phase, batches in schedule.steps(number):
+            means.add(learner.step(phase, *(batch.to(device) for batch in batches)))
+            advance("")
     for module in (learner.fusion, learner.loss, learner.task):
         average_buffers(module)
     for scheduler in learner.schedulers:
         scheduler.step()
     learner.progress["epoch"] = number + 1
     return {"epoch": number + 1, **means.read()}
-
-
-def _run(steps: Iterable[Mapping[str, Tensor]], means: Means, advance: Advance) -> None:
-    for values in steps:
-        means.add(values)
-        advance("")
 
 
 class Means:

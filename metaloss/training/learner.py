@@ -25,6 +25,7 @@ from metaloss.plugins import find
 from metaloss.training import checks
 from metaloss.training.fit import Callback, EpochLog, fit
 from metaloss.training.outer import OuterUpdate
+from metaloss.training.schedule import Phase
 from metaloss.training.state import state_of, take_up
 from metaloss.training.steps import FusionStep, step_with
 from metaloss.training.variants import TaskAwareStep, WeightedSumStep, check_combination, fusion_of
@@ -257,6 +258,10 @@ class MetaLearner:
         step = self._new_step()
         self._step(step.take(batch))
         return step.log
+
+    def step(self, phase: Phase, *batches: FusionBatch) -> dict[str, Tensor]:
+        """Takes one step of a :class:`metaloss.training.Schedule`: :meth:`meta_step` or :meth:`fusion_step`."""
+        return self.meta_step(*batches) if phase == "meta" else self.fusion_step(*batches)
 
     def _new_step(self) -> FusionStep:
         return self._fusion_step(self.fusion, self.loss, self.task, self._execution)
