@@ -8,7 +8,7 @@ from typing import Any
 
 import typer
 
-from metaloss.cli.engine import load_engine
+from metaloss.cli.engine import builder, load_engine
 from metaloss.cli.named import named
 from metaloss.errors import CheckpointError, ConfigError, DataError
 from metaloss.plugins import load_fusion
@@ -54,7 +54,7 @@ def downstream(
             raise ConfigError(f"the name {name!r} is taken by another row: give another as NAME=PATH")
         taken.append(name)
     rows += [protocol.folder(name, folder) for name, folder in folders.items()]
-    rows += [protocol.fused(name, file, load_fusion(file, engine.build_network)) for name, file in files.items()]
+    rows += [protocol.fused(name, file, load_fusion(file, builder(config))) for name, file in files.items()]
     values: dict[str, dict[int, dict[str, float]]] = {row.name: {} for row in rows}
     for result in protocol.run(rows, range(seeds)):
         values[result.method][result.seed] = result.metrics

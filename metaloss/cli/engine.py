@@ -6,6 +6,7 @@ from typing import Any
 
 from metaloss.errors import PluginError
 from metaloss.plugins import install_hint
+from metaloss.plugins.weights import BuildFromConfig
 
 
 def load_engine(command: str) -> Any:
@@ -24,15 +25,26 @@ def load_engine(command: str) -> Any:
     return metaloss.engine
 
 
-def build_from_config(config: dict[str, Any], imports: list[str]) -> Any:
-    """Builds a network that a training config defined; for checkpoints of such.
+def builder(config: str | None) -> BuildFromConfig:
+    """Makes what builds the networks of checkpoints that come from a training config.
+
+    Args:
+        config: the training config, or its name, whose imports are allowed; ``None``: none are.
 
     Raises:
         PluginError: the trainer is not installed.
-        ConfigError: a module of the config cannot be imported.
+        ConfigError: no such config, or one that cannot be run.
     """
-    try:
-        engine = load_engine("train")
-    except PluginError as error:
-        raise PluginError(f"this checkpoint's network comes from a training config: {error}") from None
-    return engine.build_network(config, imports)
+    allowed: list[str] = []
+    if config is not None:
+        imports = load_engine("train").load_config(config).get("custom_imports", {}).get("imports", [])
+        allowed = [imports] if isinstance(imports, str) else list(imports)
+
+    def build(part: dict[str, Any], imports: list[str]) -> Any:
+        try:
+            engine = load_engine("train")
+        except PluginError as error:
+            raise PluginError(f"this checkpoint's network comes from a training config: {error}") from None
+        return engine.build_network(part, imports, allowed)
+
+    return build

@@ -11,7 +11,7 @@ import typer
 
 from metaloss.cli import fuse_images, fuse_video
 from metaloss.cli.compiled import Compiled
-from metaloss.cli.engine import build_from_config
+from metaloss.cli.engine import builder
 from metaloss.data import check_pairs, pair_folders
 from metaloss.data.pairing import is_pattern
 from metaloss.data.video import is_video
@@ -39,6 +39,9 @@ def fuse(
         None, help="Fuse in tiles of this many pixels, overlapping and blended, where whole images do not fit."
     ),
     compile: bool = typer.Option(False, "--compile", help="Compile the network first: pays off from some 50 images."),
+    config: str | None = typer.Option(
+        None, help="The training config of the weights, where it imports modules of its own: those are allowed."
+    ),
 ) -> None:
     """Fuse registered images or videos with a trained network."""
     if len(sources) < 2:
@@ -62,13 +65,13 @@ def fuse(
     if tile is not None and tile < _SMALLEST_TILE:
         raise ConfigError(f"--tile {tile}: a tile has at least {_SMALLEST_TILE} pixels on a side")
     if videos:
-        _fuse_videos(sources, weights, out, colour=colour, stretch=stretch, tile=tile, compiled=compile)
+        _fuse_videos(sources, weights, out, colour=colour, stretch=stretch, tile=tile, compiled=compile, config=config)
         return
     pairs = pair_folders(sources)
     fuse_images.check_places(pairs, out)
     with progress("checking", len(pairs)) as advance:
         check_pairs(pairs, lambda done, total: advance(""))
-    fuser = _fuser(weights, len(sources), colour=colour, stretch=stretch, tile=tile, compiled=compile)
+    fuser = _fuser(weights, len(sources), colour=colour, stretch=stretch, tile=tile, compiled=compile, config=config)
     fuse_images.fuse_images(fuser, pairs, out)
     typer.echo(f"{len(pairs)} fused image{'s' * (len(pairs) != 1)} in {out}/")
 
@@ -81,8 +84,8 @@ def _fuse_videos(sources: list[Path], weights: Path, out: Path, **options: Any) 
     typer.echo(f"{frames} fused frame{'s' * (frames != 1)} in {path}")
 
 
-def _fuser(weights: Path, count: int, *, compiled: bool, **options: Any) -> Fuser:
-    network = load_fusion(weights, build_from_config)
+def _fuser(weights: Path, count: int, *, config: str | None, compiled: bool, **options: Any) -> Fuser:
+    network = load_fusion(weights, builder(config))
     expected = source_count(network)
     if expected is not None and expected != count:
         raise CheckpointError(

@@ -10,7 +10,7 @@ import torch
 import typer
 from torch import Tensor, nn
 
-from metaloss.cli.engine import build_from_config
+from metaloss.cli.engine import builder
 from metaloss.cli.named import named
 from metaloss.colour import luma
 from metaloss.data import check_pairs, pair_folders, read_image, write_image
@@ -31,6 +31,9 @@ def weights(
         help="A checkpoint with a loss generator; may be repeated, for each task.",
     ),
     out: Path | None = typer.Option(None, help="The folder for the pictures."),
+    config: str | None = typer.Option(
+        None, help="The training config of the weights, where it imports modules of its own: those are allowed."
+    ),
 ) -> None:
     """Draw the weights that a trained loss gives each source, as heat maps over the sources.
 
@@ -57,7 +60,7 @@ def weights(
     pairs = pair_folders(sources)
     with progress("checking", len(pairs)) as advance:
         check_pairs(pairs, lambda done, total: advance(""))
-    generators = {name: _load(file, len(sources)) for name, file in files.items()}
+    generators = {name: _load(file, len(sources), config) for name, file in files.items()}
     names = [source.name if source.is_dir() else source.stem for source in sources]
     if len(set(names)) < len(names):
         names = [f"{name} {number}" for number, name in enumerate(names)]
@@ -100,8 +103,8 @@ def propose(generator: nn.Module, sources: list[Tensor], name: str) -> Mapping[s
     return {f"{name} {output}": found[0] for output, found in proposed.items()}
 
 
-def _load(file: Path, sources: int) -> nn.Module:
-    generator = load_generator(file, build_from_config)
+def _load(file: Path, sources: int, config: str | None) -> nn.Module:
+    generator = load_generator(file, builder(config))
     expected = source_count(generator)
     if expected is not None and expected != sources:
         raise CheckpointError(f"{file}: was trained on {expected} sources, and {sources} are given")

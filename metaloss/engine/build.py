@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+from collections.abc import Sequence
 from typing import Any
 
 from mmengine.config import Config
@@ -10,7 +11,9 @@ from mmengine.registry import RUNNERS, DefaultScope
 from torch import nn
 
 from metaloss.engine.registry import DATASETS, MODELS
-from metaloss.errors import ConfigError
+from metaloss.errors import CheckpointError, ConfigError, nearest
+
+_NO_NETWORKS = ("MetaLossModel", "Task", "MultiTask")  # they read files that a checkpoint must not choose
 
 
 def build_dataset(config: Config, dataloader: str) -> Any:
@@ -45,17 +48,57 @@ def build_runner(config: Config) -> Any:
     return RUNNERS.build(config)
 
 
-def build_network(config: dict[str, Any], imports: list[str]) -> nn.Module:
-    """Builds a fusion network from its part of a config, after that config's own imports.
+def build_network(config: dict[str, Any], imports: Sequence[str] = (), allowed: Sequence[str] = ()) -> nn.Module:
+    """Builds a network from its part of a config that a checkpoint holds.
+
+    A checkpoint is only data: what it names has to be registered, and it imports nothing by itself.
+
+    Args:
+        config: the network's part.
+        imports: the modules that the training config imported.
+        allowed: those that the user has allowed, which are imported.
 
     Raises:
-        ConfigError: a module of the config cannot be imported.
+        CheckpointError: a name that is not registered, or imports that were not allowed.
+        ConfigError: an allowed module cannot be imported.
     """
+    strange = [str(name) for name in imports if name not in allowed and not _is_ours(name)]
+    if strange:
+        raise CheckpointError(
+            f"its network needs the imports {', '.join(map(repr, strange[:3]))}, and a checkpoint may import nothing: "
+            "give the training config as --config CONFIG, whose imports are allowed"
+        )
     for name in imports:
         try:
             importlib.import_module(name)
         except ImportError as error:
             raise ConfigError(f"the network's config imports {name!r}: {error}; put it on PYTHONPATH") from error
+    _check_names(config)
     with DefaultScope.overwrite_default_scope("metaloss"):
         network: nn.Module = MODELS.build(config)
     return network
+
+
+def _is_ours(module: Any) -> bool:
+    return isinstance(module, str) and (module == "metaloss" or module.startswith("metaloss."))
+
+
+def _check_names(config: Any) -> None:
+    """Refuses what is not a registered network, at every depth: MMEngine would import, or call, any dotted name."""
+    if isinstance(config, (list, tuple)):
+        for part in config:
+            _check_names(part)
+    if not isinstance(config, dict):
+        return
+    if "_scope_" in config:
+        raise CheckpointError(f"its network's config has _scope_={config['_scope_']!r}, which would import a package")
+    if "type" in config:
+        name = config["type"]
+        known = [each for each in MODELS.module_dict if each not in _NO_NETWORKS]
+        if not isinstance(name, str) or name.removeprefix("metaloss.") not in known:
+            raise CheckpointError(
+                f"its network's config names {name!r}, which is no registered network"
+                f"{nearest(str(name), known)}: where the training config registers it, give that as --config CONFIG"
+            )
+    for part in config.values():
+        _check_names(part)

@@ -6,6 +6,7 @@ It runs in several processes as MMEngine's does, on the CPU as well.
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +16,13 @@ from mmengine.device import get_device
 from mmengine.dist import is_distributed
 from mmengine.hooks import Hook, SyncBuffersHook
 from mmengine.runner import Runner
+from mmengine.runner.checkpoint import load_state_dict
 from torch import nn
 
 from metaloss.engine.launch import launch
 from metaloss.engine.registry import HOOKS, RUNNERS
 from metaloss.networks.spec import describe
-from metaloss.runtime.files import random_state, restore_random_state
+from metaloss.runtime.files import load, random_state, restore_random_state
 
 
 @RUNNERS.register_module()
@@ -49,6 +51,24 @@ class MetaLossRunner(Runner):
                 os.replace(Path(out_dir, partial), Path(out_dir, filename))
         finally:
             Path(out_dir, partial).unlink(missing_ok=True)
+
+    def load_checkpoint(
+        self, filename: str, map_location: Any = "cpu", strict: bool = False, revise_keys: Any = ((r"^module\.", ""),)
+    ) -> dict[str, Any]:
+        """Loads a local file, of plain tensors alone: MMEngine would run the code that a file holds.
+
+        Raises:
+            CheckpointError: no such file, damaged, or with code in it.
+        """
+        content = load(filename)
+        self.call_hook("after_load_checkpoint", checkpoint=content)
+        state = content.get("state_dict", content)
+        for pattern, replacement in revise_keys:
+            state = {re.sub(pattern, replacement, key): value for key, value in state.items()}
+        load_state_dict(getattr(self.model, "module", self.model), state, strict, self.logger)
+        self._has_loaded = True
+        self.logger.info(f"weights loaded from {filename}")
+        return content
 
     def register_hooks(self, default_hooks: Any = None, custom_hooks: Any = None) -> None:
         """Registers the configured hooks, and those for the learner's state and for several processes' buffers."""

@@ -8,7 +8,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from metaloss.errors import CheckpointError
+from metaloss.errors import CheckpointError, MetaLossError
 from metaloss.networks.official import is_official, load_official
 from metaloss.plugins.manager import build_fusion, build_loss_generator
 from metaloss.runtime import files
@@ -85,10 +85,20 @@ def _rebuild(
     build: Callable[..., nn.Module],
     build_from_config: BuildFromConfig | None,
 ) -> nn.Module:
-    if "name" in spec:
-        return build(spec["name"], **spec["arguments"])
-    if "config" in spec and build_from_config is not None:
-        return build_from_config(spec["config"], spec["imports"])
+    try:
+        if isinstance(spec.get("name"), str) and isinstance(spec.get("arguments"), dict):
+            return build(spec["name"], **{str(name): value for name, value in spec["arguments"].items()})
+        if isinstance(spec.get("config"), dict) and build_from_config is not None:
+            imports = spec.get("imports", [])
+            return build_from_config(spec["config"], list(imports) if isinstance(imports, (list, tuple)) else [imports])
+    except CheckpointError as error:
+        raise CheckpointError(f"{path}: {error}") from None
+    except MetaLossError:
+        raise
+    except Exception as error:  # arguments that its factory does not take
+        raise CheckpointError(
+            f"{path}: its {what} cannot be built again ({type(error).__name__}: {' '.join(str(error).split())[:120]})"
+        ) from error
     raise CheckpointError(
         f"{path}: its {what} {spec.get('class', 'from a config')} was not built by name, so it cannot be rebuilt here: "
         "register it as a plug-in and build it by name, or load the file in Python"

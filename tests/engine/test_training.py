@@ -5,6 +5,7 @@ import json
 import os
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,7 @@ from metaloss.cli.main import main
 from metaloss.data import SyntheticScenes, collate, read_image, write_image
 from metaloss.engine import MetaLossModel, MetaLossRunner, build_network, load_config
 from metaloss.engine.registry import MODELS
+from metaloss.errors import CheckpointError
 from metaloss.plugins import load_fusion
 from metaloss.runtime import files
 
@@ -179,13 +181,21 @@ model.update(fusion=dict(_delete_=True, type="metaloss.Blend", kernel=5))
         path = train(mine, "max_epochs=2") / "epoch_2.pth"
         spec = files.load(path)["metaloss"]["fusion"]
         assert spec["config"] == {"type": "metaloss.Blend", "kernel": 5}
-        network = load_fusion(path, build_network)
+        with pytest.raises(CheckpointError, match=r"epoch_2.pth: .*imports 'blend_network'.*--config CONFIG"):
+            load_fusion(path, build_network)
+        network = load_fusion(path, partial(build_network, allowed=["blend_network"]))
         assert type(network).__name__ == "Blend"
         sources = [tmp_path / f"{name}.png" for name in ("ir", "vi")]
         for file in sources:
             write_image(file, torch.rand(1, 19, 23))
+        arguments = ["fuse", *map(str, sources), "--weights", str(path), "--out", str(tmp_path / "out")]
         with pytest.raises(SystemExit) as stopped:
-            main(["fuse", *map(str, sources), "--weights", str(path), "--out", str(tmp_path / "out")])
+            main(arguments)
+        assert stopped.value.code == 2
+        assert "--config CONFIG" in capsys.readouterr().err
+        [config] = tmp_path.glob("small_*.py")
+        with pytest.raises(SystemExit) as stopped:
+            main([*arguments, "--config", str(config)])
         assert stopped.value.code == 0, capsys.readouterr().err
         with torch.no_grad():
             expected = network(*(read_image(file).unsqueeze(0) for file in sources))[0]
@@ -193,6 +203,31 @@ model.update(fusion=dict(_delete_=True, type="metaloss.Blend", kernel=5))
     finally:
         sys.modules.pop("blend_network", None)
         MODELS.module_dict.pop("Blend", None)
+
+
+class Hostile:
+    def __init__(self, marker):
+        self.marker = marker
+
+    def __reduce__(self):
+        return open, (str(self.marker), "w")
+
+
+def test_weights_to_start_from_run_no_code(train, tmp_path, capsys):
+    marker, evil = tmp_path / "marker", tmp_path / "evil.pth"
+    for content in ({"state_dict": {"x": Hostile(marker)}}, Hostile(marker)):
+        torch.save(content, evil)
+        with pytest.raises(AssertionError, match=r"error: .*evil.pth: not a file of plain tensors.*never run"):
+            train(SMALL + f"load_from = {str(evil)!r}\n")
+        assert not marker.exists()
+    model = MODELS.build(load_config(str(next(tmp_path.glob("small_*.py")))).model)
+    state = {
+        f"module.{key}": torch.full_like(value, 0.25) for key, value in model.state_dict().items() if "fusion" in key
+    }
+    files.save(tmp_path / "good.pth", {"state_dict": state})
+    work = train(SMALL + f"load_from = {str(tmp_path / 'good.pth')!r}\n", "max_epochs=1", "lr=0.0", work_dir="good")
+    trained = files.load(work / "epoch_1.pth")["state_dict"]
+    assert all(torch.equal(trained[key.removeprefix("module.")], value) for key, value in state.items())
 
 
 SCHEDULED = (
