@@ -233,12 +233,13 @@ class MetaLossTestLoop(_Evaluation, TestLoop):
 
 def over_all_processes(means: Means) -> dict[str, float]:
     """Means over what all processes have taken in; one may have taken in nothing."""
-    parts = all_gather_object({name: (float(total), means.counts[name]) for name, total in means.sums.items()})
-    found: dict[str, list[tuple[float, int]]] = {}
+    parts = all_gather_object({name: (float(total), float(means.counts[name])) for name, total in means.sums.items()})
+    found: dict[str, list[tuple[float, float]]] = {}
     for part in parts:
         for name, pair in part.items():
             found.setdefault(name, []).append(pair)
-    return {name: sum(total for total, _ in pairs) / sum(count for _, count in pairs) for name, pairs in found.items()}
+    sums = {name: (sum(total for total, _ in pairs), sum(count for _, count in pairs)) for name, pairs in found.items()}
+    return {name: total / count if count else float("nan") for name, (total, count) in sums.items()}
 
 
 def _shared_seed(runner: Any) -> int:

@@ -23,6 +23,7 @@ from metaloss.engine.launch import launch
 from metaloss.engine.registry import HOOKS, RUNNERS
 from metaloss.networks.spec import describe
 from metaloss.runtime.files import load, random_state, restore_random_state
+from metaloss.training.finite import check_weights
 
 
 @RUNNERS.register_module()
@@ -88,6 +89,7 @@ class StateHook(Hook):
     def before_save_checkpoint(self, runner: Any, checkpoint: dict[str, Any]) -> None:
         """Adds our part, and makes the rest plain values."""
         model = getattr(runner.model, "module", runner.model)
+        check_weights({"fusion": model.fusion, "loss": model.loss, "task": model.task})
         checkpoint["metaloss"] = {
             **specs(runner.cfg, model.learner),
             "random": random_state(),

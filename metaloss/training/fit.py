@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import warnings
-from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack, nullcontext
 from pathlib import Path
@@ -21,6 +20,7 @@ from metaloss.runtime import files
 from metaloss.runtime.modes import flags_kept
 from metaloss.runtime.processes import average_buffers, rank, take_from_first, world_size
 from metaloss.runtime.progress import progress
+from metaloss.training.finite import check_weights
 from metaloss.training.schedule import Schedule
 
 if TYPE_CHECKING:
@@ -133,22 +133,26 @@ def _epoch(learner: MetaLearner, schedule: Schedule, epochs: int) -> EpochLog:
 
 
 class Means:
-    """Running means of 0-d tensors; nothing is read from the device before :meth:`read`."""
+    """Running means of 0-d tensors over what is finite; nothing is read from the device before :meth:`read`."""
 
     def __init__(self) -> None:
         self.sums: dict[str, Tensor] = {}
-        self.counts: dict[str, int] = defaultdict(int)
+        self.counts: dict[str, Tensor] = {}
 
     def add(self, values: Mapping[str, Tensor], count: int = 1) -> None:
         """Takes in one step's values, which count as this many."""
         for name, value in values.items():
-            value = value * count
+            there = value.isfinite() * count
+            value = value.nan_to_num(0, 0, 0) * there
             self.sums[name] = self.sums[name] + value if name in self.sums else value
-            self.counts[name] += count
+            self.counts[name] = self.counts[name] + there if name in self.counts else there
 
     def read(self) -> EpochLog:
-        """The means so far."""
-        return {name: float(total) / self.counts[name] for name, total in self.sums.items()}
+        """The means so far; not a number where nothing was finite."""
+        return {
+            name: float(total) / float(self.counts[name]) if self.counts[name] else float("nan")
+            for name, total in self.sums.items()
+        }
 
 
 def warn_of_collapse(log: Mapping[str, float]) -> None:
@@ -164,7 +168,12 @@ def warn_of_collapse(log: Mapping[str, float]) -> None:
 
 
 def save(learner: MetaLearner, path: Path) -> None:
-    """Writes the learner's whole state, never half, with what it takes to rebuild F and G."""
+    """Writes the learner's whole state, never half, with what it takes to rebuild F and G.
+
+    Raises:
+        MetaGradientError: weights that are not finite; nothing is written.
+    """
+    check_weights({"fusion": learner.fusion, "loss": learner.loss, "task": learner.task})
     files.save(path, {**learner.state_dict(), "metaloss": describe(learner)})
 
 

@@ -22,7 +22,7 @@ from metaloss.inference.fuse import fuse_any_size
 from metaloss.inner import InnerRate, InnerRule, InnerUpdate, rate_pair
 from metaloss.networks import WeightedSum
 from metaloss.plugins import find
-from metaloss.training import checks
+from metaloss.training import checks, finite
 from metaloss.training.fit import Callback, EpochLog, fit
 from metaloss.training.outer import OuterUpdate
 from metaloss.training.schedule import Phase
@@ -58,7 +58,7 @@ class MetaLearner:
         outer_update: ``"optimizer"``; or ``"max_normalised_sgd"``, plain SGD on the gradient divided by
             its largest absolute entry, as in the published code.
         accumulate: meta steps per update of G; their gradients are averaged.
-        on_nonfinite: ``"raise"``, or ``"skip"`` to leave G as it is and count.
+        on_nonfinite: ``"raise"``, or ``"skip"`` to leave out and count meta steps and fusion steps that are not finite.
         memory: ``"normal"``; ``"low"`` keeps the activations of one block at a time and computes the others
             again, with the same result.
         precision: ``None``; or ``"bf16"`` or ``"fp16"`` to run F and T under autocast. The loss, G and the
@@ -232,10 +232,9 @@ class MetaLearner:
         values |= {"task_inner_loss": gradient.task_inner_loss, "outer_loss": gradient.outer_loss}
         inner: dict[str, dict[str, Tensor]] = {}
         if random is not None:
-            step = self._new_step()
             with random.replayed():  # what the inner updates drew, in the same order
-                inner = step.take(meta_train)
-            values |= step.log
+                inner, log = self._take(meta_train)
+            values |= log
         if outcome != "useful":
             self.skipped += 1
         elif (total := self._outer.add(gradient.gradients)) is not None:
@@ -253,18 +252,32 @@ class MetaLearner:
             ``loss``, ``intensity``, ``gradient``, ``task_loss``, the mean weight of every source as
             ``weight_0`` ... in the data set's own order, and their ``entropy`` in [0, 1]; detached and 0-d.
             With a weighted sum there is no fusion loss: the first three are missing.
+
+        Raises:
+            MetaGradientError: a loss or gradient is not finite; nothing has been stepped then, and buffers are as
+                they were. With ``on_nonfinite="skip"`` the step is left out, and counted in ``skipped``.
         """
         self._check(batch)
-        step = self._new_step()
-        self._step(step.take(batch))
-        return step.log
+        gradients, log = self._take(batch)
+        self._step(gradients)
+        return log
 
     def step(self, phase: Phase, *batches: FusionBatch) -> dict[str, Tensor]:
         """Takes one step of a :class:`metaloss.training.Schedule`: :meth:`meta_step` or :meth:`fusion_step`."""
         return self.meta_step(*batches) if phase == "meta" else self.fusion_step(*batches)
 
-    def _new_step(self) -> FusionStep:
-        return self._fusion_step(self.fusion, self.loss, self.task, self._execution)
+    def _take(self, batch: FusionBatch) -> tuple[dict[str, dict[str, Tensor]], dict[str, Tensor]]:
+        """The gradients of a fusion step and what is worth logging; no gradients where they are not finite."""
+        buffers = finite.kept_buffers(self.fusion, self.loss, self.task)
+        step = self._fusion_step(self.fusion, self.loss, self.task, self._execution)
+        gradients = step.take(batch)
+        if finite.all_finite(step.log, gradients):
+            return gradients, step.log
+        finite.give_back(buffers)
+        if self.on_nonfinite == "raise":
+            raise finite.not_finite(step.log, gradients, batch)
+        self.skipped += 1
+        return {}, step.log
 
     def _step(self, gradients: Mapping[str, Mapping[str, Tensor]]) -> None:
         for name, values in gradients.items():

@@ -1,0 +1,82 @@
+"""What keeps values that are not finite out of the networks and out of files."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+import torch
+from torch import Tensor, nn
+
+from metaloss.batch import FusionBatch
+from metaloss.errors import MetaGradientError
+
+Gradients = Mapping[str, Mapping[str, Tensor]]
+
+
+def kept_buffers(*modules: nn.Module) -> list[tuple[Tensor, Tensor]]:
+    """Pairs every buffer of modules with a copy of it."""
+    return [(buffer, buffer.detach().clone()) for module in modules for buffer in module.buffers()]
+
+
+def give_back(buffers: Iterable[tuple[Tensor, Tensor]]) -> None:
+    """Sets buffers to their copies."""
+    with torch.no_grad():
+        for buffer, copy in buffers:
+            buffer.copy_(copy)
+
+
+def all_finite(log: Mapping[str, Tensor], gradients: Gradients) -> bool:
+    """Whether the losses and gradients of a step are finite, with one synchronisation of the device."""
+    values = [*log.values(), *(value for part in gradients.values() for value in part.values())]
+    if not values:
+        return True
+    device = values[0].device
+    return bool(torch.stack([value.isfinite().all().to(device) for value in values]).all())
+
+
+def not_finite(log: Mapping[str, Tensor], gradients: Gradients, batch: FusionBatch) -> MetaGradientError:
+    """Says what of a step is not finite, for which scenes, and what may help.
+
+    Args:
+        log: the losses by name.
+        gradients: by network and parameter.
+        batch: what the step was taken on.
+    """
+    losses = [f"{name} {value.item():.4g}" for name, value in log.items() if not value.isfinite().all()]
+    parts = [
+        f"the gradient of {part} ({next(name for name, value in values.items() if not value.isfinite().all())!r})"
+        for part, values in gradients.items()
+        if not all(value.isfinite().all() for value in values.values())
+    ]
+    images = [
+        number
+        for number in range(len(batch))
+        if not all(source[number].isfinite().all() for source in (*batch.sources, *batch.loss_view))
+    ]
+    names = list(batch.names)[: len(batch)] or [f"item {number} of the batch" for number in range(len(batch))]
+    scenes = [names[number] for number in images] if images else names
+    where = (
+        f"the images of {', '.join(map(str, scenes[:4]))} are not finite"
+        if images
+        else (f"the scenes were {', '.join(map(str, scenes[:4]))}")
+    )
+    cure = "look at these files" if images else "lower the learning rates, or look at the task's loss on such targets"
+    return MetaGradientError(
+        f"a fusion step is not finite ({', '.join(losses or parts)}); {where}: {cure}; nothing was stepped. "
+        "on_nonfinite='skip' leaves such steps out and counts them"
+    )
+
+
+def check_weights(networks: Mapping[str, nn.Module]) -> None:
+    """Refuses weights that are not finite, so that no file is written with them.
+
+    Raises:
+        MetaGradientError: naming the network and one of its tensors.
+    """
+    for part, module in networks.items():
+        for name, tensor in (*module.named_parameters(), *module.named_buffers()):
+            if (tensor.is_floating_point() or tensor.is_complex()) and not tensor.isfinite().all():
+                raise MetaGradientError(
+                    f"{name!r} of the {part} network is not finite: lower its learning rate and go on from the last "
+                    "checkpoint; no file is written with such weights"
+                )
