@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +18,7 @@ from metaloss.plugins import difference
 from metaloss.runtime import files
 from metaloss.runtime.processes import rank
 from metaloss.runtime.progress import progress
-from metaloss.training.fit import newest
+from metaloss.training.fit import newest_whole
 
 if TYPE_CHECKING:
     from mmengine.config import Config
@@ -48,8 +48,9 @@ def train(
         check(loaded)
         if resume:
             resume_newest(loaded)
-    runner = engine.build_runner(loaded)
-    runner.train()
+    with nullcontext() if rank() > 0 else files.locked(loaded.work_dir):
+        runner = engine.build_runner(loaded)
+        runner.train()
     if dist.is_initialized():
         dist.destroy_process_group()
 
@@ -131,12 +132,19 @@ def resume_newest(config: Config) -> None:
     engine = load_engine("train")
     if rank() == 0:
         files.remove_partials(config.work_dir)
-    path = engine.as_first(newest(Path(config.work_dir)))
+    found, error = None, None
+    try:
+        found = newest_whole(Path(config.work_dir)) if rank() == 0 else None
+    except CheckpointError as met:  # the others wait for the path
+        error = str(met)
+    path, error = engine.as_first((found[0] if found else None, error))
+    if error is not None:
+        raise CheckpointError(error)
     if path is None:
         if rank() == 0:
             typer.echo(f"no checkpoint in {config.work_dir}: starting from the beginning", err=True)
         return
-    content = files.load(path)
+    content = found[1] if found else files.load(path)
     mismatch = difference(engine.build_model(config), content.get("state_dict", {}))
     if mismatch or "metaloss" not in content:
         raise CheckpointError(f"{path}: not a checkpoint of this config's networks: {mismatch or 'not from metaloss'}")

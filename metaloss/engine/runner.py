@@ -22,7 +22,7 @@ from torch import nn
 from metaloss.engine.launch import launch
 from metaloss.engine.registry import HOOKS, RUNNERS
 from metaloss.networks.spec import describe
-from metaloss.runtime.files import load, random_state, restore_random_state
+from metaloss.runtime.files import load, partial_name, random_state, restore_random_state
 from metaloss.training.finite import check_weights
 
 
@@ -45,7 +45,7 @@ class MetaLossRunner(Runner):
 
     def save_checkpoint(self, out_dir: str, filename: str, *args: Any, **kwargs: Any) -> None:
         """Writes beside and renames."""
-        partial = f".{filename}.{os.getpid()}.partial"
+        partial = partial_name(filename)
         try:
             super().save_checkpoint(out_dir, partial, *args, **kwargs)
             if self.rank == 0:

@@ -5,13 +5,21 @@ from __future__ import annotations
 import os
 import pickle
 import random
+import secrets
+import sys
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 import torch
 
-from metaloss.errors import CheckpointError
+from metaloss.errors import CheckpointError, ConfigError
+
+if sys.platform != "win32":
+    import fcntl
 
 
 def save(path: str | os.PathLike[str], content: dict[str, Any]) -> None:
@@ -23,9 +31,9 @@ def save(path: str | os.PathLike[str], content: dict[str, Any]) -> None:
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    partial = path.with_name(partial_name(path.name))
     try:
-        with partial.open("wb") as file:
+        with partial.open("xb") as file:
             torch.save(content, file)
             file.flush()
             os.fsync(file.fileno())
@@ -34,14 +42,48 @@ def save(path: str | os.PathLike[str], content: dict[str, Any]) -> None:
         partial.unlink(missing_ok=True)
 
 
+def partial_name(name: str) -> str:
+    """The name of a file that is being written, which nobody can guess and put a link in its place."""
+    return f".{name}.{secrets.token_hex(8)}.partial"
+
+
 def remove_partials(folder: str | os.PathLike[str]) -> None:
     """Removes the files that a killed run left half written; nothing else has their suffix."""
     for partial in Path(folder).glob(".*.partial"):
         partial.unlink(missing_ok=True)
 
 
+@contextmanager
+def locked(folder: str | os.PathLike[str]) -> Iterator[None]:
+    """Keeps a folder to this process while the block runs; the system gives it free when the process ends.
+
+    Args:
+        folder: made when missing, and removed again when it stays empty.
+
+    Raises:
+        ConfigError: another process works in it.
+    """
+    made = not Path(folder).exists()
+    Path(folder).mkdir(parents=True, exist_ok=True)
+    if sys.platform == "win32":  # no such locks
+        yield
+        return
+    place = os.open(folder, os.O_RDONLY)
+    try:
+        try:
+            fcntl.flock(place, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise ConfigError(f"{folder}: another run is training there: wait for its end, or give another") from None
+        yield
+    finally:
+        os.close(place)
+        if made:
+            with suppress(OSError):  # something is in it
+                os.rmdir(folder)
+
+
 def load(path: str | os.PathLike[str]) -> dict[str, Any]:
-    """Reads a checkpoint onto the CPU, always with ``weights_only=True``.
+    """Reads a checkpoint onto the CPU, always with ``weights_only=True``; its checksums are verified.
 
     Args:
         path: the file.
@@ -53,7 +95,11 @@ def load(path: str | os.PathLike[str]) -> dict[str, Any]:
         CheckpointError: no such file, damaged, not a checkpoint, or with code in it.
     """
     try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
+        with open(path, "rb") as file:
+            _verify(path, file)
+            content = torch.load(file, map_location="cpu", weights_only=True)
+    except CheckpointError:
+        raise
     except FileNotFoundError:
         raise CheckpointError(f"{path}: no such file; give a checkpoint (.pth)") from None
     except IsADirectoryError:
@@ -67,6 +113,19 @@ def load(path: str | os.PathLike[str]) -> dict[str, Any]:
     if not isinstance(content, dict):
         raise CheckpointError(f"{path}: holds a {type(content).__name__}: expected a checkpoint")
     return content
+
+
+def _verify(path: str | os.PathLike[str], file: BinaryIO) -> None:
+    """Checks the sums of every part, which torch writes and does not read; it packs nothing, so nothing may unpack."""
+    if zipfile.is_zipfile(file):
+        with zipfile.ZipFile(file) as archive:
+            packed = [part for part in archive.infolist() if part.compress_type != zipfile.ZIP_STORED]
+            if packed:
+                raise CheckpointError(f"{path}: not written by torch: {packed[0].filename!r} in it is compressed")
+            wrong = archive.testzip()
+        if wrong is not None:
+            raise CheckpointError(f"{path}: damaged: the checksum of {wrong!r} in it is wrong")
+    file.seek(0)
 
 
 def random_state() -> dict[str, Any]:

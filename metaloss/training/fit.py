@@ -60,25 +60,27 @@ def fit(
     if resume and work_dir is None:
         raise ConfigError("fit(resume=True) needs work_dir, where the checkpoints are")
     modules = (learner.fusion, learner.loss, learner.task)
-    if resume and work_dir is not None:
-        _resume(learner, work_dir)
-    if learner.progress["seed"] is None:
-        learner.progress["seed"] = int(torch.randint(2**62, ()))
-    if world_size() > 1:
-        _start_alike(learner, modules)
-    schedule = Schedule.of(
-        learner,
-        dataset,
-        meta_steps=meta_steps,
-        warmup_epochs=warmup_epochs,
-        batch_size=batch_size,
-        fusion_crop=as_size(fusion_crop),
-        task_size=as_size(task_size),
-        exchange=exchange,
-        seed=learner.progress["seed"],
-        num_workers=num_workers,
-    )
     with ExitStack() as stack:
+        if work_dir is not None and rank() == 0:
+            stack.enter_context(files.locked(work_dir))
+        if resume and work_dir is not None:
+            _resume(learner, work_dir)
+        if learner.progress["seed"] is None:
+            learner.progress["seed"] = int(torch.randint(2**62, ()))
+        if world_size() > 1:
+            _start_alike(learner, modules)
+        schedule = Schedule.of(
+            learner,
+            dataset,
+            meta_steps=meta_steps,
+            warmup_epochs=warmup_epochs,
+            batch_size=batch_size,
+            fusion_crop=as_size(fusion_crop),
+            task_size=as_size(task_size),
+            exchange=exchange,
+            seed=learner.progress["seed"],
+            num_workers=num_workers,
+        )
         stack.enter_context(flags_kept(*modules))
         if rank() > 0:  # process 0 says the same
             stack.enter_context(warnings.catch_warnings())
@@ -89,10 +91,10 @@ def fit(
             log = _epoch(learner, schedule, epochs)
             learner.progress["log"].append(log)
             warn_of_collapse(log)
+            for callback in callbacks:  # before the file: what they draw belongs to the epoch
+                callback(learner, log)
             if work_dir is not None:
                 _save_once(learner, work_dir / f"epoch_{learner.progress['epoch']}.pth")
-            for callback in callbacks:
-                callback(learner, log)
     return list(learner.progress["log"])
 
 
@@ -184,23 +186,52 @@ def _save_once(learner: MetaLearner, path: Path) -> None:
     take_from_first([torch.zeros((), device=_device(learner))])
 
 
-def newest(work_dir: Path) -> Path | None:
-    """The checkpoint of the last epoch in a folder."""
+def checkpoints(work_dir: Path) -> list[Path]:
+    """The checkpoints in a folder, the newest epoch first."""
     found = [
         (int(match[1]), path)
         for path in work_dir.glob("epoch_*.pth")
         if (match := re.fullmatch(r"epoch_(\d+)\.pth", path.name))
     ]
-    return max(found)[1] if found else None
+    return [path for _, path in sorted(found, reverse=True)]
+
+
+def newest(work_dir: Path) -> Path | None:
+    """The checkpoint of the last epoch in a folder."""
+    return next(iter(checkpoints(work_dir)), None)
+
+
+def newest_whole(work_dir: Path) -> tuple[Path, dict[str, Any]] | None:
+    """Reads the newest checkpoint in a folder that is whole; warns of newer ones that are damaged.
+
+    Raises:
+        CheckpointError: there are some, and all are damaged.
+    """
+    damaged: list[str] = []
+    for path in checkpoints(work_dir):
+        try:
+            content = files.load(path)
+        except CheckpointError as error:
+            damaged.append(str(error))
+            continue
+        if damaged:
+            warnings.warn(f"{'; '.join(damaged)}; going on from {path}", stacklevel=2)
+        return path, content
+    if damaged:
+        raise CheckpointError(
+            f"{'; '.join(damaged)}; no other is there: remove {'it' if len(damaged) == 1 else 'them'} to start again"
+        )
+    return None
 
 
 def _resume(learner: MetaLearner, work_dir: Path) -> None:
     if rank() == 0:
         files.remove_partials(work_dir)
-    path = newest(work_dir)
-    if path is None:
+    found = newest_whole(work_dir)
+    if found is None:
         return
+    path, content = found
     try:
-        learner.load_state_dict(files.load(path))
+        learner.load_state_dict(content)
     except CheckpointError as error:
         raise CheckpointError(f"{path}: {error}" if str(path) not in str(error) else str(error)) from None

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
+
+import torch
+from torch.optim import Optimizer
 
 from metaloss.errors import CheckpointError
 from metaloss.plugins import difference
@@ -36,7 +40,20 @@ def take_up(learner: MetaLearner, state: Mapping[str, Any]) -> None:
     Raises:
         CheckpointError: a part is missing, or belongs to another network or optimizer; nothing has changed then.
     """
-    _check(learner, state)
+    before = copy.deepcopy(state_of(learner))
+    try:
+        _check(learner, state)
+        _take_up(learner, state)
+    except CheckpointError:
+        raise
+    except Exception as error:  # a part of another form raises nearly anything
+        _take_up(learner, before)
+        raise CheckpointError(
+            f"the learner's state cannot be taken up ({type(error).__name__}: {' '.join(str(error).split())[:120]})"
+        ) from error
+
+
+def _take_up(learner: MetaLearner, state: Mapping[str, Any]) -> None:
     for name in NETWORKS:
         getattr(learner, name).load_state_dict(state[name])
     for name, saved in state["optimizers"].items():
@@ -67,6 +84,8 @@ def _check(learner: MetaLearner, state: Mapping[str, Any]) -> None:
                 f"the saved {name} optimizer has parameter groups of {_group_sizes(saved)} tensors and this one "
                 f"of {_group_sizes(learner.optimizer(name).state_dict())}: build it as it was when it was saved"
             )
+        if saved is not None:
+            _check_moments(name, learner.optimizer(name), saved)
     if len(state.get("schedulers", ())) != len(learner.schedulers):
         raise CheckpointError(
             f"the state has {len(state.get('schedulers', ()))} schedulers and the learner {len(learner.schedulers)}"
@@ -75,3 +94,16 @@ def _check(learner: MetaLearner, state: Mapping[str, Any]) -> None:
 
 def _group_sizes(state: Mapping[str, Any]) -> list[int]:
     return [len(group["params"]) for group in state["param_groups"]]
+
+
+def _check_moments(name: str, optimizer: Optimizer, state: Mapping[str, Any]) -> None:
+    """Checks that what an optimizer keeps of each parameter has its shape; torch would fail in the next step."""
+    params = [param for group in optimizer.param_groups for param in group["params"]]
+    for number, kept in state["state"].items():
+        for key, value in kept.items():
+            shapes = (params[number].shape, torch.Size(), torch.Size([1]))
+            if not isinstance(value, (int, float, bool, type(None))) and getattr(value, "shape", "none") not in shapes:
+                raise CheckpointError(
+                    f"the saved {name} optimizer's {key!r} of parameter {number} has not its shape "
+                    f"{tuple(params[number].shape)}: it is another network's, or damaged"
+                )

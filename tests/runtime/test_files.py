@@ -1,6 +1,7 @@
 import os
 import pickle
 import random
+import zipfile
 
 import numpy as np
 import pytest
@@ -77,3 +78,45 @@ def test_all_generators_go_on_where_they_were(tmp_path):
     expected = draw(), draw()
     files.restore_random_state(files.load(tmp_path / "random.pth"))
     assert (draw(), draw()) == expected
+
+
+def test_one_flipped_byte_is_found_or_changes_nothing(tmp_path):
+    path = tmp_path / "x.pth"
+    state = {"a": torch.arange(400.0), "b": {"c": [1, 2.5, "three"]}}
+    files.save(path, state)
+    whole = path.read_bytes()
+    draws = random.Random(0)
+    for _ in range(100):
+        content = bytearray(whole)
+        content[draws.randrange(len(content))] ^= 1 << draws.randrange(8)
+        path.write_bytes(content)
+        try:
+            found = files.load(path)
+        except CheckpointError:
+            pass
+        else:
+            assert torch.equal(found["a"], state["a"])
+            assert found["b"] == state["b"]
+
+
+def test_files_that_unpack_to_more_than_they_are(tmp_path):
+    files.save(tmp_path / "x.pth", {"a": torch.zeros(10**6)})
+    with (
+        zipfile.ZipFile(tmp_path / "x.pth") as whole,
+        zipfile.ZipFile(tmp_path / "packed.pth", "w", zipfile.ZIP_DEFLATED) as packed,
+    ):
+        for name in whole.namelist():
+            packed.writestr(name, whole.read(name))
+    assert (tmp_path / "packed.pth").stat().st_size < 10**5
+    with pytest.raises(CheckpointError, match=r"not written by torch: .* is compressed"):
+        files.load(tmp_path / "packed.pth")
+
+
+def test_a_link_in_the_place_of_a_partial_file_is_never_followed(tmp_path, monkeypatch):
+    victim = tmp_path / "victim"
+    victim.write_text("mine")
+    monkeypatch.setattr(files, "partial_name", lambda name: "guessed.partial")
+    (tmp_path / "guessed.partial").symlink_to(victim)
+    with pytest.raises(FileExistsError):
+        files.save(tmp_path / "x.pth", {"a": 1})
+    assert victim.read_text() == "mine"

@@ -1,3 +1,4 @@
+import copy
 import warnings
 
 import pytest
@@ -277,3 +278,94 @@ def test_a_loss_of_ones_own_is_told_the_epoch():
     told = []
     learner(loss=Counting(TinyGenerator())).fit(Scenes(4), epochs=2, meta_steps=1)
     assert told == [(0, 2), (1, 2)]
+
+
+def whole_and_damaged(folder, damage):
+    """Three epochs, the newest of which is damaged."""
+    subject = fresh()
+    log = subject.fit(Scenes(4), epochs=3, meta_steps=1, work_dir=folder)
+    damage(folder / "epoch_3.pth")
+    return log
+
+
+def truncate(path):
+    path.write_bytes(path.read_bytes()[:-100])
+
+
+def zero(path):
+    path.write_bytes(b"\0" * path.stat().st_size)
+
+
+def empty(path):
+    path.write_bytes(b"")
+
+
+def flip(path):
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 0x10
+    path.write_bytes(content)
+
+
+@pytest.mark.parametrize("damage", [truncate, zero, empty, flip])
+def test_a_damaged_newest_checkpoint_is_named_and_the_one_before_it_taken(tmp_path, damage):
+    log = whole_and_damaged(tmp_path, damage)
+    again = fresh()
+    with pytest.warns(UserWarning, match=r"epoch_3\.pth: .*; going on from .*epoch_2\.pth"):
+        assert again.fit(Scenes(4), epochs=3, meta_steps=1, work_dir=tmp_path, resume=True) == log
+
+
+def test_nothing_but_damaged_checkpoints(tmp_path):
+    fresh().fit(Scenes(4), epochs=1, meta_steps=1, work_dir=tmp_path)
+    empty(tmp_path / "epoch_1.pth")
+    with pytest.raises(metaloss.CheckpointError, match=r"epoch_1\.pth: .*remove it to start again"):
+        fresh().fit(Scenes(4), epochs=1, meta_steps=1, work_dir=tmp_path, resume=True)
+
+
+def test_a_folder_belongs_to_one_run_at_a_time(tmp_path):
+    def another(learner, log):
+        with pytest.raises(metaloss.ConfigError, match="another run is training there"):
+            fresh().fit(Scenes(4), epochs=1, meta_steps=0, work_dir=tmp_path)
+
+    fresh().fit(Scenes(4), epochs=1, meta_steps=0, work_dir=tmp_path, callbacks=[another])
+    fresh().fit(Scenes(4), epochs=1, meta_steps=0, work_dir=tmp_path)
+    with pytest.raises(metaloss.DataError):
+        fresh().fit(Scenes(1), epochs=1, meta_steps=1, work_dir=tmp_path / "none")
+    assert not (tmp_path / "none").exists()
+
+
+def test_what_callbacks_draw_belongs_to_the_epoch(tmp_path):
+    def drawing(learner, log):
+        torch.rand(3)
+
+    whole, part, again = fresh(), fresh(), fresh()
+    settings = {"meta_steps": 1, "callbacks": [drawing]}
+    torch.manual_seed(4)
+    log = whole.fit(Scenes(4), epochs=2, **settings)
+    torch.manual_seed(4)
+    part.fit(Scenes(4), epochs=1, work_dir=tmp_path, **settings)
+    torch.manual_seed(99)
+    assert again.fit(Scenes(4), epochs=2, work_dir=tmp_path, resume=True, **settings) == log
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        lambda state: state["pending"].clear(),
+        lambda state: state["optimizers"]["fusion"]["state"][0].update(exp_avg="none"),
+        lambda state: state["random"].update(torch=torch.zeros(3)),
+        lambda state: state["random"].pop("numpy"),
+        lambda state: state["progress"].pop("log"),
+        lambda state: state["optimizers"].update(other=None),
+    ],
+)
+def test_loading_is_all_or_nothing(tmp_path, broken):
+    subject = fresh()
+    subject.fit(Scenes(4), epochs=1, meta_steps=1)
+    state = copy.deepcopy(subject.state_dict())
+    broken(state)
+    other = fresh()
+    other.fit(Scenes(4), epochs=1, meta_steps=1)
+    before = copy.deepcopy(other.state_dict())
+    with pytest.raises(metaloss.CheckpointError, match=r"cannot be taken up|lacks|has not its shape"):
+        other.load_state_dict(state)
+    assert same(before, other.state_dict())
