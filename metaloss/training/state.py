@@ -6,7 +6,6 @@ import copy
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-import torch
 from torch.optim import Optimizer
 
 from metaloss.errors import CheckpointError
@@ -17,6 +16,7 @@ if TYPE_CHECKING:
     from metaloss.training.learner import MetaLearner
 
 NETWORKS = ("fusion", "loss", "task")
+_MOMENTS = {"exp_avg", "exp_avg_sq", "max_exp_avg_sq", "momentum_buffer"}  # of torch's own optimizers
 
 
 def state_of(learner: MetaLearner) -> dict[str, Any]:
@@ -97,13 +97,13 @@ def _group_sizes(state: Mapping[str, Any]) -> list[int]:
 
 
 def _check_moments(name: str, optimizer: Optimizer, state: Mapping[str, Any]) -> None:
-    """Checks that what an optimizer keeps of each parameter has its shape; torch would fail in the next step."""
+    """Checks that the moments which an optimizer keeps have their parameters' shapes; torch would fail when it steps."""
     params = [param for group in optimizer.param_groups for param in group["params"]]
     for number, kept in state["state"].items():
-        for key, value in kept.items():
-            shapes = (params[number].shape, torch.Size(), torch.Size([1]))
-            if not isinstance(value, (int, float, bool, type(None))) and getattr(value, "shape", "none") not in shapes:
+        for key in _MOMENTS.intersection(kept):
+            value, shape = kept[key], params[number].shape
+            if value is not None and getattr(value, "shape", None) != shape:
                 raise CheckpointError(
-                    f"the saved {name} optimizer's {key!r} of parameter {number} has not its shape "
-                    f"{tuple(params[number].shape)}: it is another network's, or damaged"
+                    f"the saved {name} optimizer's {key!r} of parameter {number} has not its shape {tuple(shape)}: it "
+                    "is another network's, or damaged"
                 )
