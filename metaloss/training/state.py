@@ -97,7 +97,7 @@ def _group_sizes(state: Mapping[str, Any]) -> list[int]:
 
 
 def _check_moments(name: str, optimizer: Optimizer, state: Mapping[str, Any]) -> None:
-    """Checks that the moments which an optimizer keeps have their parameters' shapes; torch would fail when it steps."""
+    """Checks that the moments which an optimizer keeps have their parameters' shapes; torch would fail in a step."""
     params = [param for group in optimizer.param_groups for param in group["params"]]
     for number, kept in state["state"].items():
         for key in _MOMENTS.intersection(kept):
