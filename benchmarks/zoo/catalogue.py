@@ -6,7 +6,7 @@ import importlib.util
 import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,9 @@ _OTHER = {
     r"|-seg\.yaml|-sem\.yaml",
     "proposals": r"(^|/)fast-rcnn|libra-fast-rcnn|(^|[/_-])rpn_|ga-rpn|crpn_.*rpn|cascade-rpn",
     "lanes": r"clrnet",
+    "a teacher": r"(^|/)(ld|lad)_",
+    "unlabelled images": r"soft_teacher",
+    "images of Detectron2's": r"/d2_",
     "poses": r"-pose|keypoint",
     "turned boxes": r"-obb",
     "depths": r"-depth",
@@ -45,6 +48,7 @@ class Model:
         name: as the framework names it.
         arguments: for ``build_task``, besides ``num_classes``.
         target: what the adapter gives: ``"boxes"``, ``"classes of pixels"``, ``"classes of images"``.
+        classes: how many it is to tell apart.
     """
 
     task: str
@@ -52,6 +56,7 @@ class Model:
     name: str
     target: str
     arguments: dict[str, Any] = field(hash=False)
+    classes: int = 3
 
     @property
     def other(self) -> str:
@@ -89,7 +94,9 @@ def openmmlab(task: str, target: str) -> list[Model]:
             if not file.stem.endswith("_tta")
         ]
         if models:
-            chosen.append(min(models, key=lambda model: (bool(model.other), size_order(model.name))))
+            smallest = min(models, key=lambda model: (bool(model.other), size_order(model.name)))
+            # CrowdDet tells one class from the background
+            chosen.append(replace(smallest, classes=1) if folder.name == "crowddet" else smallest)
     return chosen
 
 

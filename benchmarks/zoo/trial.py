@@ -19,7 +19,6 @@ from torch import nn
 import metaloss
 from benchmarks.zoo.catalogue import Model
 
-CLASSES = 3
 SIZES = (64, 128, 224, 512)
 _NO_MEMORY = ("allocate memory", "out of memory", "not enough memory")
 
@@ -35,7 +34,7 @@ def attempt(model: Model, sizes: tuple[int, ...] = SIZES) -> dict[str, Any]:
     torch.manual_seed(0)
     size = sizes[0]
     try:
-        task = metaloss.build_task(model.task, **model.arguments, num_classes=CLASSES)
+        task = metaloss.build_task(model.task, **model.arguments, num_classes=model.classes)
         for size in sizes:
             try:
                 return {"outcome": "works", "size": size, "detail": _train(task, model, size)}
@@ -97,13 +96,13 @@ def _batch(model: Model, size: int, seed: int) -> metaloss.FusionBatch:
     if model.target == "boxes":
         boxes = torch.tensor([[4.0, 6.0, 0.5 * size, 0.6 * size], [0.3 * size, 8.0, 0.9 * size, 0.8 * size]])
         target = [
-            {"boxes": boxes, "labels": torch.tensor([0, 2])},
+            {"boxes": boxes, "labels": torch.tensor([0, model.classes - 1])},
             {"boxes": boxes[:0], "labels": torch.zeros(0, dtype=torch.int64)},
         ]
     elif model.target == "classes of images":
-        target = torch.tensor([0, 2])
+        target = torch.tensor([0, model.classes - 1])
     else:
-        target = torch.randint(CLASSES, (2, size, size), generator=generator)
+        target = torch.randint(model.classes, (2, size, size), generator=generator)
     return metaloss.FusionBatch(sources=sources, target=target)
 
 
