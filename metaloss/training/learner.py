@@ -135,10 +135,7 @@ class MetaLearner:
         self._execution = Execution(
             precision=PRECISIONS[precision] if precision else None,
             memory=memory,
-            # one compilation per image size: torch's dynamic shapes fail on some networks
-            compiled={module: torch.compile(module, dynamic=False) for module in (self.fusion, loss, task)}
-            if compile
-            else {},
+            compiled={module: _compiled(module) for module in (self.fusion, loss, task)} if compile else {},
         )
         self._method: HypergradientMethod
         self._method = Auto() if hypergradient == "auto" else find("hypergradients", hypergradient).load()
@@ -416,3 +413,12 @@ class MetaLearner:
             CheckpointError: a part is missing, or belongs to another network or optimizer; nothing has changed then.
         """
         take_up(self, state)
+
+
+def _compiled(module: nn.Module) -> Any:
+    """A module that torch has made faster.
+
+    It compiles once per image size, since torch's dynamic shapes fail on some networks, and draws random numbers as
+    the module does: the differentiated passes, which run as written, have to draw the same.
+    """
+    return torch.compile(module, dynamic=False, options={"fallback_random": True})

@@ -268,18 +268,21 @@ def test_training_in_mixed_precision_reaches_the_same_loss():
 
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:.*torch.jit:DeprecationWarning")  # of torch's compiler, about itself
-def test_compiled():
+@pytest.mark.parametrize("network", [BatchNormNet, DropoutNet])
+def test_compiled(network):
     """Exact up to the order of sums, for meta and fusion steps, and the networks stay as they are."""
     usual, compiled = (
-        learner(BatchNormNet(), loss=loss_of(), task=TinyTask(dropout=0.0), compile=compile)
-        for compile in (False, True)
+        learner(network(), loss=loss_of(), task=TinyTask(dropout=0.2), compile=compile) for compile in (False, True)
     )
     for name in ("fusion", "loss", "task"):
         getattr(compiled, name).load_state_dict(copy.deepcopy(getattr(usual, name).state_dict()))
     before = held(compiled.fusion, compiled.loss, compiled.task)
-    assert relative_error(gradient(compiled, *SINGLE), gradient(usual, *SINGLE)) < 1e-4
+    assert relative_error(gradient(compiled, *SINGLE), gradient(usual, *SINGLE)) < 1e-3
     assert same(held(compiled.fusion, compiled.loss, compiled.task), before)
-    logs = [subject.fusion_step(SINGLE[0]) for subject in (usual, compiled)]
+    logs = []
+    for subject in (usual, compiled):
+        torch.manual_seed(5)
+        logs.append(subject.fusion_step(SINGLE[0]))
     for name, value in logs[0].items():
         torch.testing.assert_close(logs[1][name], value, rtol=1e-4, atol=1e-6)
 
