@@ -102,3 +102,13 @@ def _eager() -> Iterator[None]:
         return
     with torch.compiler.set_stance("force_eager"):
         yield
+
+
+def compiled(*modules: nn.Module) -> dict[nn.Module, Callable[..., Any]]:
+    """Compiles modules, for the passes that are differentiated once.
+
+    Each is compiled once per image size, since torch's dynamic shapes fail on some networks, and draws random numbers
+    as it does uncompiled: the passes that are differentiated again run as written, and have to draw the same.
+    """
+    options: dict[str, Any] = {"fallback_random": True}
+    return {module: torch.compile(module, dynamic=False, options=options) for module in modules}

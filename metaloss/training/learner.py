@@ -16,7 +16,7 @@ from metaloss.batch import FusionBatch, check_sources
 from metaloss.data.views import Size
 from metaloss.hypergradient import Auto, HypergradientMethod, MetaGradient, MetaProblem
 from metaloss.hypergradient.direct import direct
-from metaloss.hypergradient.execution import PRECISIONS, Execution, Memory
+from metaloss.hypergradient.execution import PRECISIONS, Execution, Memory, compiled
 from metaloss.hypergradient.random_state import RandomState, own_generators
 from metaloss.inference.fuse import fuse_any_size
 from metaloss.inner import InnerRate, InnerRule, InnerUpdate, rate_pair
@@ -123,9 +123,7 @@ class MetaLearner:
         self._fusion_step = WeightedSumStep if self._sums else TaskAwareStep if fusion_sees_task_loss else FusionStep
         self.lr, self.outer_update, self.accumulate, self.on_nonfinite = lr, outer_update, accumulate, on_nonfinite
         self._outer = OuterUpdate(accumulate, normalised=outer_update == "max_normalised_sgd")
-        self.schedulers = list(schedulers)
-        self.skipped = 0
-        self._ready, self._meta_gradients = False, 0
+        self.schedulers, self.skipped, self._meta_gradients, self._ready = list(schedulers), 0, 0, False
         self.progress: dict[str, Any] = {"epoch": 0, "seed": None, "log": []}
         self._inner = {
             name: InnerUpdate(rule=inner_rule, lr=rate, state=inner_state, clip=inner_clip)
@@ -135,12 +133,10 @@ class MetaLearner:
         self._execution = Execution(
             precision=PRECISIONS[precision] if precision else None,
             memory=memory,
-            compiled={module: _compiled(module) for module in (self.fusion, loss, task)} if compile else {},
+            compiled=compiled(self.fusion, loss, task) if compile else {},
         )
-        self._method: HypergradientMethod
-        self._method = Auto() if hypergradient == "auto" else find("hypergradients", hypergradient).load()
-        if self._sums:
-            self._method = direct
+        method = Auto() if hypergradient == "auto" else find("hypergradients", hypergradient).load()
+        self._method: HypergradientMethod = direct if self._sums else method
         self.optimizers: dict[str, Optimizer | None]
         self.optimizers = {"fusion": fusion_optimizer, "task": task_optimizer, "loss": loss_optimizer}
 
@@ -348,7 +344,7 @@ class MetaLearner:
             The fused image, of shape (B, C, H, W).
 
         Raises:
-            ShapeError: fewer than two sources, or sources that differ in shape.
+            ShapeError: sources that are none, or a network that fits no size near theirs.
         """
         check_sources(sources)
         return fuse_any_size(self.fusion, sources)
@@ -378,17 +374,9 @@ class MetaLearner:
         return self.trains("loss")
 
     def begin_epoch(self, epoch: int, epochs: int) -> None:
-        """Tells a loss that changes with the epochs where training is, by its ``at_epoch(epoch, epochs)``.
-
-        ``fit`` and the trainer call this before each epoch.
-
-        Args:
-            epoch: the epoch that begins, from 0.
-            epochs: how many there are in all.
-        """
-        move_on = getattr(self.loss, "at_epoch", None)
-        if move_on is not None:
-            move_on(epoch, epochs)
+        """Tells a loss that changes with the epochs which one begins, from 0, by its ``at_epoch(epoch, epochs)``."""
+        if hasattr(self.loss, "at_epoch"):
+            self.loss.at_epoch(epoch, epochs)  # type: ignore[operator]
 
     def progress_state(self) -> dict[str, Any]:
         """What lies between two updates of G: accumulated meta-gradients, and how many were skipped."""
@@ -406,19 +394,7 @@ class MetaLearner:
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Takes up what :meth:`state_dict` gave, the global random state included.
 
-        Args:
-            state: the mapping.
-
         Raises:
             CheckpointError: a part is missing, or belongs to another network or optimizer; nothing has changed then.
         """
         take_up(self, state)
-
-
-def _compiled(module: nn.Module) -> Any:
-    """A module that torch has made faster.
-
-    It compiles once per image size, since torch's dynamic shapes fail on some networks, and draws random numbers as
-    the module does: the differentiated passes, which run as written, have to draw the same.
-    """
-    return torch.compile(module, dynamic=False, options={"fallback_random": True})
