@@ -1,0 +1,109 @@
+"""The library's ``fit`` and the trainer are one training: equal to the bit, with all that changes over the epochs."""
+
+import copy
+
+import pytest
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+pytest.importorskip("mmengine")
+
+from mmengine.hooks import Hook
+
+import metaloss
+from metaloss.data import SyntheticScenes
+from metaloss.engine import MetaLossModel, MetaLossRunner, load_config
+from metaloss.runtime import files
+
+LOOP = {"meta_steps": 3, "warmup_epochs": 1, "fusion_crop": (16, 12), "task_size": (24, 24), "exchange": True}
+SCHEDULED = ("fusion", "task")  # the loss has no step in the first epoch, and torch warns of its rate
+SETTINGS = {"inner_lr": 0.1, "accumulate": 2, "inner_steps": 2}
+
+
+class Net(nn.Module):
+    """Batch norm and dropout: statistics that move, and random numbers."""
+
+    def __init__(self):
+        super().__init__()
+        self.first, self.norm, self.last = (
+            nn.Conv2d(2, 6, 3, padding=1),
+            nn.BatchNorm2d(6),
+            nn.Conv2d(6, 1, 3, padding=1),
+        )
+        self.drop = nn.Dropout2d(0.2)
+
+    def forward(self, *sources):
+        return self.last(self.drop(F.silu(self.norm(self.first(torch.cat(sources, 1)))))).sigmoid()
+
+
+class RampedLoss(metaloss.LearnableFusionLoss):
+    """Its gradient term comes in over the epochs."""
+
+    def at_epoch(self, epoch, epochs):
+        self.alpha = epoch / epochs
+
+
+def parts():
+    torch.manual_seed(5)
+    task = nn.Sequential(nn.Conv2d(1, 8, 3, padding=1), nn.BatchNorm2d(8), nn.ReLU(), nn.Conv2d(8, 4, 1))
+    generator = metaloss.Concatenated(nn.Sequential(nn.Conv2d(2, 2, 3, padding=1), nn.Softmax(1)))
+    return {"fusion": Net(), "loss": RampedLoss(generator), "task": metaloss.ModuleTask(task, F.cross_entropy)}
+
+
+class Start(Hook):
+    """Keeps the random state in which the first step begins."""
+
+    priority = "LOWEST"
+
+    def before_train_epoch(self, runner):
+        if runner.epoch == 0:
+            self.random, self.seed = files.random_state(), runner.seed
+
+
+def by_trainer(folder, epochs, scenes):
+    start, model = Start(), MetaLossModel(**parts(), **SETTINGS)
+    config = load_config("tdfusion/segformer_synthetic")
+    runner = MetaLossRunner(
+        model=model,
+        work_dir=str(folder),
+        train_dataloader={"dataset": scenes, "batch_size": 2},
+        train_cfg={"type": "MetaLossTrainLoop", "max_epochs": epochs, **LOOP},
+        optim_wrapper=config.optim_wrapper,
+        param_scheduler={"loss": [], **{name: [{"type": "ExponentialLR", "gamma": 0.5}] for name in SCHEDULED}},
+        custom_hooks=[start],
+        randomness={"seed": 11},
+        default_scope="metaloss",
+        experiment_name=folder.name,
+    )
+    runner.train()
+    return model, start, {name: wrapper.optimizer for name, wrapper in runner.optim_wrapper.items()}
+
+
+def by_fit(epochs, scenes, start, optimizers):
+    networks = parts()
+    own = {
+        f"{name}_optimizer": type(optimizer)(networks[name].parameters(), **optimizer.defaults)
+        for name, optimizer in optimizers.items()
+    }
+    schedulers = [torch.optim.lr_scheduler.ExponentialLR(own[f"{name}_optimizer"], gamma=0.5) for name in SCHEDULED]
+    learner = metaloss.MetaLearner(**networks, **own, schedulers=schedulers, **SETTINGS)
+    learner.progress["seed"] = start.seed
+    files.restore_random_state(start.random)
+    learner.fit(scenes, epochs=epochs, batch_size=2, **LOOP)
+    return learner
+
+
+def test_three_epochs_are_equal_to_the_bit(tmp_path):
+    scenes = SyntheticScenes(7, size=(32, 40))
+    model, start, optimizers = by_trainer(tmp_path / "trainer", 3, scenes)
+    learner = by_fit(3, scenes, start, copy.deepcopy(optimizers))
+    untouched = parts()
+    for name, trained in (("fusion", model.fusion), ("loss", model.loss), ("task", model.task)):
+        mine, theirs, before = (
+            dict(module.state_dict()) for module in (getattr(learner, name), trained, untouched[name])
+        )
+        assert mine.keys() == theirs.keys()
+        assert all(torch.equal(mine[key], theirs[key]) for key in mine), name
+        assert not all(torch.equal(mine[key], before[key]) for key in mine), name
+    assert learner.skipped == 0
