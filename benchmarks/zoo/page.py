@@ -28,7 +28,7 @@ _WORDS = {
 
 def page(models: Sequence[Model], results: Results, limits: Limits) -> str:
     """Writes the page in Markdown; models that have not been tried are left out."""
-    models = [model for model in models if model in results]
+    wanted, models = models, [model for model in models if model in results]
     tasks = [task for task in TITLES if any(model.task == task for model in models)]
     lines = [
         "# The frameworks' zoos as tasks",
@@ -47,10 +47,11 @@ def page(models: Sequence[Model], results: Results, limits: Limits) -> str:
     ]
     for task in tasks:
         mine = [model for model in models if model.task == task]
-        lines.append(_counts(TITLES[task], mine, results))
+        total = sum(model.task == task for model in wanted)
+        lines.append(_counts(f"{TITLES[task]}{f', of {total}' * (total > len(mine))}", mine, results))
         plain = [model for model in mine if not model.other]
         if len(plain) < len(mine):
-            lines.append(_counts(f"... those that learn from {mine[0].target}", plain, results))
+            lines.append(_counts("... but for those that learn from something else", plain, results))
     for task in tasks:
         lines += ["", f"## {TITLES[task]}", "", "| model | learns from | outcome | |", "|---|---|---|---|"]
         lines += [_row(model, results) for model in models if model.task == task]
