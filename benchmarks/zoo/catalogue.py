@@ -14,8 +14,8 @@ from typing import Any
 _OTHER = {
     "video": r"bytetrack|sort/|qdtrack|masktrack|2former_vis|^reid/|ocsort",
     "text": r"glip|grounding_dino|world|yoloe",
-    "masks": r"mask|ms-rcnn|instance|htc|solo|condinst|boxinst|yolact|point_rend|point-rend|panoptic|queryinst|scnet|rtmdet-ins"
-    r"|-seg[.-]|-sem\.yaml",
+    "masks": r"mask|ms-rcnn|instance|htc|solo|condinst|boxinst|yolact|point_rend|point-rend|panoptic|queryinst|scnet"
+    r"|rtmdet-ins|-seg[.-]|-sem\.yaml",
     "proposals": r"(^|/)fast-rcnn|libra-fast-rcnn|(^|[/_-])rpn_|ga-rpn|crpn_.*rpn|cascade-rpn",
     "lanes": r"clrnet",
     "a teacher": r"(^|/)(ld|lad)_",
