@@ -10,13 +10,12 @@ import torch
 from metaloss_frameworks.classes import class_names
 from metaloss_frameworks.framework_call import framework_call
 from metaloss_frameworks.openmmlab.batch_norm import with_batch_norm_that_runs
+from metaloss_frameworks.openmmlab.build import build_network
 from metaloss_frameworks.openmmlab.configs import name_of
 from metaloss_frameworks.openmmlab.inputs import mean_losses, prepare
-from metaloss_frameworks.openmmlab.sizes import own_size
 from metaloss_frameworks.openmmlab.weights import load_weights
-from metaloss_frameworks.quiet import quiet, without_warnings
+from metaloss_frameworks.quiet import without_warnings
 from mmengine.config import Config
-from mmengine.registry import DefaultScope
 from mmengine.structures import BaseDataElement, InstanceData
 from torch import Tensor
 
@@ -25,10 +24,11 @@ from metaloss.data import check_detections
 from metaloss.data.boxes import Target
 from metaloss.errors import ConfigError
 from metaloss.runtime.modes import evaluating, flags_kept
+from metaloss_mmdet import framework
 from metaloss_mmdet.completion import complete, known_epoch
 from metaloss_mmdet.configs import load_config, model_config
 from metaloss_mmdet.evaluator import DetectionEvaluator
-from metaloss_mmdet.framework import MODELS, DetDataSample, MaskedConv2d, register_all_modules
+from metaloss_mmdet.framework import DetDataSample, MaskedConv2d
 
 # about how MMDetection calls torch, and itself
 _OUTDATED = ("torch.meshgrid", "To copy construct from a tensor", "DeprecationWarning: ")
@@ -60,15 +60,9 @@ class DetectionTask(metaloss.TaskAdapter):
         super().__init__()
         self.classes = class_names(num_classes, classes, least=1, purpose="detection needs at least one class")
         self.name = name_of(config)
-        with DefaultScope.overwrite_default_scope("mmdet"):
-            with quiet():
-                register_all_modules(init_default_scope=False)
-                loaded = load_config(config)
-            self.own_size = own_size(loaded)
-            model = model_config(loaded, num_classes)
-            with quiet(), framework_call(self.name, "be built"):
-                self.detector = MODELS.build(model)
-                self.detector.init_weights()
+        self.detector, self.own_size = build_network(
+            config, num_classes, scope="mmdet", framework=framework, load=load_config, model_config=model_config
+        )
         if getattr(self.detector, "with_mask", False):
             kind = type(self.detector).__name__
             raise ConfigError(

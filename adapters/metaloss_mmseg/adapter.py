@@ -11,13 +11,11 @@ import torch.nn.functional as F
 from metaloss_frameworks.classes import class_names
 from metaloss_frameworks.framework_call import framework_call
 from metaloss_frameworks.openmmlab.batch_norm import with_batch_norm_that_runs
+from metaloss_frameworks.openmmlab.build import build_network
 from metaloss_frameworks.openmmlab.configs import name_of
 from metaloss_frameworks.openmmlab.inputs import mean_losses, prepare
-from metaloss_frameworks.openmmlab.sizes import own_size
 from metaloss_frameworks.openmmlab.weights import load_weights
-from metaloss_frameworks.quiet import quiet
 from mmengine.config import Config
-from mmengine.registry import DefaultScope
 from mmengine.structures import PixelData
 from torch import Tensor
 
@@ -25,9 +23,10 @@ import metaloss
 from metaloss.data import check_class_ids
 from metaloss.errors import ConfigError
 from metaloss.runtime.modes import evaluating
+from metaloss_mmseg import framework
 from metaloss_mmseg.configs import load_config, model_config
 from metaloss_mmseg.evaluator import SegmentationEvaluator
-from metaloss_mmseg.framework import MODELS, SegDataSample, register_all_modules
+from metaloss_mmseg.framework import SegDataSample
 
 IGNORED = 255
 
@@ -60,15 +59,9 @@ class SegmentationTask(metaloss.TaskAdapter):
             num_classes, classes, least=2, purpose="segmentation tells at least two classes apart"
         )
         self.name = name_of(config)
-        with DefaultScope.overwrite_default_scope("mmseg"):
-            with quiet():
-                register_all_modules(init_default_scope=False)
-                loaded = load_config(config)
-            self.own_size = own_size(loaded)
-            model = model_config(loaded, num_classes)
-            with quiet(), framework_call(self.name, "be built"):
-                self.segmentor = MODELS.build(model)
-                self.segmentor.init_weights()
+        self.segmentor, self.own_size = build_network(
+            config, num_classes, scope="mmseg", framework=framework, load=load_config, model_config=model_config
+        )
         self.segmentor = with_batch_norm_that_runs(self.segmentor)
         if checkpoint is not None:
             load_weights(self.segmentor, checkpoint)

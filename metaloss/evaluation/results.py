@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from metaloss.errors import CheckpointError, ConfigError
+from metaloss.runtime.files import written_whole
 
 
 def write_result(path: Path, settings: Mapping[str, Any], metrics: Mapping[str, float]) -> None:
@@ -19,11 +19,9 @@ def write_result(path: Path, settings: Mapping[str, Any], metrics: Mapping[str, 
         settings: plain values.
         metrics: by name.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
     content = {"settings": settings, "metrics": metrics}
-    partial.write_text(json.dumps(content, indent=2, default=str) + "\n", encoding="utf-8")
-    partial.replace(path)
+    with written_whole(path) as file:
+        file.write((json.dumps(content, indent=2, default=str) + "\n").encode())
 
 
 def read_result(path: Path, settings: Mapping[str, Any]) -> dict[str, float] | None:

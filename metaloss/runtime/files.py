@@ -29,12 +29,23 @@ def save(path: str | os.PathLike[str], content: dict[str, Any]) -> None:
         path: the file; its folder is made when missing.
         content: tensors and plain values.
     """
+    with written_whole(path) as file:
+        torch.save(content, file)
+
+
+@contextmanager
+def written_whole(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
+    """Gives a file beside a path's place, which is renamed into it when the block ends well.
+
+    Args:
+        path: the file; its folder is made when missing.
+    """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(partial_name(path.name))
     try:
         with partial.open("xb") as file:
-            torch.save(content, file)
+            yield file
             file.flush()
             os.fsync(file.fileno())
         partial.replace(path)

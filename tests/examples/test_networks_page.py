@@ -190,8 +190,11 @@ def test_weights_of_several_modules(tmp_path, monkeypatch):
     training = learner(metaloss.Adapted(modules, lambda net, ir, vi: net["decoder"](*net["encoder"](ir + vi))))
     run(block("parts.pth"), learner=training)
     saved = torch.load("parts.pth", weights_only=True)
-    Encoder().load_state_dict(saved["encoder"])
-    Decoder().load_state_dict(saved["decoder"])
+    encoder, decoder = Encoder(), Decoder()
+    encoder.load_state_dict(saved["encoder"])
+    decoder.load_state_dict(saved["decoder"])
+    ir, vi = batch().sources
+    assert torch.equal(decoder(*encoder(ir + vi)), training.fusion(ir, vi))
 
 
 def test_weights_of_a_checkpoint(tmp_path):
