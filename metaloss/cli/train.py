@@ -115,7 +115,7 @@ def check(config: Config) -> tuple[Any, Schedule | None]:
         MetaLossError: of the kind of what is wrong.
     """
     engine = load_engine("train")
-    model, schedule = engine.build_model(config), None
+    model, schedule = None, None
     keys = ("train_dataloader",) if config.get("val_dataloader") is None else ("train_dataloader", "val_dataloader")
     for key in keys:
         dataset = engine.build_dataset(config, key)
@@ -129,7 +129,7 @@ def check(config: Config) -> tuple[Any, Schedule | None]:
             if rank() == 0:
                 with progress(f"checking {key.removesuffix('_dataloader')} data", len(paired)) as advance:
                     check_dataset(paired, lambda done, total: advance(""))
-        loop = config.get("train_cfg") or {}
+        loop, model = config.get("train_cfg") or {}, model or engine.build_model(config)
         if key == "train_dataloader" and str(loop.get("type")).endswith("MetaLossTrainLoop"):
             seed = (config.get("randomness") or {}).get("seed") or 0
             schedule = engine.schedule_of(model.learner, dataset, config.train_dataloader, loop, seed)
@@ -162,6 +162,9 @@ def resume_newest(config: Config, model: Any, schedule: Schedule | None) -> None
     content = found[1] if found else files.load(path)
     try:
         check_networks(model.learner, content)
+    except CheckpointError as error:
+        raise CheckpointError(f"{path}: not a checkpoint of this config's networks: {error}") from None
+    try:
         if schedule is not None:
             run = run_of(model.learner, schedule)
             if (config.get("randomness") or {}).get("seed") is None:  # the checkpoint's is taken

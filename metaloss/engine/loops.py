@@ -130,13 +130,14 @@ class MetaLossTrainLoop(BaseLoop):
 
     @property
     def epoch(self) -> int:
-        """Epochs done."""
+        """Epochs done; in ``after_train_epoch`` MMEngine does not count the one that ends."""
         return int(self._progress["epoch"]) - self._closed
 
     @property
     def iter(self) -> int:
         """Steps done."""
-        return sum(self.schedule.length(epoch) for epoch in range(self.epoch)) + self._progress["step"]
+        progress = self._progress
+        return sum(self.schedule.length(epoch) for epoch in range(progress["epoch"])) + int(progress["step"])
 
     @property
     def _progress(self) -> dict[str, Any]:
@@ -181,7 +182,6 @@ class MetaLossTrainLoop(BaseLoop):
             self.end_if_asked()
         self.end_if_asked()
         epoch.close()
-        # MMEngine's hooks count the epoch that ends as not done
         self._closed = 1
         try:
             self.runner.call_hook("after_train_epoch")

@@ -68,9 +68,17 @@ class MetaLossRunner(Runner):
         learner = self.learner
         run = run_of(learner, self.train_loop.schedule) if isinstance(self.train_loop, MetaLossTrainLoop) else {}
         content = content_of(learner, spec=specs(self.cfg, learner), **run)
+        content["state_dict"] = _one_state(content)
         hub = self.message_hub.state_dict()
-        hub = {**hub, "log_scalars": {}, "runtime_info": _plain(hub["runtime_info"])}
-        content["mmengine"] = {"message_hub": hub, "config": self.cfg.pretty_text, "version": mmengine.__version__}
+        content["message_hub"] = {**hub, "log_scalars": {}, "runtime_info": _plain(hub["runtime_info"])}
+        content["meta"] = {
+            "epoch": learner.progress["epoch"],
+            "iter": self.train_loop.iter,
+            "cfg": self.cfg.pretty_text,
+            "seed": self.seed,
+            "experiment_name": self.experiment_name,
+            "mmengine_version": mmengine.__version__,
+        }
         self.call_hook("before_save_checkpoint", checkpoint=content)
         if self.rank == 0:
             save(Path(out_dir, filename), content)
@@ -108,9 +116,8 @@ class MetaLossRunner(Runner):
             learner.progress.update(step=0, means={"sums": {}, "counts": {}})
         if isinstance(loop, MetaLossTrainLoop):
             learner.progress["seed"] = loop.schedule.episodes.seed
-        hub = dict(content.get("mmengine") or {}).get("message_hub")
-        if hub:
-            self.message_hub.load_state_dict(hub)
+        if isinstance(content.get("message_hub"), dict):
+            self.message_hub.load_state_dict(content["message_hub"])
         self.resumed = random_state()
         self.logger.info(f"going on from {filename}")
 
@@ -124,9 +131,7 @@ class MetaLossRunner(Runner):
         """
         content = load(filename)
         self.call_hook("after_load_checkpoint", checkpoint=content)
-        parts = {name: content[name] for name in PARTS if isinstance(content.get(name), dict)}
-        own = {f"{name}.{key}": value for name, part in parts.items() for key, value in part.items()}
-        state = content.get("state_dict", own or content)
+        state = content.get("state_dict", _one_state(content) or content)
         for pattern, replacement in revise_keys:
             state = {re.sub(pattern, replacement, key): value for key, value in state.items()}
         load_state_dict(getattr(self.model, "module", self.model), state, strict, self.logger)
@@ -151,6 +156,12 @@ class StateHook(Hook):
         if runner.resumed is not None:
             restore_random_state(runner.resumed)
             runner.resumed = None
+
+
+def _one_state(content: dict[str, Any]) -> dict[str, Any]:
+    """The networks' tensors under the names that they have in the model."""
+    parts = {name: content[name] for name in PARTS if isinstance(content.get(name), dict)}
+    return {f"{name}.{key}": value for name, part in parts.items() for key, value in part.items()}
 
 
 def specs(config: Any, learner: Any) -> dict[str, Any]:

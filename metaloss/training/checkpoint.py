@@ -10,7 +10,8 @@ A checkpoint is a dict of tensors and plain values:
 - ``metaloss``: how to rebuild F (``fusion``) and G (``generator``), the run's ``settings``, the fingerprint of its
   ``data``, and the ``versions`` of what wrote it.
 
-The trainer adds ``mmengine``, what MMEngine's hooks keep from one step to the next.
+The trainer adds MMEngine's own ``meta`` (with the config's text), ``message_hub`` and, for its tools, ``state_dict``: the
+networks' tensors once more, under one name each; a file holds a tensor once.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from collections.abc import Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
+import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
@@ -62,8 +64,8 @@ def _buffers(learner: Trained) -> dict[str, dict[str, Tensor]]:
 
 def versions() -> dict[str, str]:
     """The versions of what a training depends on."""
-    found = {"python": platform.python_version()}
-    for package in ("metaloss", "torch", "numpy"):
+    found = {"python": platform.python_version(), "torch": str(torch.__version__)}
+    for package in ("metaloss", "numpy"):
         try:
             found[package] = version(package)
         except PackageNotFoundError:  # run from its source, not installed
@@ -142,6 +144,8 @@ def check_networks(learner: Trained, state: Mapping[str, Any]) -> None:
         raise CheckpointError(f"it lacks {missing}: expected what metaloss writes")
     for name in PARTS:
         network = getattr(learner, name)
+        if not isinstance(state[name], Mapping):
+            raise CheckpointError(f"its {name!r} is a {type(state[name]).__name__}: expected a state dict")
         mismatch = difference(network, state[name])
         if mismatch:
             raise CheckpointError(f"the saved {name} network is not this {type(network).__name__}: {mismatch}")
@@ -158,7 +162,8 @@ def _check(learner: Trained, state: Mapping[str, Any]) -> None:
         if saved is not None:
             _check_moments(name, learner.optimizer(name), saved)
     _check_schedulers(learner, state["schedulers"])
-    own, kinds = state["progress"], {"epoch": int, "step": int, "means": dict, "seed": (int, type(None)), "log": list}
+    own: Any = state["progress"]
+    kinds: dict[str, Any] = {"epoch": int, "step": int, "means": dict, "seed": (int, type(None)), "log": list}
     wrong = [key for key, kind in kinds.items() if not isinstance(own.get(key), kind)]
     if wrong:
         raise CheckpointError(f"its progress lacks {wrong}, or has them in another form")

@@ -165,9 +165,7 @@ def _epoch(
     for name in PARTS:
         average_buffers(getattr(learner, name))
     log = epoch.close()
-    for scheduler in learner.schedulers:
-        if scheduler.optimizer is not learner.optimizers["loss"] or "meta" in schedule.phases(epoch.number):
-            scheduler.step()
+    _step_schedulers(learner, loss="meta" in schedule.phases(epoch.number))
     for callback in callbacks:  # before the file: what they draw and add belongs to the epoch
         callback(learner, log)
     if rank() == 0:
@@ -175,6 +173,15 @@ def _epoch(
     path = None if store is None else store.save(learner)
     if number := stop.everywhere(device):
         _end(number, learner, path)
+
+
+def _step_schedulers(learner: Trained, *, loss: bool) -> None:
+    """Steps the schedulers; those of the loss only after epochs in which it learns."""
+    with warnings.catch_warnings():  # torch misses steps that were taken before a resume
+        warnings.filterwarnings("ignore", "Detected call of `lr_scheduler.step")
+        for scheduler in learner.schedulers:
+            if loss or scheduler.optimizer is not learner.optimizers["loss"]:
+                scheduler.step()
 
 
 def _end(number: int, learner: Trained, path: Path | None) -> None:
