@@ -71,20 +71,24 @@ def _reading(path: Path) -> Iterator[None]:
     except MetaLossError:
         raise
     except (Exception, SystemExit) as error:  # a config is code, and may raise anything
-        missing = error.__cause__ if isinstance(error, ImportError) else None  # MMEngine adds the whole of sys.path
-        words = f"{missing or error}; put it beside the config, or on PYTHONPATH" if missing else error
-        raise ConfigError(f"config {path}: {type(error).__name__}: {' '.join(str(words).split())}") from error
+        raise ConfigError(f"config {path}: {_in_one_line(error)}") from error
     finally:
         sys.path.remove(folder)
 
 
+def _in_one_line(error: BaseException) -> str:
+    advice = ""
+    while isinstance(error, ImportError) and error.__context__ is not None:  # MMEngine tells the whole of sys.path
+        error, advice = error.__context__, "; a module lies beside the config, or on PYTHONPATH"
+    return f"{type(error).__name__}: {' '.join(str(error).split())}{advice}"
+
+
 def _inherited(path: Path) -> dict[str, Any]:
-    """The values at the top of the files that a config builds on, which are checked as well."""
+    """The values at the top of the files that a config builds on, which are checked as well; none of a shipped one."""
     values: dict[str, Any] = {}
-    for base in _bases(path):
+    for base in [] if FOLDER in path.parents else _bases(path):
         read = Config.fromfile(str(base), import_custom_modules=False)
-        if FOLDER not in base.parents:
-            check(read, _inherited(base), base)
+        check(read, _inherited(base), base)
         values.update(read._cfg_dict)
     return values
 

@@ -16,7 +16,7 @@ from torch.utils.data import DataLoader
 
 from metaloss.data import Joined, PairedDataset, Tiles
 from metaloss.engine.registry import DATASETS, HOOKS, INHERITED, LOG_PROCESSORS, LOOPS, METRICS, MODELS
-from metaloss.engine.settings import follow, places, set_everywhere, value_at
+from metaloss.engine.settings import follow, places, set_at, set_everywhere, value_at
 from metaloss.errors import ConfigError, PluginError, nearest
 from metaloss.losses import LearnableFusionLoss
 from metaloss.plugins import find
@@ -111,7 +111,10 @@ def override(config: Config, options: Mapping[str, Any]) -> None:
             _check_dotted(config, key)
         elif key not in _READ and not isinstance(config.get(key), dict):
             raise ConfigError(_unused(config, key))
-        config.merge_from_dict({key: value})
+        if isinstance(value, dict):
+            config.merge_from_dict({key: value})
+        else:
+            set_at(config, key, value)
         if found.get(head := key.partition(".")[0]):  # a part of a setting's value
             set_everywhere(config, head, config[head])
     follow(config)
@@ -128,10 +131,8 @@ def _unused(config: Config, key: str) -> str:
             f"{said}has {key!r}, and does not say where it acts: give the place itself, a.b.{key}=..., or write "
             f"settings = dict({key}='a.b.{key}')"
         )
-    hint = nearest(key, [*settings, *_READ])
     dotted = next((place for place in _places_of(config._cfg_dict) if place.endswith(f".{key}")), None)
-    if not hint and dotted is not None:
-        hint = f" (did you mean {dotted!r}?)"
+    hint = nearest(key, [*settings, *_READ]) if dotted is None else f" (did you mean {dotted!r}?)"
     return f"{said}has no {key!r}{hint}; its settings are {', '.join(settings) or 'none'}"
 
 

@@ -44,13 +44,17 @@ def value_at(config: Config, place: str) -> Any:
     return part
 
 
+def set_at(config: Config, place: str, value: Any) -> None:
+    """Puts a value at a place, in a dict or list that is there."""
+    holder, _, last = place.rpartition(".")
+    part = value_at(config, holder) if holder else config._cfg_dict
+    part[int(last) if isinstance(part, list) else last] = value
+
+
 def set_everywhere(config: Config, name: str, value: Any) -> None:
     """Gives a setting a value, at the top and in each of its places."""
-    for place in places(config)[name]:
-        holder, _, last = place.rpartition(".")
-        part = value_at(config, holder) if holder else config._cfg_dict
-        part[int(last) if isinstance(part, list) else last] = copy.deepcopy(value)
-    config[name] = copy.deepcopy(value)
+    for place in [*places(config)[name], name]:
+        set_at(config, place, copy.deepcopy(value))
 
 
 def check(config: Config, inherited: Mapping[str, Any], path: Path) -> None:
@@ -134,4 +138,6 @@ def _statements(places: Sequence[str], value: Any) -> str:
 
 
 def _text(part: dict[str, Any] | str) -> str:
-    return part if isinstance(part, str) else f"dict({', '.join(f'{name}={_text(each)}' for name, each in part.items())})"
+    return (
+        part if isinstance(part, str) else f"dict({', '.join(f'{name}={_text(each)}' for name, each in part.items())})"
+    )

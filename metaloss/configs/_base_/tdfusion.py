@@ -1,4 +1,4 @@
-# TDFusion with the settings of its paper and published code. What builds on this names the task, its classes and the data.
+# TDFusion with the settings of its paper and published code. What builds on this names the task, classes and the data.
 
 _base_ = "./runtime.py"
 

@@ -37,12 +37,16 @@ optim_wrapper = dict(
 train_dataloader = dict(
     batch_size=batch_size,
     num_workers=0,
-    dataset=dict(type="metaloss.SyntheticScenes", length=train_scenes, size=image_size, seed=seed, split="train", target=None),
+    dataset=dict(
+        type="metaloss.SyntheticScenes", length=train_scenes, size=image_size, seed=seed, split="train", target=None
+    ),
 )
 val_dataloader = dict(
     batch_size=batch_size,
     num_workers=0,
-    dataset=dict(type="metaloss.SyntheticScenes", length=val_scenes, size=image_size, seed=seed, split="val", target=None),
+    dataset=dict(
+        type="metaloss.SyntheticScenes", length=val_scenes, size=image_size, seed=seed, split="val", target=None
+    ),
 )
 train_cfg = dict(
     type="metaloss.MetaLossTrainLoop",
