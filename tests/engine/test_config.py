@@ -3,6 +3,7 @@
 import gc
 import os
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -14,9 +15,11 @@ pytest.importorskip("mmengine")
 
 from mmengine.config import Config
 
+from metaloss.cli.options import spread
 from metaloss.configs import shipped_configs
-from metaloss.engine import build_dataset, build_model, load_config
+from metaloss.engine import build_dataset, build_model, load_config, parse_options
 from metaloss.engine.registry import MODELS, count_sources
+from metaloss.engine.settings import value_at
 from metaloss.errors import ConfigError
 
 ROOT = Path(__file__).parent.parent.parent
@@ -269,6 +272,37 @@ def test_mmengine_alone_reads_the_readmes_own_network(write, tmp_path):
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("MyFusion(")
+
+
+PAGES = {page: (ROOT / "docs" / page).read_text(encoding="utf-8") for page in ("configs.md", "tasks.md", "plugins.md")}
+DOCS = [
+    (page, block)
+    for page, text in PAGES.items()
+    for block in re.findall(r"```python\n(_base_ = .*?)```", text, re.DOTALL)
+]
+
+
+@pytest.mark.parametrize(("page", "block"), DOCS)
+def test_configs_that_the_docs_show(write, page, block):
+    path = write("mine.py", block)
+    config = load_config(path)
+    read = Config.fromfile(path)
+    parts = ("model", "optim_wrapper", "train_dataloader", "val_dataloader", "train_cfg", "val_cfg")
+    assert [config[part] for part in parts] == [read[part] for part in parts]
+
+
+def commands():
+    text = PAGES["configs.md"].replace("\\\n", "")
+    return [line for line in text.splitlines() if line.startswith("metaloss train") and "/" in line]
+
+
+@pytest.mark.parametrize("command", commands())
+def test_commands_that_the_docs_show(command):
+    _, _, name, *options = spread(shlex.split(command))
+    given = parse_options([option for option in options if option != "--cfg-options"])
+    config = load_config(name, given)
+    assert given
+    assert all(value_at(config, key) == value for key, value in given.items())
 
 
 def test_parts_that_a_config_lacks(write):
