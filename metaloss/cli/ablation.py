@@ -18,7 +18,7 @@ from metaloss.cli.train import check, resume_newest
 from metaloss.errors import ConfigError
 from metaloss.evaluation.results import read_result, write_result
 from metaloss.report.seeds import FORMATS
-from metaloss.training.fit import newest
+from metaloss.training.folder import newest
 
 EXPERIMENTS: dict[str, tuple[str, dict[str, Any]]] = {
     "I": ("uniform weights", {"model.loss.weights": "uniform"}),
@@ -81,9 +81,10 @@ def _run(config: str, settings: Mapping[str, Any], work_dir: Path) -> dict[str, 
     loaded.work_dir = str(work_dir)
     # MMEngine keeps logs and messages by this name, for the life of the process
     loaded.experiment_name = f"{Path(config).stem}_{work_dir.name}_{time.time_ns()}"
-    check(loaded)
+    loaded.allow_changes = False
+    model, schedule = check(loaded)
     if newest(work_dir) is not None:
-        resume_newest(loaded)
+        resume_newest(loaded, model, schedule)
     runner = engine.build_runner(loaded)
     runner.train()
     found = runner.val_loop.run()

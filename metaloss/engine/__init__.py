@@ -6,7 +6,7 @@ from metaloss.engine.downstream import Downstream
 from metaloss.engine.hooks import PicturesHook, ProgressHook, SummaryHook
 from metaloss.engine.launch import LAUNCHERS, agree, as_first, check_launcher, launch
 from metaloss.engine.logs import MetaLossLogProcessor
-from metaloss.engine.loops import MetaLossTestLoop, MetaLossTrainLoop, MetaLossValLoop
+from metaloss.engine.loops import MetaLossTestLoop, MetaLossTrainLoop, MetaLossValLoop, schedule_of
 from metaloss.engine.metric import FusionMetric
 from metaloss.engine.model import MetaLossModel
 from metaloss.engine.optimizers import MetaLossOptimizers
@@ -38,4 +38,5 @@ __all__ = [
     "launch",
     "load_config",
     "parse_options",
+    "schedule_of",
 ]
