@@ -13,6 +13,7 @@ from typing import Any
 import typer
 
 from metaloss.cli.engine import load_engine
+from metaloss.cli.options import CFG_OPTIONS, folder_of
 from metaloss.cli.train import check, resume_newest
 from metaloss.errors import ConfigError
 from metaloss.evaluation.results import read_result, write_result
@@ -39,11 +40,9 @@ def ablation(
         [], metavar="|".join(EXPERIMENTS), help="Run just this row of the table; may be repeated."
     ),
     seeds: int = typer.Option(1, min=1, help="How many trainings per row, with the config's seed set to 0, 1, ..."),
-    work_dir: Path | None = typer.Option(None, help="Where runs go; default: work_dirs/ablation/<config's name>."),
+    work_dir: Path | None = typer.Option(None, help="Where runs go; default: work_dirs/ablation/FOLDER/NAME."),
     output: Format = typer.Option(Format["table"], "--format", help="csv and json go to stdout at the end."),
-    cfg_options: list[str] = typer.Option(
-        [], metavar="KEY=VALUE", help="Override a setting of the config, in every row; may be repeated."
-    ),
+    cfg_options: list[str] = CFG_OPTIONS,
 ) -> None:
     """Train with each part of the method left out (TDFusion, Table 3), all with one budget, and compare.
 
@@ -54,7 +53,7 @@ def ablation(
         raise ConfigError(f"--only {unknown[0]}: choose from {', '.join(EXPERIMENTS)}")
     engine = load_engine("ablation")
     options = engine.parse_options(cfg_options)
-    folder = work_dir or Path("work_dirs", "ablation", Path(config).stem)
+    folder = work_dir or Path("work_dirs", "ablation", folder_of(config))
     names = [name for name in EXPERIMENTS if not only or name in only]
     values: dict[str, dict[int, dict[str, float]]] = {}
     for name in names:

@@ -10,6 +10,7 @@ import typer
 
 from metaloss.cli.engine import builder, load_engine
 from metaloss.cli.named import named
+from metaloss.cli.options import CFG_OPTIONS, folder_of
 from metaloss.errors import CheckpointError, ConfigError, DataError
 from metaloss.plugins import load_fusion
 from metaloss.report.seeds import FORMATS
@@ -27,11 +28,9 @@ def downstream(
     ),
     seeds: int = typer.Option(3, min=1, help="How many task networks are trained per row, with seeds 0, 1, ..."),
     epochs: int | None = typer.Option(None, min=1, help="Of each training; default: the config's max_epochs."),
-    work_dir: Path | None = typer.Option(None, help="Where results go; default: work_dirs/downstream/<config's name>."),
+    work_dir: Path | None = typer.Option(None, help="Where results go; default: work_dirs/downstream/FOLDER/NAME."),
     output: Format = typer.Option(Format["table"], "--format", help="csv and json go to stdout alone."),
-    cfg_options: list[str] = typer.Option(
-        [], metavar="KEY=VALUE", help="Override a setting of the config; may be repeated."
-    ),
+    cfg_options: list[str] = CFG_OPTIONS,
 ) -> None:
     """Score fused images by a fresh task network trained on them, and on each source alone.
 
@@ -46,7 +45,7 @@ def downstream(
             raise CheckpointError(f"--weights {text}: no such file")
     engine = load_engine("downstream")
     loaded = engine.load_config(config, engine.parse_options(cfg_options))
-    protocol = engine.Downstream(loaded, work_dir or Path("work_dirs", "downstream", Path(config).stem), epochs)
+    protocol = engine.Downstream(loaded, work_dir or Path("work_dirs", "downstream", folder_of(config)), epochs)
     rows: list[Any] = protocol.sources()
     taken = [row.name for row in rows]
     for name in [*folders, *files]:

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 import torch.distributed as dist
 import typer
 
-from metaloss.cli.engine import load_engine
+from metaloss.cli.engine import class_count, load_engine
+from metaloss.cli.options import CFG_OPTIONS, folder_of
 from metaloss.data import check_dataset, paired_datasets
 from metaloss.errors import CheckpointError, ConfigError, MetaLossError
 from metaloss.runtime import files
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 def train(
     config: str = typer.Argument(help="A config file, or the name of a shipped config (see `metaloss list`)."),
     work_dir: Path | None = typer.Option(
-        None, help="Where checkpoints, logs and pictures go; default: work_dirs/<config's name>."
+        None, help="Where checkpoints, logs and pictures go; default: work_dirs/FOLDER/NAME of the config."
     ),
     resume: bool = typer.Option(False, "--resume", help="Go on from the newest whole checkpoint in the work dir."),
     overwrite: bool = typer.Option(False, "--overwrite", help="Remove the checkpoints of a run in the work dir."),
@@ -43,14 +44,12 @@ def train(
         help="How several training processes were started; pytorch: by "
         "`torchrun --nproc-per-node N -m metaloss train CONFIG --launcher pytorch`.",
     ),
-    cfg_options: list[str] = typer.Option(
-        [], metavar="KEY=VALUE", help="Override a setting of the config; may be repeated."
-    ),
+    cfg_options: list[str] = CFG_OPTIONS,
 ) -> None:
     """Train a fusion network with a learned loss."""
     engine = load_engine("train")
     loaded = _start(config, cfg_options, launcher)
-    loaded.work_dir = str(work_dir or Path("work_dirs", Path(config).stem))
+    loaded.work_dir = str(work_dir or loaded.get("work_dir") or Path("work_dirs", folder_of(config)))
     if resume and overwrite:
         raise ConfigError("--resume and --overwrite: choose whether the run in the work dir goes on or is removed")
     loaded.allow_changes = allow_changes
@@ -119,12 +118,12 @@ def check(config: Config) -> tuple[Any, Schedule | None]:
     keys = ("train_dataloader",) if config.get("val_dataloader") is None else ("train_dataloader", "val_dataloader")
     for key in keys:
         dataset = engine.build_dataset(config, key)
-        classes = config.get("num_classes")
+        classes = class_count(config)
         for paired in paired_datasets(dataset):
             if classes is not None and paired.classes and paired.num_classes != classes:
                 raise ConfigError(
                     f"the data has {paired.num_classes} classes ({', '.join(paired.classes)}) and the config's task "
-                    f"num_classes={classes}"
+                    f"{classes}"
                 )
             if rank() == 0:
                 with progress(f"checking {key.removesuffix('_dataloader')} data", len(paired)) as advance:

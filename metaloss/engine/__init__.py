@@ -1,7 +1,7 @@
 """Training with MMEngine; importing this module registers ``metaloss.X`` with MMEngine's registries."""
 
 from metaloss.engine.build import build_dataset, build_model, build_network, build_runner
-from metaloss.engine.config import load_config, parse_options
+from metaloss.engine.config import load_config
 from metaloss.engine.downstream import Downstream
 from metaloss.engine.hooks import PicturesHook, ProgressHook, SummaryHook
 from metaloss.engine.launch import LAUNCHERS, agree, as_first, check_launcher, launch
@@ -10,6 +10,7 @@ from metaloss.engine.loops import MetaLossTestLoop, MetaLossTrainLoop, MetaLossV
 from metaloss.engine.metric import FusionMetric
 from metaloss.engine.model import MetaLossModel
 from metaloss.engine.optimizers import MetaLossOptimizers
+from metaloss.engine.overrides import parse_options
 from metaloss.engine.runner import MetaLossRunner, StateHook
 
 __all__ = [

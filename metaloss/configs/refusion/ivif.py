@@ -1,6 +1,13 @@
 """ReFusion for infrared and visible images, from reconstruction: no labels."""
 
+import os
+
 _base_ = "../_base_/refusion.py"
 
-folder = "roadscene"
+data_root = os.path.join(os.environ.get("METALOSS_DATA") or "data", "roadscene")
 task_size = (240, 320)
+
+train_dataloader = dict(dataset=dict(dataset=dict(root=data_root)))
+val_dataloader = dict(dataset=dict(root=data_root))
+train_cfg = dict(task_size=task_size)
+val_cfg = dict(task_size=task_size)
