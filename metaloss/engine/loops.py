@@ -11,14 +11,14 @@ from mmengine.dist import all_gather_object, broadcast, is_main_process
 from mmengine.evaluator import Evaluator
 from mmengine.runner import BaseLoop, TestLoop, ValLoop
 from torch import nn
-from torch.utils.data import DataLoader
 
 from metaloss.batch import FusionBatch
 from metaloss.data import Resized, as_size, collate
+from metaloss.data.loader import Loader
 from metaloss.engine.registry import DATASETS, LOOPS
 from metaloss.runtime import files
 from metaloss.runtime.modes import evaluating
-from metaloss.tasks import TaskAdapter, targets_of, task_loss
+from metaloss.tasks import can_be_scored, targets_of, task_loss
 from metaloss.training.fit import Means, warn_of_collapse
 from metaloss.training.schedule import Phase, Schedule
 from metaloss.training.steps import weight_statistics
@@ -41,6 +41,8 @@ class EpochSteps:
 @LOOPS.register_module()
 class MetaLossTrainLoop(BaseLoop):
     """Algorithm 1: per epoch a meta phase and a fusion phase, with every MMEngine hook point.
+
+    One more, ``after_train_phase(runner, phase, means)``, is at the end of each phase, with the means of its steps.
 
     Args:
         runner: the runner.
@@ -126,22 +128,29 @@ class MetaLossTrainLoop(BaseLoop):
         model.train()
         model.use(self.runner.optim_wrapper)
         model.learner.begin_epoch(self._epoch, self._max_epochs)
+        phases = {phase: Means() for phase in self.schedule.phases(self._epoch)}
+        left = self.schedule.counts(self._epoch)
         for index, (phase, batches) in enumerate(self.schedule.steps(self._epoch)):
             self.phase = phase
-            self._step(index, tuple(map(model.on_device, batches)), means)
+            values = self._step(index, tuple(map(model.on_device, batches)))
+            for mean in (means, phases[phase]):
+                mean.add(values)
+            left[phase] -= 1
+            if not left[phase]:
+                self.runner.call_hook("after_train_phase", phase=phase, means=phases[phase].read())
         if is_main_process():
             warn_of_collapse(means.read())
         self.runner.call_hook("after_train_epoch")
         self._epoch += 1
 
-    def _step(self, index: int, batches: tuple[FusionBatch, ...], means: Means) -> None:
+    def _step(self, index: int, batches: tuple[FusionBatch, ...]) -> dict[str, torch.Tensor]:
         data = batches if self.phase == "meta" else batches[0]
         self.runner.call_hook("before_train_iter", batch_idx=index, data_batch=data)
-        values = _model(self.runner).learner.step(self.phase, *batches)
-        means.add(values)
+        values: dict[str, torch.Tensor] = _model(self.runner).learner.step(self.phase, *batches)
         outputs = {f"{self.phase}/{name}": value for name, value in values.items()}
         self.runner.call_hook("after_train_iter", batch_idx=index, data_batch=data, outputs=outputs)
         self._iter += 1
+        return values
 
 
 class _Evaluation:
@@ -152,7 +161,7 @@ class _Evaluation:
 
     def _build(self, runner: Any, dataloader: dict[str, Any], evaluator: Any, task_size: Size) -> None:
         dataset = Resized(_dataset(dataloader), as_size(task_size))
-        loader = DataLoader(
+        loader = Loader(
             dataset,
             sampler=DefaultSampler(dataset, shuffle=False, seed=0, round_up=False),
             batch_size=dataloader.get("batch_size", 1),
@@ -160,6 +169,8 @@ class _Evaluation:
             collate_fn=collate,
         )
         BaseLoop.__init__(self, runner, loader)
+        if isinstance(evaluator, dict):  # MMEngine would take one metric with an option `metrics` for a whole evaluator
+            evaluator = [evaluator]
         self.evaluator = evaluator if isinstance(evaluator, Evaluator) else runner.build_evaluator(evaluator)
 
     def _evaluate(self, mode: str) -> dict[str, float]:
@@ -167,7 +178,7 @@ class _Evaluation:
         runner, model = self.runner, _model(self.runner)  # type: ignore[attr-defined]
         for point in (f"before_{mode}", f"before_{mode}_epoch"):
             runner.call_hook(point)
-        scored = model.task.evaluator() if isinstance(model.task, TaskAdapter) else None
+        scored = model.task.evaluator() if can_be_scored(model.task) else None
         means = Means()
         with evaluating(model), torch.no_grad():
             for index, batch in enumerate(self.dataloader):  # type: ignore[attr-defined]

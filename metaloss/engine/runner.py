@@ -15,19 +15,19 @@ import torch
 from mmengine.device import get_device
 from mmengine.dist import is_distributed
 from mmengine.hooks import Hook, SyncBuffersHook
-from mmengine.runner import Runner
 from mmengine.runner.checkpoint import load_state_dict
 from torch import nn
 
 from metaloss.engine.launch import launch
 from metaloss.engine.registry import HOOKS, RUNNERS
+from metaloss.engine.short_log import ShortLog
 from metaloss.networks.spec import describe
 from metaloss.runtime.files import load, partial_name, random_state, restore_random_state
 from metaloss.training.finite import check_weights
 
 
 @RUNNERS.register_module()
-class MetaLossRunner(Runner):
+class MetaLossRunner(ShortLog):
     """MMEngine's runner, with whole checkpoints."""
 
     def setup_env(self, env_cfg: dict[str, Any]) -> None:

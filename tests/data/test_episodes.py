@@ -91,6 +91,14 @@ def test_exchange_can_be_left_out():
     assert swapped == [1, 1]
 
 
+def test_every_batch_draws_its_own_exchange():
+    episodes = Episodes(dataset=Scenes(24), batch_size=4, meta_steps=8)
+    batches = [*episodes.fusion(0), *(batch for pair in episodes.meta(0) for batch in pair)]
+    orders = [tuple(batch.order[:, 0].tolist()) for batch in batches]
+    assert all(sum(order) == 2 for order in orders)
+    assert len(set(orders)) == 6  # two of four places: all there are
+
+
 def test_images_of_different_sizes_need_a_task_size():
     mixed = Scenes(6, size=(8, 8), other=(12, 10))
     with pytest.raises(metaloss.ShapeError, match="set task_size"):
