@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeGuard
 
 import torch
 from torch import Tensor, nn
@@ -81,7 +81,7 @@ class TaskAdapter(nn.Module):
         raise ConfigError(f"{type(self).__name__} defines no evaluator()")
 
 
-def defines(task: nn.Module, method: str) -> bool:
+def defines(task: nn.Module, method: str) -> TypeGuard[TaskAdapter]:
     """Whether a task is an adapter that has its own form of a method: ``"predict"``, ``"evaluator"``."""
     if not isinstance(task, TaskAdapter):
         return False
@@ -89,7 +89,7 @@ def defines(task: nn.Module, method: str) -> bool:
     return getattr(own, "__func__", own) is not getattr(TaskAdapter, method)
 
 
-def can_be_scored(task: nn.Module) -> bool:
+def can_be_scored(task: nn.Module) -> TypeGuard[TaskAdapter]:
     """Whether a task predicts and has an evaluator of its predictions; one that has not can only train."""
     return defines(task, "predict") and defines(task, "evaluator")
 

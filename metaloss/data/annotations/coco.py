@@ -33,7 +33,7 @@ def read_coco(path: Path, classes: Sequence[str] = ()) -> tuple[dict[str, Annota
     categories = {number: str(entry["name"]) for number, entry in _by_id(content, "categories", path).items()}
     if len({type(number) for number in categories}) > 1:
         raise DataError(f"{path}, categories: ids {', '.join(map(repr, categories))}: expected numbers alone, or texts")
-    names = tuple(classes) or tuple(categories[number] for number in sorted(categories))  # type: ignore[type-var]
+    names = tuple(classes) or tuple(categories[number] for number in sorted(categories))
     numbers = {number: class_number(name, names, f"{path}, category {number}") for number, name in categories.items()}
     images = _by_id(content, "images", path)
     boxes: dict[Id, list[tuple[float, float, float, float]]] = {number: [] for number in images}
