@@ -33,7 +33,7 @@ _PACKAGES = {
     "mmdet": ("onedl-mmdetection", "mmdet"),
     "ultralytics": ("ultralytics",),
     "timm": ("timm",),
-    "report": ("matplotlib", "plotly"),
+    "report": ("matplotlib",),
 }
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,7 +12,9 @@ import torch.distributed as dist
 import typer
 
 from metaloss.cli.engine import load_engine
-from metaloss.data import Episodes, as_size, check_dataset, paired_datasets
+from metaloss.cli.folders import check_folder
+from metaloss.cli.train_checks import check_optimizers, check_settings, check_smallest_batch, check_views
+from metaloss.data import check_dataset, paired_datasets
 from metaloss.errors import CheckpointError, ConfigError, MetaLossError
 from metaloss.plugins import difference
 from metaloss.runtime import files
@@ -67,6 +69,8 @@ def _start(config: str, cfg_options: Sequence[str], launcher: str) -> Config:
             loaded.launcher = launcher
         except MetaLossError as found:  # the others may have no such error, and wait
             error = found
+        except SystemExit as stopped:
+            error = ConfigError(f"config {config}: ends the process with sys.exit({stopped.code!r})")
         engine.launch(launcher, (loaded or {}).get("env_cfg") or {})
     except MetaLossError as found:
         error = found
@@ -96,6 +100,10 @@ def check(config: Config) -> None:
         MetaLossError: of the kind of what is wrong.
     """
     engine = load_engine("train")
+    check_settings(config)
+    if rank() == 0 and config.get("work_dir"):
+        check_folder(Path(config.work_dir), "--work-dir")
+    episodes = None
     keys = ("train_dataloader",) if config.get("val_dataloader") is None else ("train_dataloader", "val_dataloader")
     for key in keys:
         dataset = engine.build_dataset(config, key)
@@ -109,18 +117,12 @@ def check(config: Config) -> None:
             if rank() == 0:
                 with progress(f"checking {key.removesuffix('_dataloader')} data", len(paired)) as advance:
                     check_dataset(paired, lambda done, total: advance(""))
-        loop = config.get("train_cfg") or {}
-        if key == "train_dataloader" and str(loop.get("type")).endswith("MetaLossTrainLoop"):
-            _check_views(dataset, loop)
-    engine.build_model(config)
-
-
-def _check_views(dataset: Any, loop: Mapping[str, Any]) -> None:
-    """Draws one item as the training will: too few scenes, a wrong size or a crop that does not fit show here."""
-    episodes = Episodes(
-        dataset=dataset, fusion_crop=as_size(loop.get("fusion_crop")), task_size=as_size(loop.get("task_size"))
-    )
-    next(episodes.fusion(0))
+        if key == "train_dataloader" and str(config.train_cfg.get("type")).endswith("MetaLossTrainLoop"):
+            episodes = check_views(dataset, config)
+    model = engine.build_model(config)
+    if episodes is not None:
+        check_optimizers(config, model)
+        check_smallest_batch(model, episodes)
 
 
 def resume_newest(config: Config) -> None:

@@ -1,6 +1,14 @@
 """Training with MMEngine; importing this module registers ``metaloss.X`` with MMEngine's registries."""
 
-from metaloss.engine.build import build_dataset, build_model, build_network, build_runner
+from metaloss.engine.build import (
+    build_dataset,
+    build_model,
+    build_network,
+    build_registered,
+    build_runner,
+    find_registered,
+    registered,
+)
 from metaloss.engine.config import load_config, parse_options
 from metaloss.engine.downstream import Downstream
 from metaloss.engine.hooks import PicturesHook, ProgressHook, SummaryHook
@@ -9,7 +17,7 @@ from metaloss.engine.logs import MetaLossLogProcessor
 from metaloss.engine.loops import MetaLossTestLoop, MetaLossTrainLoop, MetaLossValLoop
 from metaloss.engine.metric import FusionMetric
 from metaloss.engine.model import MetaLossModel
-from metaloss.engine.optimizers import MetaLossOptimizers
+from metaloss.engine.optimizers import MetaLossOptimizers, build_optimizers
 from metaloss.engine.runner import MetaLossRunner, StateHook
 
 __all__ = [
@@ -32,9 +40,13 @@ __all__ = [
     "build_dataset",
     "build_model",
     "build_network",
+    "build_optimizers",
+    "build_registered",
     "build_runner",
     "check_launcher",
+    "find_registered",
     "launch",
     "load_config",
     "parse_options",
+    "registered",
 ]
