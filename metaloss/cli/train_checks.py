@@ -91,7 +91,7 @@ def _check_package(backend: str, place: str) -> None:
             __import__(package)
         except ImportError:
             raise ConfigError(
-                f"{place}: {backend} needs {package}, not installed: pip install 'metaloss[logging]'"
+                f"{place}: {backend} needs {package}, not installed: pip install 'metaloss[{package}]'"
             ) from None
 
 

@@ -144,7 +144,7 @@ def test_the_backend_of_an_absent_package(train, monkeypatch):
 
     monkeypatch.setattr(builtins, "__import__", without)
     line = train("visualizer = dict(vis_backends=[dict(type='TensorboardVisBackend')])")
-    assert "vis_backends[0]: TensorboardVisBackend needs tensorboard, not installed: pip install 'metaloss[log" in line
+    assert "vis_backends[0]: TensorboardVisBackend needs tensorboard, not installed: pip install 'metaloss[ten" in line
 
 
 def test_work_dirs_that_cannot_be_written(train, tmp_path):

@@ -2,7 +2,9 @@
 
 import json
 import random
+import re
 import warnings
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -18,7 +20,7 @@ from mmengine.hooks import Hook
 
 import metaloss
 from metaloss.data import SyntheticScenes, collate
-from metaloss.engine import MetaLossModel, MetaLossRunner, load_config
+from metaloss.engine import MetaLossModel, MetaLossRunner, load_config, parse_options
 from metaloss.engine.hooks import PicturesHook, SummaryHook
 from metaloss.runtime import files
 from metaloss.tasks import task_loss
@@ -90,7 +92,7 @@ class Three(Dataset):
         return {**item, "sources": (*item["sources"], sum(item["sources"]) / 2)}
 
 
-def trainer(folder, *, sources=2, bias=0.0, hooks=(), data=None, **loop):
+def trainer(folder, *, sources=2, bias=0.0, hooks=(), data=None, visualizer=None, **loop):
     torch.manual_seed(1)
     loss = metaloss.LearnableFusionLoss(Generator(sources, bias))
     model = MetaLossModel(fusion=Blend(sources), loss=loss, task=Unsteady(), inner_lr=0.1)
@@ -104,6 +106,7 @@ def trainer(folder, *, sources=2, bias=0.0, hooks=(), data=None, **loop):
         train_cfg={"type": "MetaLossTrainLoop", "meta_steps": 2, **loop},
         optim_wrapper=load_config("tdfusion/segformer_synthetic", {"lr": 0.02}).optim_wrapper,
         custom_hooks=[*hooks],
+        visualizer=visualizer,
         log_processor={"type": "MetaLossLogProcessor", "window_size": 10},
         randomness={"seed": 3},
         default_scope="metaloss",
@@ -223,6 +226,26 @@ def test_what_the_log_begins_with(run):
         assert words in beginning
     for noise in ("message_hub", "save_param_scheduler", "FileClient", "HardDiskBackend", "Exp name", "Hooks will be"):
         assert noise not in run.log
+
+
+def test_tensorboard_gets_the_numbers_and_the_pictures(tmp_path):
+    pytest.importorskip("tensorboard")
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    page = Path(__file__).parents[2].joinpath("docs", "logging.md").read_text()
+    [option] = re.findall(r'--cfg-options \\\n +"(.*)"', page)
+    config = load_config("tdfusion/segformer_synthetic", parse_options([option]))
+    witness = Witness()
+    hooks = [PicturesHook(1), SummaryHook(), witness]
+    trainer(tmp_path, hooks=hooks, visualizer=config.visualizer, max_epochs=2).train()
+    [file] = tmp_path.glob("*/vis_data/*tfevents*")
+    found = EventAccumulator(str(file))
+    found.Reload()
+    outer = [(scalar.step, scalar.value) for scalar in found.Scalars("epoch/meta/outer_loss")]
+    expected = [(epoch, means["outer_loss"]) for epoch, phase, means in witness.phases if phase == "meta"]
+    assert outer == [(epoch, pytest.approx(value, rel=1e-5)) for epoch, value in expected]
+    assert {"task_loss", "weight_0", "fusion/EN", "fusion/loss"} <= set(found.Tags()["scalars"])
+    assert found.Tags()["images"] == [f"val_{VALIDATION[0]['names']}"]
 
 
 def test_each_scene_is_shown_with_its_own_weights(run):
