@@ -1,7 +1,7 @@
 """metaloss learns the loss of an image fusion network by meta-learning, for any network and any task."""
 
 import importlib
-from typing import Any
+from typing import TYPE_CHECKING
 
 from metaloss.batch import FusionBatch
 from metaloss.errors import (
@@ -19,6 +19,19 @@ from metaloss.networks import Adapted, Concatenated
 from metaloss.plugins import build_fusion, build_loss_generator, build_task, hookimpl
 from metaloss.tasks import ModuleTask, MultiTask, ReconstructionTask, TaskAdapter
 from metaloss.training.learner import MetaLearner
+
+if TYPE_CHECKING:  # what a type checker sees, and what _SUBMODULES makes reachable without an import of its own
+    from metaloss import colour as colour
+    from metaloss import data as data
+    from metaloss import errors as errors
+    from metaloss import hypergradient as hypergradient
+    from metaloss import inner as inner
+    from metaloss import losses as losses
+    from metaloss import metrics as metrics
+    from metaloss import networks as networks
+    from metaloss import plugins as plugins
+    from metaloss import tasks as tasks
+    from metaloss import testing as testing
 
 __version__ = "0.1.0"
 
@@ -63,7 +76,9 @@ _SUBMODULES = (
 )
 
 
-def __getattr__(name: str) -> Any:
-    if name in _SUBMODULES:
-        return importlib.import_module(f"metaloss.{name}")
-    raise AttributeError(f"module 'metaloss' has no attribute {name!r}")
+if not TYPE_CHECKING:  # seen by a type checker, it would make any misspelt name a right one
+
+    def __getattr__(name: str) -> object:
+        if name in _SUBMODULES:
+            return importlib.import_module(f"metaloss.{name}")
+        raise AttributeError(f"module 'metaloss' has no attribute {name!r}")

@@ -10,6 +10,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from metaloss.errors import CheckpointError
+from metaloss.networks.wrappers import plain_names
 
 
 def take_weights(network: nn.Module, state: Mapping[str, Any], path: str | os.PathLike[str]) -> None:
@@ -17,13 +18,14 @@ def take_weights(network: nn.Module, state: Mapping[str, Any], path: str | os.Pa
 
     Args:
         network: what gets the weights.
-        state: of a whole network.
+        state: of a whole network; prefixes that torch's wrappers leave in the names do not count.
         path: the file they come from, for messages; a warning counts the entries that stay as initialised.
 
     Raises:
         CheckpointError: nothing fits.
     """
     own = network.state_dict()
+    state = plain_names(state, own.keys())
     fitting = {
         name: value
         for name, value in state.items()

@@ -13,6 +13,7 @@ from torch import nn
 from torchvision import models
 
 from metaloss.errors import ConfigError, nearest
+from metaloss.networks.wrappers import plain_names
 from metaloss.runtime.files import load
 
 _MORE_THAN_BOXES = {"maskrcnn": "masks", "keypointrcnn": "keypoints"}
@@ -80,7 +81,7 @@ def load_weights(network: nn.Module, path: str | os.PathLike[str]) -> None:
     content: Any = load(path)
     state = next((content[place] for place in _PLACES if isinstance(content.get(place), dict)), content)
     own = network.state_dict()
-    plain = {str(name).removeprefix("module."): value for name, value in state.items()}
+    plain = plain_names({str(name): value for name, value in state.items()}, own.keys())
     renamed = [
         {new + name.removeprefix(old): value for name, value in plain.items() if name.startswith(old)}
         for old, new in _PREFIXES

@@ -34,7 +34,7 @@ _PACKAGES = {
     "mmdet": ("onedl-mmdetection", "mmdet"),
     "ultralytics": ("ultralytics",),
     "timm": ("timm",),
-    "report": ("matplotlib", "plotly"),
+    "report": ("matplotlib",),
 }
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import typer
 
 from metaloss.cli.engine import builder, load_engine
+from metaloss.cli.folders import check_folder
 from metaloss.cli.named import named
 from metaloss.cli.options import CFG_OPTIONS, folder_of
 from metaloss.errors import CheckpointError, ConfigError, DataError
@@ -45,7 +46,9 @@ def downstream(
             raise CheckpointError(f"--weights {text}: no such file")
     engine = load_engine("downstream")
     loaded = engine.load_config(config, engine.parse_options(cfg_options))
-    protocol = engine.Downstream(loaded, work_dir or Path("work_dirs", "downstream", folder_of(config)), epochs)
+    folder = work_dir or Path("work_dirs", "downstream", folder_of(config))
+    check_folder(folder, "--work-dir")
+    protocol = engine.Downstream(loaded, folder, epochs)
     rows: list[Any] = protocol.sources()
     taken = [row.name for row in rows]
     for name in [*folders, *files]:

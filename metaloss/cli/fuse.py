@@ -12,6 +12,7 @@ import typer
 from metaloss.cli import fuse_images, fuse_video
 from metaloss.cli.compiled import Compiled
 from metaloss.cli.engine import builder
+from metaloss.cli.folders import check_folder
 from metaloss.data import check_pairs, pair_folders
 from metaloss.data.pairing import is_pattern
 from metaloss.data.video import is_video
@@ -60,8 +61,7 @@ def fuse(
         raise CheckpointError(f"--weights {weights}: no such file")
     if out is None:
         raise ConfigError("--out is missing: give the folder for the fused images")
-    if out.exists() and not out.is_dir():
-        raise ConfigError(f"--out {out}: is a file; give a folder")
+    check_folder(out, "--out")
     if tile is not None and tile < _SMALLEST_TILE:
         raise ConfigError(f"--tile {tile}: a tile has at least {_SMALLEST_TILE} pixels on a side")
     if videos:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 import traceback
 import warnings
@@ -19,7 +20,7 @@ from metaloss.cli.listing import list_everything
 from metaloss.cli.options import spread
 from metaloss.cli.train import train
 from metaloss.cli.weights import weights
-from metaloss.errors import MetaLossError
+from metaloss.errors import ConfigError, MetaLossError
 
 app = typer.Typer(
     name="metaloss",
@@ -66,12 +67,23 @@ def main(arguments: list[str] | None = None) -> None:
         if not debug:
             warnings.showwarning = _one_line
         try:
+            _check_empty(given)
             status: Any = app(spread(given), standalone_mode=False)
         except (typer.Abort, KeyboardInterrupt):
             status = _fail("interrupted", debug=False, code=130)
         except Exception as error:
             status = _fail(_words(error), debug)
     sys.exit(status if isinstance(status, int) else 0)
+
+
+def _check_empty(arguments: list[str]) -> None:
+    """Refuses arguments of nothing, as an unset variable of a shell leaves them: a path of "" is the current folder."""
+    for before, argument in zip(["", *arguments], arguments, strict=False):
+        if not argument.strip():
+            place = f"after {before!r}" if before else "at the beginning"
+            raise ConfigError(f"an empty argument {place}: give a value (a path of nothing would be this folder)")
+        if re.fullmatch(r"--[\w-]+=\s*", argument):
+            raise ConfigError(f"{argument.strip()} has no value: give one (a path of nothing would be this folder)")
 
 
 def _words(error: Exception) -> str:

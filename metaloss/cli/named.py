@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
 from metaloss.data.pairing import is_pattern
 from metaloss.errors import ConfigError
+
+_SEPARATORS = ("/", "\\", "\0")
 
 
 def named(texts: Sequence[str], option: str) -> dict[str, Path]:
@@ -20,7 +23,7 @@ def named(texts: Sequence[str], option: str) -> dict[str, Path]:
         The paths by name, in the order given.
 
     Raises:
-        ConfigError: a name that is taken, or one that cannot be a file's name.
+        ConfigError: no path, a name that is taken, or one that cannot be a file's name.
     """
     found: dict[str, Path] = {}
     for text in texts:
@@ -28,7 +31,9 @@ def named(texts: Sequence[str], option: str) -> dict[str, Path]:
         path = Path(place if separator else text)
         if not separator:
             name = path.parent.name if is_pattern(path) else path.stem if path.is_file() else path.name
-        if not name or "/" in name:
+        if separator and not place.strip():
+            raise ConfigError(f"{option} {text}: no path after the name; expected NAME=PATH")
+        if not name.strip() or name in (os.curdir, os.pardir) or any(mark in name for mark in _SEPARATORS):
             raise ConfigError(f"{option} {text}: expected NAME=PATH, with a name that a file can have")
         if name in found:
             raise ConfigError(f"{option} {text}: the name {name!r} is taken; give another as NAME=PATH")

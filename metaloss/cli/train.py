@@ -5,7 +5,6 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +13,7 @@ import typer
 
 from metaloss.cli.engine import class_count, load_engine
 from metaloss.cli.options import CFG_OPTIONS, folder_of
+from metaloss.cli.train_checks import check_optimizers, check_settings, check_smallest_batch, check_views
 from metaloss.data import check_dataset, paired_datasets
 from metaloss.errors import CheckpointError, ConfigError, MetaLossError
 from metaloss.runtime import files
@@ -82,6 +82,8 @@ def _start(config: str, cfg_options: Sequence[str], launcher: str) -> Config:
             loaded.launcher = launcher
         except MetaLossError as found:  # the others may have no such error, and wait
             error = found
+        except SystemExit as stopped:
+            error = ConfigError(f"config {config}: ends the process with sys.exit({stopped.code!r})")
         engine.launch(launcher, (loaded or {}).get("env_cfg") or {})
     except MetaLossError as found:
         error = found
@@ -114,7 +116,9 @@ def check(config: Config) -> tuple[Any, Schedule | None]:
         MetaLossError: of the kind of what is wrong.
     """
     engine = load_engine("train")
-    model, schedule = None, None
+    model: Any = None
+    schedule: Schedule | None = None
+    check_settings(config)
     keys = ("train_dataloader",) if config.get("val_dataloader") is None else ("train_dataloader", "val_dataloader")
     for key in keys:
         dataset = engine.build_dataset(config, key)
@@ -132,8 +136,10 @@ def check(config: Config) -> tuple[Any, Schedule | None]:
         if key == "train_dataloader" and str(loop.get("type")).endswith("MetaLossTrainLoop"):
             seed = (config.get("randomness") or {}).get("seed") or 0
             schedule = engine.schedule_of(model.learner, dataset, config.train_dataloader, loop, seed)
-            # a wrong size or a crop that does not fit show in the first batch
-            next(replace(schedule.episodes, batch_size=1, num_workers=0).fusion(0))
+            check_views(schedule.episodes)
+    if schedule is not None:
+        check_optimizers(config, model)
+        check_smallest_batch(model, schedule.episodes)
     return model, schedule
 
 

@@ -11,6 +11,7 @@ import typer
 from torch import Tensor, nn
 
 from metaloss.cli.engine import builder
+from metaloss.cli.folders import check_folder
 from metaloss.cli.named import named
 from metaloss.colour import luma
 from metaloss.data import check_pairs, pair_folders, read_image, write_image
@@ -53,8 +54,7 @@ def weights(
             raise CheckpointError(f"--weights {text}: no such file")
     if out is None:
         raise ConfigError("--out is missing: give the folder for the pictures")
-    if out.exists() and not out.is_dir():
-        raise ConfigError(f"--out {out}: is a file; give a folder")
+    check_folder(out, "--out")
     if importlib.util.find_spec("matplotlib") is None:
         raise PluginError(f"`metaloss weights` needs matplotlib, not installed: {install_hint(('matplotlib',))}")
     pairs = pair_folders(sources)

@@ -12,6 +12,7 @@ from metaloss.data.images import read_ids, read_image, write_image
 from metaloss.data.joined import Joined, paired_datasets
 from metaloss.data.labels import check_class_ids, check_class_numbers
 from metaloss.data.pairing import Pair, images_by_stem, pair_by_stem, pair_folders
+from metaloss.data.source_names import source_names
 from metaloss.data.synthetic import SyntheticScenes, write_scenes
 from metaloss.data.tiles import Tiles
 from metaloss.data.views import Resized, as_size, crop_item, flip_item, make_views, resize_item
@@ -50,6 +51,7 @@ __all__ = [
     "read_yolo",
     "resize_boxes",
     "resize_item",
+    "source_names",
     "write_image",
     "write_scenes",
 ]

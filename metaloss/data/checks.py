@@ -61,12 +61,13 @@ def check_pairs(
         DataError: as :func:`check_dataset`.
     """
     boxes: Sequence[Annotation | None] = annotations or [None] * len(pairs)
+    labelled = [False]
     scenes = list(zip(pairs, boxes, strict=True))
     problems: list[str] = []
     readers = ThreadPoolExecutor(_READERS)
     try:
         for done, found in enumerate(
-            readers.map(lambda scene: _problems(scene[0], scene[1], num_classes, ignore), scenes), 1
+            readers.map(lambda scene: _problems(scene[0], scene[1], num_classes, ignore, labelled), scenes), 1
         ):
             problems += found
             if progress is not None:
@@ -77,10 +78,16 @@ def check_pairs(
         others = len(problems) - 1
         more = f" ({others} more bad {'file' if others == 1 else 'files'})" if others else ""
         raise DataError(problems[0] + more)
+    labels = [pair.target for pair in pairs if pair.target is not None]
+    if labels and not labelled[0]:
+        raise DataError(
+            f"{labels[0].parent}: no pixel of its {len(labels)} label{'s' * (len(labels) > 1)} is of a class, all are "
+            f"the ignored id {ignore}: give the labels, or ignore= the id that stands for no class"
+        )
 
 
-def _problems(pair: Pair, boxes: Annotation | None, num_classes: int, ignore: int) -> list[str]:
-    """What is wrong with a scene, one line per bad file."""
+def _problems(pair: Pair, boxes: Annotation | None, num_classes: int, ignore: int, labelled: list[bool]) -> list[str]:
+    """What is wrong with a scene, one line per bad file; ``labelled`` learns of a pixel that has a class."""
     files = [*pair.sources] if pair.target is None else [*pair.sources, pair.target]
     images: list[Tensor] = []
     problems: dict[Path, str] = {}
@@ -90,6 +97,8 @@ def _problems(pair: Pair, boxes: Annotation | None, num_classes: int, ignore: in
             images.append(read_ids(file) if is_label else read_image(file))
             if is_label and num_classes:
                 _check_ids(file, images[-1], num_classes, ignore)
+            if is_label and not labelled[0] and bool((images[-1] != ignore).any()):
+                labelled[0] = True
         except DataError as error:
             problems[file] = str(error)
     if len(images) == len(files):

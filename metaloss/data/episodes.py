@@ -1,8 +1,10 @@
 """Which items an epoch's steps see (TDFusion Sec. 3.3 and Algorithm 1), reproducibly.
 
 Everything random about an epoch follows from a seed and the epoch's number alone: the halves, the
-order, the crops and the exchanges. A run that is resumed at an epoch sees what the first one saw,
-with any number of workers.
+order, the crops and the exchanges. Each item's torch, NumPy and Python generators start from the item's
+own seed, which follows from the run's seed, the epoch, the phase and its place there: what a data set
+draws from them, for augmentation say, is the same with any number of workers and after a resume. (A
+generator that the data set keeps for itself is its own affair.) Reading moves no generator of the training.
 
 With several processes, each loads its own share of every batch: the W shares together are the batch
 that one process with W times the batch size would load, to the crop and the exchange.
@@ -15,11 +17,13 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple, TypeVar
 
 import torch
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import Dataset
 
 from metaloss.batch import FusionBatch
 from metaloss.data.collate import collate
 from metaloss.data.exchange import draw_order, reorder_sources
+from metaloss.data.loader import Loader
+from metaloss.data.seeds import seeded
 from metaloss.data.views import Size, make_views
 from metaloss.errors import DataError
 from metaloss.runtime import processes
@@ -32,7 +36,7 @@ class Draw(NamedTuple):
 
     Attributes:
         item: its number in the data set.
-        seed: of its crop.
+        seed: of its crop, and of what the data set draws for it.
         place: its place in the batch of all processes together.
         batch_size: how many items that batch has.
         batch_seed: of that batch's exchange.
@@ -95,6 +99,13 @@ class Episodes:
         """N: fusion steps per epoch, one pass over all items."""
         return -(-self.length // self.whole_batch_size)
 
+    @property
+    def smallest_batch(self) -> int:
+        """The fewest items that a step of one process sees."""
+        size = self.whole_batch_size
+        sizes = [self.length % size or size] + [min(size, self.length // 2)] * (self.meta_steps > 0)
+        return -(-min(sizes) // self.world_size)
+
     def meta(self, epoch: int, skip: int = 0) -> Iterator[tuple[FusionBatch, FusionBatch]]:
         """Gives epoch's M pairs of meta-train and meta-test batches, from disjoint halves, but for the first ones.
 
@@ -137,14 +148,14 @@ class Episodes:
             batches += [order[start : start + size] for start in range(0, len(order) - size + 1, size)]
         return batches[: self.meta_steps]
 
-    def _load(self, batches: list[list[int]], generator: torch.Generator, skip: int) -> DataLoader[FusionBatch]:
+    def _load(self, batches: list[list[int]], generator: torch.Generator, skip: int) -> Loader:
         seeds = torch.randint(2**62, (sum(map(len, batches)),), generator=generator).tolist()
         fresh = iter(seeds)
         drawn = [[(index, next(fresh)) for index in batch] for batch in batches]
         whole = [
             [Draw(*pair, place, len(pairs), pairs[0][1] + 1) for place, pair in enumerate(pairs)] for pairs in drawn
         ]
-        return DataLoader(
+        return Loader(
             _Views(self),
             batch_sampler=[share(draws, self.rank, self.world_size) for draws in whole[skip:]],
             collate_fn=self._collate,
@@ -183,11 +194,12 @@ class _Views(Dataset[Any]):
 
     def __getitem__(self, draw: Draw) -> tuple[Draw, dict[str, Any]]:
         episodes = self.episodes
-        generator = torch.Generator().manual_seed(draw.seed)
+        with seeded(draw.seed):
+            drawn = episodes.dataset[draw.item]
         item = make_views(
-            episodes.dataset[draw.item],
+            drawn,
             fusion_crop=episodes.fusion_crop,
             task_size=episodes.task_size,
-            generator=generator,
+            generator=torch.Generator().manual_seed(draw.seed),
         )
         return draw, item

@@ -8,6 +8,7 @@ from typing import Any
 from torch.utils.data import Dataset
 
 from metaloss.data.dataset import PairedDataset
+from metaloss.data.source_names import source_names
 from metaloss.errors import ConfigError
 
 
@@ -25,13 +26,14 @@ class Joined(Dataset[dict[str, Any]]):
 
     Raises:
         ConfigError: no data set, or different numbers of sources.
+        DataError: a data set that has no items and names no sources.
     """
 
     def __init__(self, datasets: Sequence[Any]) -> None:
         if not datasets:
             raise ConfigError("no data sets to join: give at least one")
         self.datasets = list(datasets)
-        names = [tuple(getattr(dataset, "sources", ("source 0", "source 1"))) for dataset in datasets]
+        names = [source_names(dataset) for dataset in datasets]
         if len({len(each) for each in names}) > 1:
             raise ConfigError(f"the data sets to join have different numbers of sources: {names}")
         columns = list(zip(*names, strict=True))

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cached_property
 from typing import Any
 
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from metaloss.data.source_names import source_names
 from metaloss.data.views import as_size
 from metaloss.errors import DataError
 
@@ -23,7 +25,6 @@ class Tiles(Dataset[dict[str, Any]]):
 
     Attributes:
         dataset: as given.
-        sources: the names of the sources.
 
     Raises:
         ConfigError: a grid of no tiles.
@@ -32,7 +33,11 @@ class Tiles(Dataset[dict[str, Any]]):
     def __init__(self, dataset: Any, grid: int | Sequence[int] = (2, 2)) -> None:
         self.dataset = dataset
         self.rows, self.columns = as_size(grid) or (1, 1)
-        self.sources: tuple[str, ...] = tuple(getattr(dataset, "sources", ("source 0", "source 1")))
+
+    @cached_property
+    def sources(self) -> tuple[str, ...]:
+        """The names of the sources."""
+        return source_names(self.dataset)
 
     def __len__(self) -> int:
         """The number of tiles."""

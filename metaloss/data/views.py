@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from metaloss.data.boxes import crop_boxes, flip_boxes, resize_boxes
+from metaloss.data.seeds import seeded
 from metaloss.errors import ConfigError, DataError
 
 Size = tuple[int, int]
@@ -162,7 +163,9 @@ def _move_target(
 
 
 class Resized(Dataset[Any]):
-    """A data set whose items are resized for the task.
+    """A data set whose items are resized for the task; what it draws follows from an item's number alone.
+
+    So every validation sees the same, with any number of workers.
 
     Args:
         dataset: items with the keys of :class:`metaloss.FusionBatch`.
@@ -176,7 +179,9 @@ class Resized(Dataset[Any]):
         return len(self.dataset)  # type: ignore[arg-type]
 
     def __getitem__(self, index: int) -> dict[str, Any]:
-        return make_views(self.dataset[index], fusion_crop=None, task_size=self.size, generator=torch.Generator())
+        with seeded(index % len(self)):
+            item = self.dataset[index]
+        return make_views(item, fusion_crop=None, task_size=self.size, generator=torch.Generator())
 
 
 def as_size(size: int | Sequence[int] | None) -> Size | None:

@@ -1,15 +1,24 @@
 """Training with MMEngine; importing this module registers ``metaloss.X`` with MMEngine's registries."""
 
-from metaloss.engine.build import build_dataset, build_model, build_network, build_runner
+from metaloss.engine.build import (
+    build_dataset,
+    build_model,
+    build_network,
+    build_registered,
+    build_runner,
+    find_registered,
+    registered,
+)
 from metaloss.engine.config import load_config
 from metaloss.engine.downstream import Downstream
+from metaloss.engine.epoch_hooks import MetaLossCheckpointHook, MetaLossSchedulerHook
 from metaloss.engine.hooks import PicturesHook, ProgressHook, SummaryHook
 from metaloss.engine.launch import LAUNCHERS, agree, as_first, check_launcher, launch
 from metaloss.engine.logs import MetaLossLogProcessor
 from metaloss.engine.loops import MetaLossTestLoop, MetaLossTrainLoop, MetaLossValLoop, schedule_of
 from metaloss.engine.metric import FusionMetric
 from metaloss.engine.model import MetaLossModel
-from metaloss.engine.optimizers import MetaLossOptimizers
+from metaloss.engine.optimizers import MetaLossOptimizers, build_optimizers
 from metaloss.engine.overrides import parse_options
 from metaloss.engine.runner import MetaLossRunner, StateHook
 
@@ -17,10 +26,12 @@ __all__ = [
     "LAUNCHERS",
     "Downstream",
     "FusionMetric",
+    "MetaLossCheckpointHook",
     "MetaLossLogProcessor",
     "MetaLossModel",
     "MetaLossOptimizers",
     "MetaLossRunner",
+    "MetaLossSchedulerHook",
     "MetaLossTestLoop",
     "MetaLossTrainLoop",
     "MetaLossValLoop",
@@ -33,10 +44,14 @@ __all__ = [
     "build_dataset",
     "build_model",
     "build_network",
+    "build_optimizers",
+    "build_registered",
     "build_runner",
     "check_launcher",
+    "find_registered",
     "launch",
     "load_config",
     "parse_options",
+    "registered",
     "schedule_of",
 ]

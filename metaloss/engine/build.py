@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import importlib
 from collections.abc import Sequence
 from typing import Any
@@ -10,9 +11,10 @@ from mmengine.config import Config
 from mmengine.registry import RUNNERS, DefaultScope
 from torch import nn
 
-from metaloss.engine.registry import DATASETS, MODELS
+from metaloss.engine.registry import DATASETS, HOOKS, INHERITED, LOOPS, METRICS, MODELS
 from metaloss.errors import CheckpointError, ConfigError, nearest
 
+KINDS = {"hook": HOOKS, "loop": LOOPS, "metric": METRICS, **{registry.name: registry for registry in INHERITED}}
 _NO_NETWORKS = ("MetaLossModel", "Task", "MultiTask")  # they read files that a checkpoint must not choose
 
 
@@ -46,6 +48,29 @@ def build_model(config: Config) -> nn.Module:
 def build_runner(config: Config) -> Any:
     """Builds the runner that the config names."""
     return RUNNERS.build(config)
+
+
+def find_registered(kind: str, name: str) -> Any:
+    """Finds what a config's ``type`` names; ``None`` where nothing is registered under it.
+
+    Args:
+        kind: one of ``KINDS``.
+        name: such as ``"metaloss.PicturesHook"`` or ``"LoggerHook"``.
+    """
+    with DefaultScope.overwrite_default_scope("metaloss"):
+        return KINDS[kind].get(name)
+
+
+def registered(kind: str) -> list[str]:
+    """The names that are registered of a kind, metaloss's and MMEngine's."""
+    registry = KINDS[kind]
+    return [*registry.module_dict, *(registry.parent.module_dict if registry.parent else ())]
+
+
+def build_registered(kind: str, config: dict[str, Any]) -> Any:
+    """Builds one part of a config, a hook say."""
+    with DefaultScope.overwrite_default_scope("metaloss"):
+        return KINDS[kind].build(copy.deepcopy(dict(config)))
 
 
 def build_network(config: dict[str, Any], imports: Sequence[str] = (), allowed: Sequence[str] = ()) -> nn.Module:

@@ -14,7 +14,7 @@ from mmengine.optim import build_optim_wrapper
 from mmengine.registry import DefaultScope
 from torch import nn
 
-from metaloss.data import as_size, write_image
+from metaloss.data import as_size, source_names, write_image
 from metaloss.engine.build import build_dataset
 from metaloss.engine.registry import MODELS
 from metaloss.errors import ConfigError
@@ -23,7 +23,7 @@ from metaloss.evaluation.results import read_result, write_result
 from metaloss.inference.fuse import fuse_any_size
 from metaloss.runtime import files
 from metaloss.runtime.progress import progress
-from metaloss.tasks import TaskAdapter
+from metaloss.tasks import can_be_scored
 
 PARTS = ("train", "test")
 
@@ -78,17 +78,15 @@ class Downstream:
         )
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         task = self._task(0)
-        if not isinstance(task, TaskAdapter) or type(task).evaluator is TaskAdapter.evaluator:
+        if not can_be_scored(task):
             raise ConfigError(f"config {config.filename}: its task {type(task).__name__} has no evaluator to score it")
 
     def sources(self) -> list[Method]:
         """Each source by itself: the baselines."""
-        named = getattr(self.datasets["train"], "sources", None)
-        count = len(self.datasets["train"][0]["sources"])
-        names = list(named) if named and len(named) == count else [f"source {number}" for number in range(count)]
+        dataset = self.datasets["train"]
         return [
             Method(name, f"source {number}", dict.fromkeys(PARTS, source_image(number)))
-            for number, name in enumerate(names)
+            for number, name in enumerate(source_names(dataset, len(dataset[0]["sources"])))
         ]
 
     def folder(self, name: str, folder: Path) -> Method:

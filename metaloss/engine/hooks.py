@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
+import re
 import sys
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -11,9 +13,12 @@ from typing import Any
 from mmengine.dist import is_main_process
 from mmengine.hooks import Hook
 
+from metaloss.data import source_names
 from metaloss.engine.pictures import Scene, strip, write_pictures
 from metaloss.engine.registry import HOOKS
 from metaloss.runtime.progress import Advance, progress
+
+_OUTER_LOSS = "outer loss, mean of the first and last meta phase"
 
 
 @HOOKS.register_module()
@@ -52,25 +57,42 @@ class PicturesHook(Hook):
         """Writes the scenes as PNG files, and says where."""
         if self.scenes and is_main_process():
             folder = Path(runner.work_dir, "pictures")
-            write_pictures(folder, self.scenes, source_names(runner))
+            write_pictures(folder, self.scenes, _names(runner, len(self.scenes[0].sources)))
             runner.logger.info(f"fused images and weight maps: {folder}/ (all at a glance: {folder}/overview.png)")
 
 
 @HOOKS.register_module()
 class SummaryHook(Hook):
-    """Validates before the first epoch, and ends the run with a table of before and after."""
+    """Validates before the first epoch, logs each phase's means, and ends the run with a table of before and after.
+
+    The outer loss, which the meta steps lower, is there with the means of the first and of the last meta phase.
+    """
 
     priority = "LOWEST"  # the checkpoint hook must be ready for a validation before the first epoch
-    _KEY = "metaloss_before"
+    _BEFORE, _OUTER = "metaloss_before", "metaloss_outer_loss"
 
     def __init__(self) -> None:
         self.last: dict[str, float] = {}
 
     def before_train(self, runner: Any) -> None:
-        """Validates the untrained networks, unless the run is resumed."""
-        if runner.val_loop is not None and runner.epoch == 0:
+        """Says what is trained on, and validates the untrained networks, unless the run is resumed."""
+        scenes = f"{len(runner.train_loop.steps.dataset)} training scenes"
+        if runner.val_loop is not None:
+            scenes += f", {len(runner.val_loop.dataloader.dataset)} validation scenes"
+        runner.logger.info(f"{scenes}, {runner.max_epochs} epochs, {runner.max_iters} steps")
+        if runner.val_loop is not None and runner.iter == 0:
             runner.val_loop.run()
-            runner.message_hub.update_info(self._KEY, dict(self.last))
+            runner.message_hub.update_info(self._BEFORE, dict(self.last))
+
+    def after_train_phase(self, runner: Any, phase: str, means: dict[str, float]) -> None:
+        """Logs the means of a phase's steps: as a line, and as the scalars ``epoch/PHASE/NAME``."""
+        epoch = runner.epoch + 1
+        words = "  ".join(f"{name}: {value:.4f}" for name, value in means.items())
+        runner.logger.info(f"Epoch(train) [{epoch}] means of the {phase} phase  {words}")
+        runner.visualizer.add_scalars({f"epoch/{phase}/{name}": value for name, value in means.items()}, step=epoch)
+        if "outer_loss" in means:
+            first, _ = _told(runner, self._OUTER) or [means["outer_loss"]] * 2
+            runner.message_hub.update_info(self._OUTER, [first, means["outer_loss"]])
 
     def after_val_epoch(self, runner: Any, metrics: dict[str, float] | None = None) -> None:
         """Keeps the newest metrics."""
@@ -78,19 +100,28 @@ class SummaryHook(Hook):
 
     def after_train(self, runner: Any) -> None:
         """Prints the table."""
-        before = runner.message_hub.get_info(self._KEY) if self._KEY in runner.message_hub.runtime_info else {}
-        if self.last and is_main_process():
+        before, after = _told(runner, self._BEFORE) or {}, dict(self.last)
+        outer = _told(runner, self._OUTER)
+        if outer:
+            before, after = ({**values, _OUTER_LOSS: mean} for values, mean in zip((before, after), outer, strict=True))
+        if after and is_main_process():
             from rich.console import Console
 
-            Console(width=max(Console().width, 60)).print(summary(before, self.last, source_names(runner)))
+            count = sum(re.fullmatch(r"weight_\d+", name) is not None for name in after)
+            Console(width=max(Console().width, 60)).print(summary(before, after, _names(runner, count)))
 
 
-def summary(before: dict[str, float], after: dict[str, float], names: list[str]) -> Any:
+def _told(runner: Any, key: str) -> Any:
+    """What an earlier part of the run, before a resume say, has left under a key; ``None`` where nothing."""
+    return runner.message_hub.get_info(key) if key in runner.message_hub.runtime_info else None
+
+
+def summary(before: Mapping[str, float], after: Mapping[str, float], names: Sequence[str]) -> Any:
     """Makes the table of metrics before and after training.
 
     Args:
-        before: metrics of the untrained networks.
-        after: metrics of the trained ones.
+        before: metrics of the untrained networks; the outer loss of the first meta phase.
+        after: metrics of the trained ones; the outer loss of the last meta phase.
         names: of the sources.
 
     Returns:
@@ -98,7 +129,7 @@ def summary(before: dict[str, float], after: dict[str, float], names: list[str])
     """
     from rich.table import Table
 
-    table = Table(title="validation", title_justify="left")
+    table = Table(title="validation" if after.keys() != {_OUTER_LOSS} else "training", title_justify="left")
     table.add_column("")
     table.add_column("before", justify="right")
     table.add_column("after", justify="right")
@@ -140,10 +171,12 @@ class ProgressHook(Hook):
 
     def after_train(self, runner: Any) -> None:
         """Takes the bar away."""
+        self.close()
+
+    def close(self) -> None:
+        """Takes the bar away, however the training ends."""
         self.stack.close()
 
 
-def source_names(runner: Any) -> list[str]:
-    """The sources' names, from the data set where it has them."""
-    dataset = runner.train_loop.steps.dataset
-    return list(getattr(dataset, "sources", ("source 0", "source 1")))
+def _names(runner: Any, count: int) -> tuple[str, ...]:
+    return source_names(runner.train_loop.steps.dataset, count)

@@ -35,9 +35,3 @@ class MetaLossLogProcessor(LogProcessor):
             return {**scalars, **newest}
         others = tuple(f"{phase}/" for phase in _PHASES if phase != runner.train_loop.phase)
         return {key: value for key, value in scalars.items() if not key.removeprefix("train/").startswith(others)}
-
-    @staticmethod
-    def _newest(runner: Any, mode: str, key: str, value: Any) -> Any:
-        """A validation's own value: MMEngine would average a loss with that of earlier validations."""
-        history = runner.message_hub.log_scalars.get(f"{mode}/{key.removeprefix(f'{mode}/')}")
-        return value if history is None or key.endswith("time") else history.current()

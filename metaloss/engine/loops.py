@@ -13,15 +13,15 @@ from mmengine.dist import all_gather_object, broadcast, is_main_process
 from mmengine.evaluator import Evaluator
 from mmengine.runner import BaseLoop, TestLoop, ValLoop
 from torch import nn
-from torch.utils.data import DataLoader
 
 from metaloss.batch import FusionBatch
 from metaloss.data import Resized, as_size, collate
+from metaloss.data.loader import Loader
 from metaloss.engine.registry import DATASETS, LOOPS
 from metaloss.runtime import files
 from metaloss.runtime.modes import evaluating
 from metaloss.runtime.signals import Interrupted, StopRequest, stop_requests
-from metaloss.tasks import TaskAdapter, targets_of, task_loss
+from metaloss.tasks import can_be_scored, targets_of, task_loss
 from metaloss.training import folder
 from metaloss.training.epoch import EpochRun, Means, fetched
 from metaloss.training.learner import MetaLearner
@@ -74,6 +74,8 @@ def schedule_of(
 @LOOPS.register_module()
 class MetaLossTrainLoop(BaseLoop):
     """Algorithm 1: per epoch a meta phase and a fusion phase, with every MMEngine hook point.
+
+    One more, ``after_train_phase(runner, phase, means)``, is at the end of each phase, with the means of its steps.
 
     Args:
         runner: the runner.
@@ -179,6 +181,8 @@ class MetaLossTrainLoop(BaseLoop):
         for phase, batches in fetched(epoch.steps(), self.stop):
             self.phase = phase
             self._step(epoch, tuple(map(model.on_device, batches)))
+            if epoch.ends_phase:
+                self.runner.call_hook("after_train_phase", phase=phase, means=epoch.means[phase].read())
             self.end_if_asked()
         self.end_if_asked()
         epoch.close()
@@ -207,10 +211,10 @@ class MetaLossTrainLoop(BaseLoop):
             name = folder.file_name(self._progress)
             if self.iter and runner.saved != name:
                 runner.save_checkpoint(runner.work_dir, name)
-            where = (
-                f"saved {runner.work_dir}/{name}: --resume goes on from there" if self.iter else "nothing is trained"
-            )
-            met = Interrupted(number, f"stopped in epoch {self.epoch + 1} after {self.iter} steps in all; {where}")
+            words = "stopped before the first step; nothing was written"
+            if self.iter:
+                words = f"stopped after {self.iter} steps; saved {runner.work_dir}/{name}: --resume goes on from there"
+            met = Interrupted(number, words)
             if is_main_process():
                 print(met, file=sys.stderr, flush=True)
             raise met
@@ -224,7 +228,7 @@ class _Evaluation:
 
     def _build(self, runner: Any, dataloader: dict[str, Any], evaluator: Any, task_size: Size) -> None:
         dataset = Resized(_dataset(dataloader), as_size(task_size))
-        loader = DataLoader(
+        loader = Loader(
             dataset,
             sampler=DefaultSampler(dataset, shuffle=False, seed=0, round_up=False),
             batch_size=dataloader.get("batch_size", 1),
@@ -232,6 +236,8 @@ class _Evaluation:
             collate_fn=collate,
         )
         BaseLoop.__init__(self, runner, loader)
+        if isinstance(evaluator, dict):  # MMEngine would take one metric with an option `metrics` for a whole evaluator
+            evaluator = [evaluator]
         self.evaluator = evaluator if isinstance(evaluator, Evaluator) else runner.build_evaluator(evaluator)
 
     def _evaluate(self, mode: str) -> dict[str, float]:
@@ -245,7 +251,7 @@ class _Evaluation:
         runner, model = self.runner, _model(self.runner)  # type: ignore[attr-defined]
         for point in (f"before_{mode}", f"before_{mode}_epoch"):
             runner.call_hook(point)
-        scored = model.task.evaluator() if isinstance(model.task, TaskAdapter) else None
+        scored = model.task.evaluator() if can_be_scored(model.task) else None
         means = Means()
         with evaluating(model), torch.no_grad():
             for index, batch in enumerate(self.dataloader):  # type: ignore[attr-defined]

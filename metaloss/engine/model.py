@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from metaloss.batch import FusionBatch
 from metaloss.engine.registry import MODELS
-from metaloss.tasks import TaskAdapter
+from metaloss.tasks.base import defines
 from metaloss.training.learner import MetaLearner
 
 Built = dict[str, Any] | nn.Module
@@ -61,11 +61,11 @@ class MetaLossModel(BaseModel):
 
         Returns:
             One dict per scene: ``fused`` (C, H, W), the ``sources`` (C, H, W) each, and, where the
-            task is an adapter, its ``prediction``.
+            task is an adapter that predicts, its ``prediction``.
         """
         batch = self.on_device(data)
         fused = self.learner.fuse(*batch.sources)
-        predictions = self.task.predict(fused) if isinstance(self.task, TaskAdapter) else [None] * len(batch)
+        predictions = self.task.predict(fused) if defines(self.task, "predict") else [None] * len(batch)
         return [
             {"fused": image, "prediction": prediction, "sources": tuple(source[number] for source in batch.sources)}
             for number, (image, prediction) in enumerate(zip(fused, predictions, strict=True))

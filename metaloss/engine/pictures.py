@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -65,15 +66,24 @@ def write_pictures(folder: Path, scenes: Sequence[Scene], source_names: Sequence
     """Writes ``fused/NAME.png``, ``weights/NAME_SOURCE.png`` and one ``overview.png``.
 
     Args:
-        folder: where to.
+        folder: where to; a scene's name that holds a path leads to no other folder.
         scenes: what to show.
         source_names: one per source, for file names and titles.
     """
-    for scene in scenes:
-        write_image(folder / "fused" / f"{scene.name}.png", scene.coloured().cpu())
-        for name, weights in zip(source_names, scene.weights, strict=True):
-            write_image(folder / "weights" / f"{scene.name}_{name}.png", heat_map(weights))
+    names = [_file_name(scene.name) for scene in scenes]
+    places = [
+        _file_name(f"{number}_{name}" if source_names.count(name) > 1 else name)
+        for number, name in enumerate(source_names)
+    ]
+    for scene, scene_name in zip(scenes, names, strict=True):
+        write_image(folder / "fused" / f"{scene_name}.png", scene.coloured().cpu())
+        for place, weights in zip(places, scene.weights, strict=True):
+            write_image(folder / "weights" / f"{scene_name}_{place}.png", heat_map(weights))
     _overview(folder / "overview.png", scenes, source_names)
+
+
+def _file_name(name: str) -> str:
+    return re.sub(r"[/\\\0]", "_", name)
 
 
 def _overview(path: Path, scenes: Sequence[Scene], source_names: Sequence[str]) -> None:

@@ -15,13 +15,14 @@ from mmengine.device import get_device
 from mmengine.dist import is_distributed
 from mmengine.hooks import Hook, SyncBuffersHook
 from mmengine.optim import OptimWrapperDict
-from mmengine.runner import Runner
 from mmengine.runner.checkpoint import load_state_dict
 from torch import nn
 
+from metaloss.engine.hooks import ProgressHook
 from metaloss.engine.launch import launch
 from metaloss.engine.loops import MetaLossTrainLoop
 from metaloss.engine.registry import HOOKS, RUNNERS
+from metaloss.engine.short_log import ShortLog
 from metaloss.errors import CheckpointError
 from metaloss.networks.spec import describe
 from metaloss.runtime.files import load, random_state, restore_random_state, save
@@ -32,7 +33,7 @@ from metaloss.training.parts import PARTS
 
 
 @RUNNERS.register_module()
-class MetaLossRunner(Runner):
+class MetaLossRunner(ShortLog):
     """MMEngine's runner, with whole checkpoints."""
 
     def setup_env(self, env_cfg: dict[str, Any]) -> None:
@@ -50,6 +51,15 @@ class MetaLossRunner(Runner):
 
     saved = ""  # the name of the file that was written last
     resumed: dict[str, Any] | None = None  # the random state of the run that goes on
+
+    def train(self) -> nn.Module:
+        """Trains; what is shown on a terminal is put in order, however that ends."""
+        try:
+            return super().train()
+        finally:
+            for hook in self.hooks:
+                if isinstance(hook, ProgressHook):
+                    hook.close()
 
     @property
     def learner(self) -> MetaLearner:
@@ -113,7 +123,7 @@ class MetaLossRunner(Runner):
             if end is not None:  # a longer run than the saved one goes on with its rates
                 scheduler.end = end
         if fresh:
-            learner.progress.update(step=0, means={"sums": {}, "counts": {}})
+            learner.progress.update(step=0, means={})
         if isinstance(loop, MetaLossTrainLoop):
             learner.progress["seed"] = loop.schedule.episodes.seed
         if isinstance(content.get("message_hub"), dict):

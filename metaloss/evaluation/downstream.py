@@ -14,12 +14,13 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import Dataset
 
 from metaloss.colour import luma
 from metaloss.data.collate import collate
 from metaloss.data.episodes import Episodes
 from metaloss.data.images import read_image
+from metaloss.data.loader import Loader
 from metaloss.data.pairing import images_by_stem
 from metaloss.data.views import Resized, Size
 from metaloss.errors import CheckpointError, ConfigError, DataError
@@ -211,7 +212,7 @@ def score_task(task: TaskAdapter, dataset: Dataset[Any], budget: Budget) -> dict
     device = next(task.parameters()).device
     images = Resized(dataset, budget.size)
     # a loader draws a seed for its workers, from a generator of its own
-    loader = DataLoader(images, budget.batch_size, collate_fn=collate, generator=torch.Generator())
+    loader = Loader(images, batch_size=budget.batch_size, collate_fn=collate, generator=torch.Generator())
     evaluator = task.evaluator()
     with evaluating(task), torch.no_grad():
         for batch in loader:

@@ -128,7 +128,8 @@ class LearnableFusionLoss(nn.Module):
         weights: ``"learned"``, or ``"uniform"`` for 1/n everywhere (ablation I): nothing is learned then.
 
     Raises:
-        ConfigError: an unknown form, or a generator together with uniform weights.
+        ConfigError: an unknown form, a factor that is no number of at least 0, or a generator together with uniform
+            weights.
     """
 
     ramp: Tensor | None
@@ -151,6 +152,8 @@ class LearnableFusionLoss(nn.Module):
         ):
             if value not in known:
                 raise ConfigError(f"LearnableFusionLoss({name}={value!r}): choose one of {known}")
+        if isinstance(alpha, bool) or not isinstance(alpha, (int, float)) or not 0 <= alpha < float("inf"):
+            raise ConfigError(f"LearnableFusionLoss(alpha={alpha!r}): expected a number of at least 0")
         if not isinstance(alpha_ramp, bool):
             raise ConfigError(f"LearnableFusionLoss(alpha_ramp={alpha_ramp!r}): expected True or False")
         if weights == "uniform" and generator is not None:

@@ -3,7 +3,7 @@
 Images are grey tensors (B, 1, H, W) in 0-255; values come back per image, (B,).
 """
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from metaloss.metrics.chen_varshney import qcv
 from metaloss.metrics.contrast import average_gradient, spatial_frequency, standard_deviation
@@ -84,10 +84,12 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> Any:
-    # The classes alone need torchmetrics, whose import takes longer than a small evaluation.
-    if name in __all__:
-        from metaloss.metrics import metric
+if not TYPE_CHECKING:  # seen by a type checker, it would make any misspelt name a right one
 
-        return getattr(metric, name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    def __getattr__(name: str) -> object:
+        # The classes alone need torchmetrics, whose import takes longer than a small evaluation.
+        if name in __all__:
+            from metaloss.metrics import metric
+
+            return getattr(metric, name)
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

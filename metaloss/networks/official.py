@@ -10,6 +10,7 @@ from torch import Tensor
 
 from metaloss.errors import CheckpointError
 from metaloss.networks.refusion import ReFusionNet
+from metaloss.networks.wrappers import plain_names
 from metaloss.runtime import files
 
 _BLOCK = (
@@ -61,7 +62,7 @@ def load_official(path: str | os.PathLike[str]) -> ReFusionNet:
         raise CheckpointError(f"{path}: not the weights of the published ReFusion / TDFusion fusion network")
     network = ReFusionNet()
     try:
-        network.load_state_dict(convert_official(content))
+        network.load_state_dict(convert_official(plain_names(content)))
     except (RuntimeError, ValueError) as error:
         reason = " ".join(str(error).split())[:200]
         raise CheckpointError(f"{path}: not the published fusion network: {reason}") from None
@@ -70,12 +71,12 @@ def load_official(path: str | os.PathLike[str]) -> ReFusionNet:
 
 def is_official(content: object) -> bool:
     """Says whether a loaded file looks like a published fusion network: a flat dict of tensors with its names."""
-    return (
-        isinstance(content, dict)
-        and "FM.temperature1" in content
-        and "project_in_1.weight" in content
-        and all(isinstance(key, str) and isinstance(value, Tensor) for key, value in content.items())
-    )
+    if not isinstance(content, dict):
+        return False
+    if not all(isinstance(key, str) and isinstance(value, Tensor) for key, value in content.items()):
+        return False
+    names = plain_names(content)
+    return "FM.temperature1" in names and "project_in_1.weight" in names
 
 
 def convert_official(published: dict[str, Tensor]) -> dict[str, Tensor]:

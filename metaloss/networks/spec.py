@@ -9,17 +9,20 @@ from torch import nn
 from metaloss.networks.loss_generator import LossGenerator
 from metaloss.networks.refusion import ReFusionNet
 from metaloss.networks.weighted_sum import WeightedSum
+from metaloss.networks.wrappers import unwrapped
 
 
 def describe_fusion(network: nn.Module) -> dict[str, Any]:
     """Names a fusion network's record and arguments.
 
     Args:
-        network: a network that was built by name, or :class:`ReFusionNet`, or any other.
+        network: a network that was built by name, or :class:`ReFusionNet`, or any other; what torch wraps around
+            it does not count.
 
     Returns:
         ``{"name": ..., "arguments": {...}}``, or ``{"class": ...}`` for one that no record made.
     """
+    network = unwrapped(network)
     record = getattr(network, "metaloss_record", None)
     if isinstance(record, dict):
         return dict(record)
@@ -35,6 +38,7 @@ def describe_generator(loss: nn.Module) -> dict[str, Any] | None:
     generator = getattr(loss, "generator", None)
     if not isinstance(generator, nn.Module):
         return None
+    generator = unwrapped(generator)
     if type(generator) is LossGenerator:
         return {"name": "restormer", "arguments": dict(generator.arguments)}
     record = getattr(generator, "metaloss_record", None)

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from metaloss.errors import CheckpointError, MetaLossError
 from metaloss.networks.official import is_official, load_official
+from metaloss.networks.wrappers import plain_names
 from metaloss.plugins.manager import build_fusion, build_loss_generator
 from metaloss.runtime import files
 
@@ -114,11 +115,12 @@ def part_state(content: dict[str, Any], part: str, prefix: str = "") -> dict[str
 
 
 def load_strictly(module: nn.Module, state: dict[str, Tensor], path: str | os.PathLike[str]) -> None:
-    """Loads weights that must fit.
+    """Loads weights that must fit; prefixes that torch's wrappers leave in their names do not count.
 
     Raises:
         CheckpointError: they are those of another network.
     """
+    state = plain_names(state, module.state_dict().keys())
     mismatch = difference(module, state)
     if mismatch:
         raise CheckpointError(f"{path}: not the weights of this {type(module).__name__}: {mismatch}")

@@ -115,7 +115,7 @@ def _rows(means: Sequence[Score], style: str, corner: str) -> list[list[str]]:
 
 
 def _titles(means: Sequence[Score]) -> list[str]:
-    return [f"{name} {'↑' if METRICS[name].higher_is_better else '↓'}" for name in means[0].values]
+    return [f"{name} {METRICS[name].arrow}" for name in means[0].values]
 
 
 def _cells(means: Sequence[Score], score: Score, style: str) -> list[str]:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeGuard
 
 import torch
 from torch import Tensor, nn
 
 from metaloss.batch import FusionBatch
-from metaloss.errors import ConfigError, ShapeError
+from metaloss.errors import ConfigError, DataError, ShapeError
+
+# how torch says that cross_entropy, gather and one_hot have met a class id that is too large
+_OF_IDS = ("out of bounds", "Class values must be")
 
 
 class TaskEvaluator(Protocol):
@@ -62,12 +65,33 @@ class TaskAdapter(nn.Module):
         return ignored is None or not ignored
 
     def predict(self, fused: Tensor) -> Any:
-        """Predicts, without gradient and in evaluation mode, in the framework's own structures."""
+        """Predicts, without gradient and in evaluation mode, in the framework's own structures.
+
+        Raises:
+            ConfigError: the task defines none; it then trains, and validation shows its loss.
+        """
         raise ConfigError(f"{type(self).__name__} defines no predict(fused)")
 
     def evaluator(self) -> TaskEvaluator:
-        """Makes a fresh evaluator of this task."""
+        """Makes a fresh evaluator of this task.
+
+        Raises:
+            ConfigError: the task defines none; it then trains, and validation shows its loss.
+        """
         raise ConfigError(f"{type(self).__name__} defines no evaluator()")
+
+
+def defines(task: nn.Module, method: str) -> TypeGuard[TaskAdapter]:
+    """Whether a task is an adapter that has its own form of a method: ``"predict"``, ``"evaluator"``."""
+    if not isinstance(task, TaskAdapter):
+        return False
+    own = getattr(task, method)
+    return getattr(own, "__func__", own) is not getattr(TaskAdapter, method)
+
+
+def can_be_scored(task: nn.Module) -> TypeGuard[TaskAdapter]:
+    """Whether a task predicts and has an evaluator of its predictions; one that has not can only train."""
+    return defines(task, "predict") and defines(task, "evaluator")
 
 
 def targets_of(task: nn.Module, batch: FusionBatch) -> Any:
@@ -111,10 +135,22 @@ def task_loss(task: nn.Module, fused: Tensor, target: Any, run: Callable[..., An
         pixel at all, which is NaN, counts as 0.
 
     Raises:
+        DataError: class ids that the task indexes with and has no class for.
         ShapeError: a tensor that is not a scalar was returned.
         ConfigError: a mapping without a loss, or something else, was returned.
     """
-    total = _reduced(task, task(fused, target) if run is None else run(task, fused, target))
+    try:
+        output = task(fused, target) if run is None else run(task, fused, target)
+    except (IndexError, RuntimeError) as error:
+        about_ids = isinstance(target, Tensor) and not target.is_floating_point() and target.numel()
+        if not about_ids or not any(words in str(error) for words in _OF_IDS):
+            raise
+        low, high = target.aminmax()
+        raise DataError(
+            f"{type(task).__name__}: {error}: the batch's target has ids from {int(low)} to {int(high)}; correct the "
+            "labels, give the task a class for each, or have its loss leave the others out (ignore_index=255)"
+        ) from error
+    total = _reduced(task, output)
     ignored = all_ignored(target)
     if ignored is None:
         return total

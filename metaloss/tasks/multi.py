@@ -15,7 +15,7 @@ from metaloss.data.collate import collate_targets
 from metaloss.data.selection import select_scenes
 from metaloss.errors import ConfigError, ShapeError
 from metaloss.runtime.processes import gathered
-from metaloss.tasks.base import TaskAdapter, TaskEvaluator, targets_of
+from metaloss.tasks.base import TaskAdapter, TaskEvaluator, can_be_scored, defines, targets_of
 
 UNCERTAINTY = "uncertainty"
 
@@ -112,19 +112,12 @@ class MultiTask(TaskAdapter):
 
     def predict(self, fused: Tensor) -> list[dict[str, Any]]:
         """Predicts with every task that can; one dict by task name for each of the B scenes."""
-        found = {name: task.predict(fused) for name, task in self._adapters("predict").items()}
+        found = {name: task.predict(fused) for name, task in self.tasks.items() if defines(task, "predict")}
         return [{name: each[scene] for name, each in found.items()} for scene in range(len(fused))]
 
     def evaluator(self) -> TaskEvaluator:
         """Makes a fresh evaluator: every task's own metrics, as ``"seg/NAME"``, on the scenes that have its labels."""
-        return MultiEvaluator({name: task.evaluator() for name, task in self._adapters("evaluator").items()})
-
-    def _adapters(self, method: str) -> dict[str, TaskAdapter]:
-        return {
-            name: task
-            for name, task in self.tasks.items()
-            if isinstance(task, TaskAdapter) and getattr(type(task), method) is not getattr(TaskAdapter, method)
-        }
+        return MultiEvaluator({name: task.evaluator() for name, task in self.tasks.items() if can_be_scored(task)})
 
 
 class MultiEvaluator:

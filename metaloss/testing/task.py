@@ -15,7 +15,7 @@ from metaloss.batch import FusionBatch
 from metaloss.data.selection import select_scenes
 from metaloss.errors import ConfigError
 from metaloss.hypergradient.functional import clones, leaves, swapped
-from metaloss.tasks.base import TaskAdapter, targets_of, task_loss
+from metaloss.tasks.base import TaskAdapter, can_be_scored, defines, targets_of, task_loss
 from metaloss.testing.report import Failure, Report
 from metaloss.testing.traces import in_float64, no_trace, random_numbers_kept
 
@@ -162,7 +162,7 @@ def _check_moves(report: Report, task: nn.Module, batch: FusionBatch, fused: Ten
 
 
 def _check_predictions(report: Report, task: TaskAdapter, batch: FusionBatch, fused: Tensor) -> None:
-    if type(task).predict is TaskAdapter.predict:
+    if not defines(task, "predict"):
         report.note("predict", "not defined: the task can train, and shows nothing", "skipped")
         return
     found: list[Any] = []
@@ -176,7 +176,7 @@ def _check_predictions(report: Report, task: TaskAdapter, batch: FusionBatch, fu
         if any(leaf.requires_grad for leaf in pytree.tree_leaves(predictions) if isinstance(leaf, Tensor)):
             raise Failure("predictions carry gradients: predict under torch.no_grad()")
         found = [predictions[number] for number in range(len(batch))]
-    if type(task).evaluator is TaskAdapter.evaluator:
+    if not can_be_scored(task):
         report.note("evaluator", "not defined: the trainer cannot score the task", "skipped")
     elif found:
         with report.point("evaluator: fresh each time, metrics by name"):

@@ -10,8 +10,8 @@ A checkpoint is a dict of tensors and plain values:
 - ``metaloss``: how to rebuild F (``fusion``) and G (``generator``), the run's ``settings``, the fingerprint of its
   ``data``, and the ``versions`` of what wrote it.
 
-The trainer adds MMEngine's own ``meta`` (with the config's text), ``message_hub`` and, for its tools, ``state_dict``: the
-networks' tensors once more, under one name each; a file holds a tensor once.
+The trainer adds MMEngine's own ``meta`` (with the config's text), ``message_hub`` and, for its tools, ``state_dict``:
+the networks' tensors once more, under one name each; a file holds a tensor once.
 """
 
 from __future__ import annotations

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import warnings
 from collections.abc import Iterator, Mapping
+from itertools import accumulate
 
 from torch import Tensor
 
@@ -49,6 +50,8 @@ class Means:
 class EpochRun:
     """One epoch of a learner: which steps are left, and what it leaves in the learner's progress.
 
+    Its ``means`` are those of the ``"epoch"`` and of each of its phases.
+
     Args:
         learner: whose ``progress`` says which epoch it is, and how many of its steps are done.
         schedule: the steps of every epoch.
@@ -58,7 +61,8 @@ class EpochRun:
     def __init__(self, learner: Trained, schedule: Schedule, epochs: int) -> None:
         self.learner, self.schedule = learner, schedule
         self.number: int = learner.progress["epoch"]
-        self.means = Means(learner.progress["means"])
+        saved = learner.progress["means"]
+        self.means = {name: Means(saved.get(name)) for name in ("epoch", *schedule.phases(self.number))}
         learner.begin_epoch(self.number, epochs)
 
     @property
@@ -78,10 +82,16 @@ class EpochRun:
     def take(self, phase: Phase, *batches: FusionBatch) -> dict[str, Tensor]:
         """Takes a step, and counts it."""
         values = self.learner.step(phase, *batches)
-        self.means.add(values)
+        for name in ("epoch", phase):
+            self.means[name].add(values)
         self.learner.progress["step"] += 1
-        self.learner.progress["means"] = self.means.state()
+        self.learner.progress["means"] = {name: means.state() for name, means in self.means.items()}
         return values
+
+    @property
+    def ends_phase(self) -> bool:
+        """Whether the step that was taken last was the last of its phase."""
+        return self.done in accumulate(self.schedule.counts(self.number).values())
 
     def close(self) -> EpochLog:
         """Ends the epoch in the learner's progress, and warns of weights that have collapsed.
@@ -89,9 +99,9 @@ class EpochRun:
         Returns:
             The epoch's means, which are in ``progress["log"]`` as well.
         """
-        log = {"epoch": self.number + 1, **self.means.read()}
+        log = {"epoch": self.number + 1, **self.means["epoch"].read()}
         progress = self.learner.progress
-        progress.update(epoch=self.number + 1, step=0, means=Means().state())
+        progress.update(epoch=self.number + 1, step=0, means={})
         progress["log"].append(log)
         if rank() == 0:
             warn_of_collapse(log)

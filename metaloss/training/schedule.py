@@ -64,10 +64,14 @@ class Schedule:
             return ("fusion",)
         return ("meta", "fusion") if self.fusion_phase else ("meta",)
 
+    def counts(self, epoch: int) -> dict[Phase, int]:
+        """How many steps each phase of an epoch has."""
+        steps: dict[Phase, int] = {"meta": self.episodes.meta_steps, "fusion": self.episodes.fusion_steps}
+        return {phase: steps[phase] for phase in self.phases(epoch)}
+
     def length(self, epoch: int) -> int:
         """How many steps an epoch has."""
-        counts = {"meta": self.episodes.meta_steps, "fusion": self.episodes.fusion_steps}
-        return sum(counts[phase] for phase in self.phases(epoch))
+        return sum(self.counts(epoch).values())
 
     def steps(self, epoch: int, skip: int = 0) -> Iterator[Step]:
         """Gives an epoch's steps: ``("meta", (meta_train, meta_test))`` or ``("fusion", (batch,))``.

@@ -100,7 +100,7 @@ class Store:
         except CheckpointError as error:
             raise CheckpointError(f"{content['path']}: {error}") from None
         if changed:
-            learner.progress.update(step=0, means={"sums": {}, "counts": {}})
+            learner.progress.update(step=0, means={})
 
     def save(self, learner: Trained) -> Path:
         """Writes the learner's state where it stands, and removes what that makes needless.

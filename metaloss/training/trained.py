@@ -100,4 +100,4 @@ class Trained(ABC):
 
 def new_progress() -> dict[str, Any]:
     """The progress of a training that has not begun."""
-    return {"epoch": 0, "step": 0, "means": {"sums": {}, "counts": {}}, "seed": None, "log": []}
+    return {"epoch": 0, "step": 0, "means": {}, "seed": None, "log": []}

@@ -20,7 +20,8 @@ from benchmarks.evidence.problems import load
 from benchmarks.evidence.runs import Run, execute, seeds_of
 from benchmarks.evidence.settings import Settings
 from benchmarks.evidence.tasks import Detection
-from benchmarks.evidence.training import make_learner, region_means, train, weight_history
+from benchmarks.evidence.training import GENERATORS, make_learner, region_means, train, weight_history
+from metaloss import MetaLearner
 from metaloss.errors import ConfigError, DataError
 from metaloss.evaluation.results import write_result
 from metaloss.runtime import files
@@ -266,11 +267,20 @@ def test_the_documented_budget_arrives():
 
 
 @pytest.mark.parametrize("change", sensitivity.CHANGES.values(), ids=list(sensitivity.CHANGES))
-def test_every_row_of_the_sensitivity_can_be_made(settings, change):
+def test_every_row_of_the_sensitivity_changes_what_it_says(settings, change, monkeypatch, tmp_path):
     changed = replace(settings, **change)
     assert changed != settings
-    learner = make_learner(changed, load("synthetic"))
+    given = {}
+    monkeypatch.setattr(MetaLearner, "fit", lambda self, data, **options: given.update(options, learner=self))
+    train(changed, tmp_path)
+    assert (given["meta_steps"], given["warmup_epochs"]) == (changed.meta_steps, changed.warmup)
+    learner = given["learner"]
+    [group] = learner.optimizers["loss"].param_groups
+    assert group["lr"] == changed.loss_lr
+    normalised = changed.outer_update == "max_normalised_sgd"
+    assert isinstance(learner.optimizers["loss"], torch.optim.SGD) == normalised
     assert learner.outer_update == changed.outer_update
+    assert type(learner.loss.generator) is GENERATORS[changed.generator]
 
 
 @pytest.mark.slow

@@ -20,6 +20,7 @@ pytestmark = [
 ]
 CWFID = "tdfusion/segformer_cwfid"
 SYNTHETIC = "tdfusion/segformer_synthetic"
+CLASSES = ("soil", "crop", "weed")
 SMALL = ("--cfg-options", "crop_size=32", "--cfg-options")
 
 
@@ -221,6 +222,16 @@ def test_fuse_into_a_file(fuse, weights):
         (["fuse", ".", "."], "--weights is missing"),
         (["fuse", ".", ".", "--colour", "blue", "--weights", "x"], "'blue' is not one of 'auto', 'grey'"),
         (["--no-such-option"], "No such option: --no-such-option"),
+        (["fuse", ".", ".", "--weights", "x", "--out", ""], "an empty argument after '--out': give a value"),
+        (["fuse", "", "."], "an empty argument after 'fuse'"),
+        (["train", SYNTHETIC, "--work-dir="], "--work-dir= has no value"),
+        (["evaluate", ".", ".", "--fused", "."], "--fused .: expected NAME=PATH, with a name that a file can have"),
+        (["evaluate", ".", ".", "--fused", ".."], "--fused ..: expected NAME=PATH"),
+        (["evaluate", ".", ".", "--fused", "..=x"], "--fused ..=x: expected NAME=PATH"),
+        (["evaluate", ".", ".", "--fused", "a/b=x"], "--fused a/b=x: expected NAME=PATH"),
+        (["evaluate", ".", ".", "--fused", "a="], "--fused a=: no path after the name"),
+        (["weights", ".", ".", "--weights", "..=x", "--out", "o"], "--weights ..=x: expected NAME=PATH"),
+        (["downstream", SYNTHETIC, "--fused", "..=x", "--work-dir", "w"], "--fused ..=x: expected NAME=PATH"),
     ],
 )
 def test_wrong_arguments(refused, monkeypatch, tmp_path, arguments, reason):

@@ -160,6 +160,7 @@ def test_labels_that_belong_to_other_images(root):
         ("0 32 0.5 0.2 0.2", r"32 0\.5 0\.2 0\.2 lies outside 0\.\.1"),
         ("0 0.5 0.5 -0.2 0.2", r".*lies outside 0\.\.1"),
         ("0 0.5 nan 0.2 0.2", r".*lies outside 0\.\.1"),
+        ("0 0.5 0.5 0.2 -0.0004", r"a box 0\.2 wide and -0\.0004 high; expected"),
     ],
 )
 def test_a_wrong_line_is_named(root, line, said):
@@ -176,6 +177,9 @@ def test_lines_as_programs_write_them(tmp_path):
     read = read_yolo(file)
     assert read.labels == (1,)
     assert read.target((100, 200))["boxes"].tolist() == [[75.0, 0.0, 125.0, 100.0]]
+    file.write_text("1e300 0.5 0.5 0.2 0.2")
+    with pytest.raises(DataError, match=r"a\.txt, line 1: class 1e300; expected a whole number from 0"):
+        read_yolo(file)
     file.write_bytes(b"\xff\xfe\x81")
     with pytest.raises(DataError, match=r"a\.txt: cannot be read as text"):
         read_yolo(file)
@@ -188,7 +192,11 @@ def test_lines_as_programs_write_them(tmp_path):
         ("<xmin>20.0", "<xmin>x", "object 2: xmin=x, ymin=5.0, xmax=40.0, ymax=15.0; expected four numbers"),
         ("<xmin>20.0</xmin>", "", "object 2: xmin=None"),
         ("<xmin>20.0", "<xmin>41", "object 2: the box ends (40, 15) before it begins (41, 5)"),
+        ("<xmin>20.0", "<xmin>nan", "object 2: a box of nan, 5.0, 40.0, 15.0; expected pixels"),
+        ("<ymax>15.0", "<ymax>inf", "object 2: a box of 20.0, 5.0, 40.0, inf; expected pixels"),
         ("<annotation>", "<annotation", "cannot be read as xml"),
+        ("<annotation>", "<?xml version='1.0' encoding='utf-7'?><annotation>", "cannot be read as xml"),
+        ("<annotation>", "<?xml version='1.0' encoding='no-such'?><annotation>", "cannot be read as xml"),
         ("annotation>", "scene>", "a <scene> file; expected Pascal VOC's <annotation>"),
         ("<width>40", "<width>wide", "a <size> of widex20; expected whole numbers"),
     ],
@@ -248,6 +256,33 @@ def test_labels_of_an_image_of_another_size(root, write):
         (lambda all: all["annotations"][2].update(bbox=[1, 2, -3, 4]), "expected left, top, width, height"),
         (lambda all: all["categories"][0].update(name="persons"), r"category 7: class 'persons' is not .*'person'"),
         (lambda all: all["images"][1].update(file_name="x/a.png"), "two images of the stem 'a'"),
+        (lambda all: all["images"][1].update(id=[1]), r"images\[1\]: id \[1\]; expected a number or a text"),
+        (lambda all: all["images"][1].update(id=10), r"images\[1\]: id 10 is taken by another entry"),
+        (
+            lambda all: all["images"][1].update(height="tall"),
+            r"images\[1\] \(id 11\): height 'tall'; expected",
+        ),
+        (lambda all: all["images"][1].update(width=-40), r"images\[1\] \(id 11\): width -40; expected a number"),
+        (lambda all: all["images"][1].update(width=float("inf")), r"images\[1\] \(id 11\): width inf; expected"),
+        (lambda all: all["categories"][1].update(id={}), r"categories\[1\]: id \{\}; expected a number or a text"),
+        (lambda all: all["categories"][1].update(id="three"), r"categories: ids 7, 'three', 9: expected numbers alone"),
+        (lambda all: all["annotations"][1].update(image_id={"a": 1}), r"image_id \{'a': 1\} is not"),
+        (
+            lambda all: all["annotations"][1].update(image_id=list(range(99))),
+            r"image_id \[0, 1, .* \.\.\. is",
+        ),
+        (lambda all: all["annotations"][1].update(category_id=[7]), r"annotations\[1\].*category_id \[7\] is not"),
+        (
+            lambda all: all["annotations"][2].update(bbox=[float("nan"), 2, 3, 4]),
+            r"bbox \[nan, 2, 3, 4\]; exp",
+        ),
+        (
+            lambda all: all["annotations"][2].update(bbox=[1, 2, 3, float("inf")]),
+            r"bbox \[1, 2, 3, inf\]; exp",
+        ),
+        (lambda all: all["annotations"][2].update(bbox=[10**400, 2, 3, 4]), r"bbox \[100.* \.\.\.; expected left"),
+        (lambda all: all["annotations"][2].update(bbox={"x": 1}), r"bbox \{'x': 1\}; expected left"),
+        (lambda all: all["annotations"][2].update(bbox="1234"), "bbox '1234'; expected left"),
     ],
 )
 def test_a_wrong_entry_is_named(root, change, said):
@@ -264,6 +299,13 @@ def test_json_that_is_none(root):
     file.write_text('{\n"images": [\n')
     with pytest.raises(DataError, match=r"train\.json, line 3: cannot be read as json"):
         PairedDataset(root, target="labels")
+    for text, said in (
+        ("[" * 200_000, "nested too deeply"),
+        (f'{{"images": [{"9" * 5000}]}}', "cannot be read as json"),
+    ):
+        file.write_text(text)
+        with pytest.raises(DataError, match=rf"train\.json: .*{said}.*expected COCO's images, categories"):
+            PairedDataset(root, target="labels")
     (root / "labels" / "val.json").write_text("{}")
     with pytest.raises(DataError, match=r"expected one json file of annotations, found train\.json, val\.json"):
         PairedDataset(root, target="labels")

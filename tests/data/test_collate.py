@@ -27,6 +27,16 @@ def test_sources_are_stacked_in_their_order():
     assert collate([item()]).names == ("",)
 
 
+def test_images_that_were_never_scaled():
+    wrong = item(names="b")
+    wrong["sources"][1].mul_(255).clamp_(0, 255)[0, 0, 0] = 255
+    with pytest.raises(metaloss.DataError, match=r"^b: source 1 has values from .* to 255: expected floats in \[0"):
+        collate([item(names="a"), wrong])
+    excess = item()
+    excess["sources"][0][0, 0, 0] = 1.02  # as of a sharp resizing
+    assert collate([excess]).sources[0].amax() > 1
+
+
 def test_views_and_chroma():
     views = [tuple(torch.rand(1, 2, 2) for _ in range(2)) for _ in range(2)]
     chroma = torch.rand(2, 4, 5) - 0.5

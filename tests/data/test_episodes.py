@@ -1,10 +1,17 @@
+import random
+
+import numpy as np
 import pytest
 import torch
 from toys import Scenes, same
 
 import metaloss
-from metaloss.data import Episodes
+from metaloss.data import Episodes, Resized
 from metaloss.data.episodes import share
+from metaloss.runtime import files
+
+# torch's word on a machine, or a share of one, with a single core
+TWO_WORKERS = pytest.mark.filterwarnings("ignore:This DataLoader will create 2 worker processes:UserWarning")
 
 
 def names(batches):
@@ -84,6 +91,14 @@ def test_exchange_can_be_left_out():
     assert swapped == [1, 1]
 
 
+def test_every_batch_draws_its_own_exchange():
+    episodes = Episodes(dataset=Scenes(24), batch_size=4, meta_steps=8)
+    batches = [*episodes.fusion(0), *(batch for pair in episodes.meta(0) for batch in pair)]
+    orders = [tuple(batch.order[:, 0].tolist()) for batch in batches]
+    assert all(sum(order) == 2 for order in orders)
+    assert len(set(orders)) == 6  # two of four places: all there are
+
+
 def test_images_of_different_sizes_need_a_task_size():
     mixed = Scenes(6, size=(8, 8), other=(12, 10))
     with pytest.raises(metaloss.ShapeError, match="set task_size"):
@@ -100,10 +115,59 @@ def test_too_few_items():
             Episodes(dataset=Scenes(length))
 
 
+@TWO_WORKERS
 def test_workers_see_the_same():
     settings = {"dataset": Scenes(6, size=(9, 9)), "meta_steps": 2, "fusion_crop": (4, 4)}
     alone, helped = Episodes(**settings), Episodes(**settings, num_workers=2)
     assert same(everything(helped, 1), everything(alone, 1))
+
+
+class Augmented(Scenes):
+    """Draws from all three global generators, as people's augmentations do."""
+
+    def __getitem__(self, index):
+        item = super().__getitem__(index)
+        drawn = float(torch.rand(())), float(np.random.rand()), random.random()
+        sources = tuple(source * drawn[k] for k, source in enumerate(item["sources"]))
+        return {**item, "sources": sources, "names": f"{index} {drawn}"}
+
+
+@TWO_WORKERS
+@pytest.mark.parametrize("workers", [1, 2])
+def test_augmentations_are_the_items_own(workers):
+    settings = {"dataset": Augmented(5), "meta_steps": 3, "seed": 11}
+    before = files.random_state()
+    alone = [everything(Episodes(**settings), epoch) for epoch in (1, 2)]
+    assert same(files.random_state(), before)
+    for draw in (torch.rand, np.random.rand):  # as a training does, and a resumed one does not
+        draw(7)
+    random.seed(3)
+    resumed = everything(Episodes(**settings, num_workers=workers), 2)
+    assert same(resumed, alone[1])
+    drawn = [name for epoch in alone for batch in epoch for name in batch[4]]
+    assert len(set(drawn)) == len(drawn)
+    other = everything(Episodes(**{**settings, "seed": 12}), 1)
+    assert not {name for batch in other for name in batch[4]} & set(drawn)
+
+
+def test_shares_draw_what_the_batch_of_one_process_draws():
+    settings = {"dataset": Augmented(8), "meta_steps": 2, "seed": 3}
+    alone = everything(Episodes(**settings, batch_size=4), 0)
+    parts = [everything(Episodes(**settings, batch_size=2, rank=rank, world_size=2), 0) for rank in (0, 1)]
+    assert [[name for part in step for name in part[4]] for step in zip(*parts, strict=True)] == [
+        list(batch[4]) for batch in alone
+    ]
+
+
+def test_validation_sees_the_same_each_time():
+    dataset, before = Resized(Augmented(3), (6, 6)), files.random_state()
+    first = [dataset[index]["names"] for index in range(3)]
+    assert same(files.random_state(), before)
+    random.seed(9)
+    assert [dataset[index - 3]["names"].partition(" ")[2] for index in range(3)] == [
+        name.partition(" ")[2] for name in first
+    ]
+    assert len({name.partition(" ")[2] for name in first}) == 3
 
 
 @pytest.mark.parametrize("world_size", [1, 2, 3, 4])
@@ -142,6 +206,17 @@ def test_a_last_batch_that_does_not_divide():
     assert [len(part) for part in last] == [2, 2]
     assert last[1][1] == last[0][0]
     assert {name for each in (first, second) for name in names(each.fusion(0))} == {f"scene{i}" for i in range(7)}
+
+
+@pytest.mark.parametrize(
+    ("length", "batch_size", "world_size", "meta_steps"),
+    [(3, 2, 1, 2), (4, 2, 2, 2), (7, 2, 1, 0), (8, 2, 2, 3), (9, 4, 1, 1), (2, 1, 3, 0), (12, 6, 1, 1)],
+)
+def test_the_smallest_batch(length, batch_size, world_size, meta_steps):
+    settings = {"dataset": Scenes(length), "batch_size": batch_size, "meta_steps": meta_steps}
+    episodes = Episodes(**settings, world_size=world_size, rank=0)
+    sizes = [len(batch) for pair in episodes.meta(0) for batch in pair] + [len(batch) for batch in episodes.fusion(0)]
+    assert episodes.smallest_batch == min(sizes)
 
 
 def test_a_half_smaller_than_the_batch_of_all_processes():

@@ -23,6 +23,7 @@ from toys import (
 
 import metaloss
 from metaloss.hypergradient.blocks import blockwise, find_blocks
+from metaloss.hypergradient.execution import Execution
 from metaloss.networks import LossGenerator, ReFusionNet, RestormerBlock
 
 METHODS = ["forward", "reverse", "finite_difference"]
@@ -264,6 +265,24 @@ def test_training_in_mixed_precision_reaches_the_same_loss():
     assert ends.mean() < 0.8 * torch.tensor([start for _, start in full]).mean()
     difference = abs(torch.tensor([end for end, _ in mixed]).mean() - ends.mean())
     assert difference < max(float(ends.std()), 0.01 * float(ends.mean()))
+
+
+@pytest.mark.filterwarnings("ignore:.*torch.jit:DeprecationWarning")  # of torch's compiler, about itself
+def test_what_is_differentiated_again_is_not_run_compiled():
+    compiled_runs = []
+
+    def backend(graph, inputs):
+        def run(*arguments):
+            compiled_runs.append(1)
+            return graph.forward(*arguments)
+
+        return run
+
+    network = torch.compile(nn.Conv2d(1, 1, 1), backend=backend)
+    image = torch.rand(1, 1, 4, 4)
+    for derivatives, runs in ((2, 0), (1, 1), (2, 1)):
+        Execution().run(network, image, derivatives=derivatives)
+        assert len(compiled_runs) == runs
 
 
 @pytest.mark.slow

@@ -7,15 +7,34 @@ import torch
 from metaloss.errors import ConfigError, ShapeError
 from metaloss.metrics import METRICS, evaluate, metric_info
 
+
+def resize(image, side):
+    return torch.nn.functional.interpolate(image, (side, side), mode="bilinear", align_corners=False)
+
+
 NAMES = ["EN", "SD", "SF", "AG", "MI", "CC", "SCD", "MSE", "PSNR", "VIF", "Qabf", "SSIM", "MS-SSIM", "LPIPS", "Qcv"]
 
 
-def test_the_registry():
-    assert list(METRICS) == NAMES
-    assert [name for name, info in METRICS.items() if info.direction == "down"] == ["MSE", "LPIPS", "Qcv"]
+@pytest.mark.parametrize("name", [name for name in NAMES if name != "LPIPS"])
+def test_the_direction_is_that_of_a_better_image(name):
+    """Better: structure instead of a nearly flat image, where the sources do not count; noise less, where they do."""
+    info, generator = metric_info(name), torch.Generator().manual_seed(0)
+    coarse = torch.rand(1, 2, 24, 24, generator=generator)
+    sources = [255 * image for image in resize(coarse, 192).split(1, dim=1)]
+    fused = (sources[0] + sources[1]) / 2
+    noise = 80 * torch.randn(fused.shape, generator=generator)
+    worse = (fused + noise).clamp(0, 255) if info.needs_sources else 128 + 0.05 * (fused - 128)
+    better, less = (float(evaluate(image.round(), sources, metrics=[name])[name]) for image in (fused, worse))
+    assert (better > less) == (info.direction == "up")
+    assert better != less
+    assert info.arrow == ("↑" if better > less else "↓")
+    assert info.higher_is_better == (better > less)
+
+
+def test_lpips_alone_needs_a_network():
     assert [name for name, info in METRICS.items() if info.optional] == ["LPIPS"]
-    assert [METRICS[name].arrow for name in ("EN", "MSE")] == ["↑", "↓"]
-    assert metric_info("Qcv").name == "Qcv"
+    assert METRICS["LPIPS"].direction == "down"  # a distance
+    assert sorted(METRICS) == sorted(NAMES)
 
 
 def test_evaluate_gives_what_the_functions_give(scene):

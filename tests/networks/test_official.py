@@ -8,6 +8,7 @@ from PIL import Image
 import metaloss
 from metaloss.colour import luma
 from metaloss.networks import load_official
+from metaloss.plugins import load_fusion
 
 PAIRS = {
     "IVIF": ("infrared", "visible", "IVIF_00710N.npy"),
@@ -33,6 +34,18 @@ def test_published_weights_give_the_published_images(real_data, name):
     published = np.load(folder / "expected" / expected)
     assert fused.shape == published.shape
     assert np.abs(fused - published).max() < 1e-4
+
+
+@pytest.mark.parametrize("prefix", ["module.", "_orig_mod.", "module._orig_mod."])
+def test_weights_saved_from_a_wrapped_network(prefix, tmp_path, real_data):
+    official = real_data("refusion_official") / "ReFusion_IVIF.pth"
+    content = torch.load(official, map_location="cpu", weights_only=True)
+    torch.save({prefix + name: value for name, value in content.items()}, tmp_path / "wrapped.pth")
+    expected = load_official(official).state_dict()
+    for load in (load_official, load_fusion):
+        found = load(tmp_path / "wrapped.pth").state_dict()
+        assert found.keys() == expected.keys()
+        assert all(torch.equal(found[name], expected[name]) for name in found)
 
 
 class Code:

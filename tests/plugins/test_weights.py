@@ -56,6 +56,11 @@ def test_the_learners_checkpoint(tmp_path):
     assert not any(module.training for module in loaded.modules())
 
 
+def test_a_checkpoint_of_a_network_in_parallel(tmp_path):
+    network = ReFusionNet()
+    assert same_weights(load_fusion(fitted(nn.DataParallel(network), tmp_path)), network)
+
+
 def test_a_network_built_by_name_comes_back_with_its_arguments(tmp_path):
     network = build_fusion("refusion", sources=3)
     files.save(tmp_path / "a.pth", {"fusion": network.state_dict(), "metaloss": {"fusion": network.metaloss_record}})

@@ -4,7 +4,7 @@ from torch import nn
 from toys import TinyTask, held, same, scenes
 
 import metaloss
-from metaloss.tasks import TaskAdapter, targets_of, task_loss
+from metaloss.tasks import TaskAdapter, can_be_scored, targets_of, task_loss
 
 
 class Returning(nn.Module):
@@ -26,6 +26,58 @@ def test_a_scalar_is_the_loss():
 def test_of_a_mapping_the_losses_are_averaged_and_summed():
     output = {"loss_cls": torch.tensor([1.0, 3.0]), "aux.loss": torch.tensor(4.0), "accuracy": torch.tensor(100.0)}
     assert task_loss(Returning(output), IMAGE, None).item() == 6
+
+
+class Indexing(nn.Module):
+    """A plain module that has three classes, and indexes with the ids it is given."""
+
+    def __init__(self, loss):
+        super().__init__()
+        self.head, self.loss = nn.Conv2d(1, 3, 1), loss
+
+    def forward(self, fused, target):
+        return self.loss(self.head(fused), target)
+
+
+def nothing(logits, target):
+    return [logits][int(target.max())].sum()
+
+
+@pytest.mark.parametrize(
+    "loss",
+    [
+        nn.functional.cross_entropy,
+        lambda logits, ids: -logits.log_softmax(1).gather(1, ids[:, None]).mean(),
+        lambda logits, ids: (logits.movedim(1, -1) * nn.functional.one_hot(ids, 3)).mean(),
+    ],
+)
+def test_a_label_that_a_plain_module_has_no_class_for(loss):
+    ids = torch.tensor([[[0, 1], [2, 7]]])
+    task = Indexing(loss)
+    with pytest.raises(metaloss.DataError, match=r"Indexing: .* the batch's target has ids from 0 to 7; correct the"):
+        task_loss(task, IMAGE[..., :2, :2], ids)
+    assert task_loss(task, IMAGE[..., :2, :2], ids.clamp_max(2)).isfinite()
+    with pytest.raises(IndexError, match="list index out of range"):  # an error of another kind is left as it is
+        task_loss(Indexing(nothing), IMAGE[..., :2, :2], ids)
+
+
+class Predicting(metaloss.TaskAdapter):
+    def predict(self, fused):
+        return fused
+
+
+class Scored(Predicting):
+    def evaluator(self):
+        return None
+
+
+def test_whether_a_task_can_be_scored_is_asked_in_one_place():
+    module = metaloss.ModuleTask(nn.Conv2d(1, 3, 1), nn.functional.cross_entropy)
+    assert [can_be_scored(task) for task in (nn.Conv2d(1, 3, 1), TaskAdapter(), Predicting(), module)] == [False] * 4
+    assert can_be_scored(Scored())
+    assert can_be_scored(metaloss.ReconstructionTask())
+    module.evaluator = lambda: None  # given to the one object
+    assert can_be_scored(module)
 
 
 @pytest.mark.parametrize(

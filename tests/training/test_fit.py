@@ -9,6 +9,7 @@ from toys import BatchNormNet, DropoutNet, Scenes, TinyGenerator, held, learner,
 import metaloss
 from metaloss.plugins import load_fusion
 from metaloss.runtime import files
+from metaloss.training.epoch import warn_of_collapse
 
 
 def fitted(subject=None, *, seed=3, dataset=None, **settings):
@@ -182,6 +183,15 @@ def test_a_collapse_of_the_weights_is_told():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         learner().fit(Scenes(4), epochs=1, meta_steps=1)
+
+
+@pytest.mark.parametrize(("mean", "told"), [(0.975, 0), (0.985, 1)])
+def test_from_which_mean_on_the_weights_have_collapsed(mean, told):
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        warn_of_collapse({"weight_0": 1 - mean, "weight_1": mean, "entropy": 0.1, "weight_sum": 1.0})
+    assert len(caught) == told
+    assert all(f"onto source 1 (mean {mean}" in str(each.message) for each in caught)
 
 
 @pytest.mark.parametrize(

@@ -76,7 +76,9 @@ def test_other_data_or_settings_are_listed_and_refused_unless_allowed(tmp_path, 
         start = held(subject.fusion, subject.loss, subject.task)
         try:
             subject.fit(
-                dataset or Scenes(4), **{"epochs": epochs, "meta_steps": 1, "work_dir": tmp_path, **settings}, resume=True
+                dataset or Scenes(4),
+                **{"epochs": epochs, "meta_steps": 1, "work_dir": tmp_path, **settings},
+                resume=True,
             )
         except metaloss.CheckpointError:
             assert same(held(subject.fusion, subject.loss, subject.task), start)
@@ -155,7 +157,7 @@ def test_a_line_for_each_epoch_where_no_bar_is_shown(capfd):
 def test_a_scheduler_that_wants_a_metric_is_refused(tmp_path):
     optimizer = torch.optim.Adam([torch.zeros(1, requires_grad=True)])
     plateau = torch.optim.lr_scheduler.ReduceLROnPlateau(optimizer)
-    with pytest.raises(metaloss.ConfigError, match="ReduceLROnPlateau.*callback"):
+    with pytest.raises(metaloss.ConfigError, match=r"ReduceLROnPlateau.*callback"):
         fresh(schedulers=[plateau]).fit(Scenes(4), epochs=1, meta_steps=0, work_dir=tmp_path / "x")
     assert not (tmp_path / "x").exists()
 

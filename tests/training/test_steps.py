@@ -87,6 +87,36 @@ def test_entropy_goes_from_zero_to_one():
     assert float(weight_statistics(torch.full((1, 2, 3, 3), 0.5), None)["entropy"]) == pytest.approx(1)
 
 
+@pytest.mark.parametrize("assigned", [False, True])
+def test_a_fusion_step_moves_the_generators_own_buffers(assigned):
+    """G's running statistics move as in a plain forward pass, in place or assigned anew."""
+
+    class Counting(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.conv, self.norm = nn.Conv2d(2, 2, 3, padding=1), nn.BatchNorm2d(2)
+            self.register_buffer("seen", torch.zeros(()))
+
+        def forward(self, *sources):
+            if assigned:
+                self.seen = self.seen + 1
+            else:
+                self.seen += 1
+            return self.norm(self.conv(torch.cat(sources, 1))).softmax(1)
+
+    subject = learner(loss=metaloss.LearnableFusionLoss(Counting()))
+    generator, batch = subject.loss.generator, scenes(1, dtype=torch.float32)
+    expected = Counting()
+    expected.load_state_dict(generator.state_dict())
+    for step in (1, 2):
+        subject.fusion_step(batch)
+        expected(*batch.sources)
+        assert generator.seen == step
+        for name, value in expected.norm.named_buffers():
+            torch.testing.assert_close(getattr(generator.norm, name), value)
+    assert generator.norm.running_mean.abs().max() > 0
+
+
 def test_meta_gradients_that_are_refused_are_named():
     loss = loss_of()
     names = [name for name, _ in loss.named_parameters()]

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from metaloss.networks.wrappers import plain_names
 from metaloss.runtime.files import load
 from metaloss_frameworks.weights import take_weights
 
@@ -49,8 +50,8 @@ def load_weights(network: nn.Module, path: str | os.PathLike[str]) -> None:
     """
     with torch.serialization.safe_globals(_LOGS):
         content = load(path)
-    state = content.get("state_dict", content)
     own = network.state_dict()
+    state = plain_names(content.get("state_dict", content), own.keys())
     if not any(name in own for name in state):
         state = {f"backbone.{name}": value for name, value in state.items()}
     take_weights(network, state, path)

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from metaloss.data.annotations.annotation import Annotation, class_number
 from metaloss.errors import DataError
+
+Id = int | str
+_EXPECTED = "expected COCO's images, categories and annotations"
+_SHOWN = 80  # characters of a strange value
 
 
 def read_coco(path: Path, classes: Sequence[str] = ()) -> tuple[dict[str, Annotation], tuple[str, ...]]:
@@ -25,30 +30,63 @@ def read_coco(path: Path, classes: Sequence[str] = ()) -> tuple[dict[str, Annota
         DataError: not such a file, or an entry that cannot be right; file and entry are named.
     """
     content = _load(path)
-    categories = {entry["id"]: str(entry["name"]) for entry in content["categories"]}
+    categories = {number: str(entry["name"]) for number, entry in _by_id(content, "categories", path).items()}
+    if len({type(number) for number in categories}) > 1:
+        raise DataError(f"{path}, categories: ids {', '.join(map(repr, categories))}: expected numbers alone, or texts")
     names = tuple(classes) or tuple(categories[number] for number in sorted(categories))
     numbers = {number: class_number(name, names, f"{path}, category {number}") for number, name in categories.items()}
-    images = {entry["id"]: entry for entry in content["images"]}
-    boxes: dict[Any, list[tuple[float, float, float, float]]] = {number: [] for number in images}
-    labels: dict[Any, list[int]] = {number: [] for number in images}
+    images = _by_id(content, "images", path)
+    boxes: dict[Id, list[tuple[float, float, float, float]]] = {number: [] for number in images}
+    labels: dict[Id, list[int]] = {number: [] for number in images}
     for place, entry in enumerate(content["annotations"]):
         if entry.get("iscrowd"):
             continue
         where = f"{path}, annotations[{place}] (id {entry.get('id', 'missing')})"
         for key, known in (("image_id", images), ("category_id", numbers)):
-            if entry.get(key) not in known:
-                raise DataError(f"{where}: {key} {entry.get(key)!r} is not listed in the file")
+            if not isinstance(entry.get(key), (int, str)) or entry[key] not in known:
+                raise DataError(f"{where}: {key} {_shown(entry.get(key))} is not listed in the file")
         boxes[entry["image_id"]].append(_box(entry.get("bbox"), where))
         labels[entry["image_id"]].append(numbers[entry["category_id"]])
     found: dict[str, Annotation] = {}
-    for number, entry in images.items():
+    for place, (number, entry) in enumerate(images.items()):
         stem = Path(str(entry["file_name"])).stem
         if stem in found:
             raise DataError(f"{path}: two images of the stem {stem!r}, and files are paired by stem: rename one")
-        size = (entry.get("height"), entry.get("width"))
-        known_size = (int(size[0]), int(size[1])) if size[0] and size[1] else None
-        found[stem] = Annotation(path, tuple(boxes[number]), tuple(labels[number]), size=known_size)
+        size = _size(entry, f"{path}, images[{place}] (id {number})")
+        found[stem] = Annotation(path, tuple(boxes[number]), tuple(labels[number]), size=size)
     return found, names
+
+
+def _by_id(content: Mapping[str, Any], key: str, path: Path) -> dict[Id, Mapping[str, Any]]:
+    found: dict[Id, Mapping[str, Any]] = {}
+    for place, entry in enumerate(content[key]):
+        number = entry["id"]
+        if isinstance(number, bool) or not isinstance(number, (int, str)):
+            raise DataError(f"{path}, {key}[{place}]: id {_shown(number)}; expected a number or a text")
+        if number in found:
+            raise DataError(f"{path}, {key}[{place}]: id {number!r} is taken by another entry; expected one id each")
+        found[number] = entry
+    return found
+
+
+def _size(entry: Mapping[str, Any], where: str) -> tuple[int, int] | None:
+    height, width = (entry.get(side) or 0 for side in ("height", "width"))
+    for side, value in (("height", height), ("width", width)):
+        if isinstance(value, bool) or not isinstance(value, (int, float)) or value < 0 or not _finite(value):
+            raise DataError(f"{where}: {side} {_shown(value)}; expected a number of pixels")
+    return (int(height), int(width)) if height and width else None
+
+
+def _finite(value: float) -> bool:
+    try:
+        return math.isfinite(value)
+    except OverflowError:  # a whole number beyond all floats
+        return False
+
+
+def _shown(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]} ..."
 
 
 def _load(path: Path) -> Mapping[str, Any]:
@@ -58,12 +96,16 @@ def _load(path: Path) -> Mapping[str, Any]:
         raise DataError(f"{path}, line {error.lineno}: cannot be read as json ({error.msg})") from error
     except (OSError, UnicodeDecodeError) as error:
         raise DataError(f"{path}: cannot be read as text") from error
+    except RecursionError:
+        raise DataError(f"{path}: cannot be read as json (nested too deeply); {_EXPECTED}") from None
+    except ValueError as error:  # a number of thousands of digits
+        raise DataError(f"{path}: cannot be read as json ({error}); {_EXPECTED}") from None
     if isinstance(content, Mapping):
         content = {"annotations": [], **content}
     for key, needed in (("images", ("id", "file_name")), ("categories", ("id", "name")), ("annotations", ())):
         entries = content.get(key) if isinstance(content, Mapping) else None
         if not isinstance(entries, list) or not all(isinstance(entry, Mapping) for entry in entries):
-            raise DataError(f"{path}: no list {key!r} of entries; expected COCO's images, categories and annotations")
+            raise DataError(f"{path}: no list {key!r} of entries; {_EXPECTED}")
         for place, entry in enumerate(entries):
             missing = [name for name in needed if name not in entry]
             if missing:
@@ -72,8 +114,9 @@ def _load(path: Path) -> Mapping[str, Any]:
 
 
 def _box(box: Any, where: str) -> tuple[float, float, float, float]:
-    numbers = isinstance(box, Sequence) and len(box) == 4 and all(isinstance(value, (int, float)) for value in box)
-    if not numbers or not (box[2] >= 0 and box[3] >= 0):
-        raise DataError(f"{where}: bbox {box}; expected left, top, width, height in pixels")
+    given = list(box) if isinstance(box, list) and len(box) == 4 else []
+    numbers = all(isinstance(value, (int, float)) and not isinstance(value, bool) for value in given)
+    if not given or not numbers or not all(map(_finite, given)) or min(given[2:]) < 0:
+        raise DataError(f"{where}: bbox {_shown(box)}; expected left, top, width, height in pixels")
     left, top, width, height = box
     return left, top, left + width, top + height

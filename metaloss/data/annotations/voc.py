@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from xml.etree import ElementTree
@@ -26,7 +27,7 @@ def read_voc(path: Path, classes: Sequence[str]) -> Annotation:
     """
     try:
         root = ElementTree.parse(path).getroot()
-    except (OSError, ElementTree.ParseError) as error:
+    except (OSError, ElementTree.ParseError, ValueError, LookupError) as error:  # the last two: a strange encoding
         raise DataError(f"{path}: cannot be read as xml ({' '.join(str(error).split())})") from error
     if root.tag != "annotation":
         raise DataError(f"{path}: a <{root.tag}> file; expected Pascal VOC's <annotation>")
@@ -47,6 +48,8 @@ def _box(thing: ElementTree.Element, where: str) -> tuple[float, float, float, f
     except ValueError:
         given = ", ".join(f"{corner}={text}" for corner, text in zip(_CORNERS, texts, strict=True))
         raise DataError(f"{where}: {given}; expected four numbers in <bndbox>") from None
+    if not all(map(math.isfinite, (left, top, right, bottom))):
+        raise DataError(f"{where}: a box of {left}, {top}, {right}, {bottom}; expected pixels")
     if not (right >= left and bottom >= top):
         raise DataError(f"{where}: the box ends ({right:g}, {bottom:g}) before it begins ({left:g}, {top:g})")
     return left, top, right, bottom

@@ -8,6 +8,7 @@ from metaloss.data.annotations.annotation import Annotation
 from metaloss.errors import DataError
 
 _TOLERANCE = 1e-3  # files are written with a few digits; what reaches over the border is cut
+_ENDLESS = 2**31  # more classes than anybody has
 _FORM = "expected `class x_centre y_centre width height`, in parts of the image"
 
 
@@ -38,10 +39,12 @@ def _box(words: list[str], where: str, num_classes: int) -> tuple[int, tuple[flo
         label, (x, y, width, height) = float(words[0]), map(float, words[1:])
     except ValueError:
         raise DataError(f"{where}: {' '.join(words)!r} is not five numbers; {_FORM}") from None
-    if not label.is_integer() or label < 0 or (num_classes and label >= num_classes):
+    if not label.is_integer() or not 0 <= label < (num_classes or _ENDLESS):
         known = f"0..{num_classes - 1} ({num_classes} classes)" if num_classes else "a whole number from 0"
         raise DataError(f"{where}: class {words[0]}; expected {known}")
     values = (x, y, width, height)
     if not all(-_TOLERANCE <= value <= 1 + _TOLERANCE for value in values):
         raise DataError(f"{where}: {' '.join(words[1:])} lies outside 0..1; {_FORM}")
+    if min(width, height) < 0:
+        raise DataError(f"{where}: a box {width:g} wide and {height:g} high; {_FORM}")
     return int(label), (x - width / 2, y - height / 2, x + width / 2, y + height / 2)
