@@ -12,6 +12,7 @@ import torch.distributed as dist
 import typer
 
 from metaloss.cli.engine import class_count, load_engine
+from metaloss.cli.folders import check_folder
 from metaloss.cli.options import CFG_OPTIONS, folder_of
 from metaloss.cli.train_checks import check_optimizers, check_settings, check_smallest_batch, check_views
 from metaloss.data import check_dataset, paired_datasets
@@ -56,6 +57,7 @@ def train(
     with ExitStack() as stack:
         with _together():
             if rank() == 0:
+                check_folder(Path(loaded.work_dir), "--work-dir")
                 stack.enter_context(files.locked(loaded.work_dir))
                 if not resume and not overwrite:
                     folder.check_unused(Path(loaded.work_dir), "--resume", "--overwrite")
@@ -82,8 +84,6 @@ def _start(config: str, cfg_options: Sequence[str], launcher: str) -> Config:
             loaded.launcher = launcher
         except MetaLossError as found:  # the others may have no such error, and wait
             error = found
-        except SystemExit as stopped:
-            error = ConfigError(f"config {config}: ends the process with sys.exit({stopped.code!r})")
         engine.launch(launcher, (loaded or {}).get("env_cfg") or {})
     except MetaLossError as found:
         error = found

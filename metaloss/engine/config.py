@@ -70,7 +70,9 @@ def _reading(path: Path) -> Iterator[None]:
         yield
     except MetaLossError:
         raise
-    except (Exception, SystemExit) as error:  # a config is code, and may raise anything
+    except SystemExit as error:
+        raise ConfigError(f"config {path}: ends the process with sys.exit({error.code!r})") from None
+    except Exception as error:  # a config is code, and may raise anything
         raise ConfigError(f"config {path}: {_in_one_line(error)}") from error
     finally:
         sys.path.remove(folder)

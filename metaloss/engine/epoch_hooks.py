@@ -33,7 +33,8 @@ class MetaLossCheckpointHook(CheckpointHook):
     """Saves, and only then removes what that makes needless: MMEngine's own removes first."""
 
     def _save_checkpoint_with_step(self, runner: Any, step: int, meta: dict[str, Any]) -> None:
-        keep, self.max_keep_ckpts = self.max_keep_ckpts, -1
+        keep = int(self.max_keep_ckpts)  # type: ignore[has-type]
+        self.max_keep_ckpts = -1
         try:
             super()._save_checkpoint_with_step(runner, step, meta)
         finally:
