@@ -1,8 +1,8 @@
 # LLVIP: pedestrians in infrared and visible images of streets at night.
 
-import os
-
 _base_ = "./detection.py"
+
+import os
 
 data_root = os.path.join(os.environ.get("METALOSS_DATA") or "data", "llvip")
 task_size = (256, 320)

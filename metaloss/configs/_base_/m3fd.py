@@ -1,8 +1,8 @@
 # M3FD: six kinds of object in infrared and visible images of roads.
 
-import os
-
 _base_ = "./detection.py"
+
+import os
 
 data_root = os.path.join(os.environ.get("METALOSS_DATA") or "data", "m3fd")
 task_size = (192, 256)

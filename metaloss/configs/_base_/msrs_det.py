@@ -1,8 +1,8 @@
 # MSRS with boxes: people, bicycles and cars in infrared and visible images of streets.
 
-import os
-
 _base_ = "./detection.py"
+
+import os
 
 data_root = os.path.join(os.environ.get("METALOSS_DATA") or "data", "msrs_det")
 classes = ("person", "bicycle", "car")

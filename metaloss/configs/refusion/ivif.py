@@ -1,8 +1,8 @@
 """ReFusion for infrared and visible images, from reconstruction: no labels."""
 
-import os
-
 _base_ = "../_base_/refusion.py"
+
+import os
 
 data_root = os.path.join(os.environ.get("METALOSS_DATA") or "data", "roadscene")
 task_size = (240, 320)

@@ -1,8 +1,8 @@
 """ReFusion for multi-exposure photographs, from reconstruction: no labels."""
 
-import os
-
 _base_ = "../_base_/refusion.py"
+
+import os
 
 data_root = os.path.join(os.environ.get("METALOSS_DATA") or "data", "multiexposure")
 sources = (("A", "B"),)

@@ -1,8 +1,8 @@
 """ReFusion for medical images (MRI with CT, PET and SPECT), from reconstruction: no labels."""
 
-import os
-
 _base_ = "../_base_/refusion.py"
+
+import os
 
 data_root = os.path.join(os.environ.get("METALOSS_DATA") or "data", "medical")
 sources = (("MRI_CT/CT", "MRI_CT/MRI"), ("MRI_PET/PET", "MRI_PET/MRI"), ("MRI_SPECT/SPECT", "MRI_SPECT/MRI"))

@@ -1,8 +1,8 @@
 """TDFusion with SegFormer-B0 on CWFID: crop and weed in near-infrared and red images of fields."""
 
-import os
-
 _base_ = "../_base_/segmentation.py"
+
+import os
 
 data_root = os.path.join(os.environ.get("METALOSS_DATA") or "data", "cwfid_seg")
 warmup_epochs = 2

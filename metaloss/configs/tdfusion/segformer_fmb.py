@@ -1,8 +1,8 @@
 """TDFusion with SegFormer-B0 on FMB: 1220 and 280 infrared and visible images of streets, 14 classes and background."""
 
-import os
-
 _base_ = "../_base_/segmentation.py"
+
+import os
 
 data_root = os.path.join(os.environ.get("METALOSS_DATA") or "data", "fmb")
 task_size = (300, 400)

@@ -1,8 +1,8 @@
 """TDFusion with SegFormer-B0 on MSRS: 1083 and 361 infrared and visible images of streets, 8 classes and background."""
 
-import os
-
 _base_ = "../_base_/segmentation.py"
+
+import os
 
 data_root = os.path.join(os.environ.get("METALOSS_DATA") or "data", "msrs_seg")
 classes = ("unlabelled", "car", "person", "bike", "curve", "car stop", "guardrail", "colour cone", "bump")
