@@ -135,6 +135,6 @@ def test_a_checkpoint_of_another_network(whole, tmp_path):
     assert (process.returncode, out) == (2, "")
     assert err == (
         f"error: {tmp_path / 'epoch_7.pth'}: not a checkpoint of this config's networks: the saved task network is not "
-        "this MMSegTask: 1 missing, the first 'segmentor.decode_head.conv_seg.weight'\n"
+        "this SegmentationTask: 1 missing, the first 'segmentor.decode_head.conv_seg.weight'\n"
     )
     assert [path.name for path in tmp_path.iterdir()] == ["epoch_7.pth"]

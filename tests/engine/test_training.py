@@ -131,7 +131,7 @@ def test_the_real_command_on_real_pairs(real_data, tmp_path):
     assert content["optimizers"].keys() == {"fusion", "loss", "task"}
     assert all(part["state"] for part in content["optimizers"].values())
     assert content["metaloss"]["fusion"] == {"name": "refusion", "arguments": {}}
-    assert content["metaloss"]["random"].keys() == {"torch", "cuda", "numpy", "python"}
+    assert content["random"].keys() == {"torch", "cuda", "numpy", "python"}
     assert (content["meta"]["epoch"], content["meta"]["iter"]) == (2, 36)
     own = load_fusion(work_dir / "epoch_2.pth").state_dict()
     assert all(torch.equal(value, content["state_dict"][f"fusion.{name}"]) for name, value in own.items())
