@@ -161,7 +161,7 @@ def test_other_forms_that_mmengine_reads(write):
     [
         ("lr = (", "SyntaxError"),
         ("lr = 1 / 0", "ZeroDivisionError"),
-        ("raise SystemExit(3)", "ends the process with sys.exit(3)"),
+        ("raise SystemExit(3)", r"ends the process with sys\.exit\(3\)"),
         ("_base_ = 'absent.py'", "builds on 'absent.py', and there is no file"),
         ("_base_ = 'metaloss::absent.py'", "builds on 'metaloss::absent.py', and there is no file"),
         ("_base_ = name", "NameError"),
