@@ -16,7 +16,7 @@ from mmengine.hooks import Hook
 from metaloss.data import source_names
 from metaloss.engine.pictures import Scene, strip, write_pictures
 from metaloss.engine.registry import HOOKS
-from metaloss.runtime.progress import Advance, progress
+from metaloss.runtime.progress_bar import Advance, progress_bar
 
 _OUTER_LOSS = "outer loss, mean of the first and last meta phase"
 
@@ -154,7 +154,7 @@ class ProgressHook(Hook):
         if not is_main_process() or not sys.stderr.isatty():
             return
         left = runner.max_iters - runner.iter
-        self.advance = self.stack.enter_context(progress("training", left))
+        self.advance = self.stack.enter_context(progress_bar("training", left))
         for handler in runner.logger.handlers:
             if isinstance(handler, logging.StreamHandler) and not isinstance(handler, logging.FileHandler):
                 stream = handler.setStream(sys.stdout)

@@ -10,7 +10,7 @@ Advance = Callable[[str], None]
 
 
 @contextmanager
-def progress(label: str, total: int) -> Iterator[Advance]:
+def progress_bar(label: str, total: int) -> Iterator[Advance]:
     """Shows a bar on stderr while the block runs, if stderr is a terminal and Rich is installed.
 
     Args:
