@@ -7,6 +7,9 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
+from typing import Any, TypeVar
+
+Choice = TypeVar("Choice")
 
 
 class MetaLossError(Exception):
@@ -49,3 +52,37 @@ def nearest(name: str, known: Iterable[str]) -> str:
     """
     close = difflib.get_close_matches(name, list(known), n=1, cutoff=0.6)
     return f" (did you mean {close[0]!r}?)" if close else ""
+
+
+def at_least(name: str, number: Any, least: int, call: str = "") -> None:
+    """Checks a count.
+
+    Args:
+        name: of the setting, as its user writes it.
+        number: what was given.
+        least: the smallest that there can be.
+        call: the function that it was given to, where its name alone may not tell.
+
+    Raises:
+        ConfigError: anything but a whole number of at least that.
+    """
+    if not isinstance(number, int) or isinstance(number, bool) or number < least:
+        given = f"{call}({name}={number!r})" if call else f"{name}={number!r}"
+        raise ConfigError(f"{given}: expected a whole number of at least {least}")
+
+
+def one_of(name: str, value: Choice, known: Iterable[Any]) -> Choice:
+    """Checks a choice, and gives it back.
+
+    Args:
+        name: of the setting, as its user writes it.
+        value: what was given.
+        known: what can be chosen.
+
+    Raises:
+        ConfigError: something else.
+    """
+    known = tuple(known)
+    if value not in known:
+        raise ConfigError(f"{name}={value!r}: choose one of {known}")
+    return value

@@ -7,12 +7,14 @@ from collections.abc import Sequence
 from metaloss.errors import ConfigError
 
 
-def class_names(num_classes: int, names: Sequence[str] | None, *, least: int, purpose: str) -> tuple[str, ...]:
+def class_names(
+    num_classes: int | None, names: Sequence[str] | int | None, *, least: int, purpose: str
+) -> tuple[str, ...]:
     """The names of the classes, made up where none are given.
 
     Args:
-        num_classes: how many there are.
-        names: as given, or ``None``.
+        num_classes: how many there are; ``None``: as many as have names.
+        names: as given, or how many, or ``None``.
         least: how many there have to be.
         purpose: what that is for, behind ``num_classes=1: ``.
 
@@ -20,10 +22,16 @@ def class_names(num_classes: int, names: Sequence[str] | None, *, least: int, pu
         One name per class.
 
     Raises:
-        ConfigError: too few classes, or another number of names.
+        ConfigError: neither is given, too few classes, or another number of names.
     """
-    if num_classes < least:
-        raise ConfigError(f"num_classes={num_classes}: {purpose}")
-    if names is not None and len(names) != num_classes:
-        raise ConfigError(f"{len(names)} class names given for num_classes={num_classes}")
-    return tuple(names or (f"class {number}" for number in range(num_classes)))
+    given = num_classes if names is None else names if isinstance(names, int) else len(names)
+    count = given if num_classes is None else num_classes
+    if count is None:
+        raise ConfigError(f"neither num_classes nor classes is given: {purpose}")
+    if count < least:
+        raise ConfigError(f"num_classes={count}: {purpose}")
+    if given != count:
+        raise ConfigError(f"{given} class names given for num_classes={count}")
+    if names is None or isinstance(names, int):
+        return tuple(f"class {number}" for number in range(count))
+    return tuple(names)

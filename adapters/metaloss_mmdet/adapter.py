@@ -39,7 +39,7 @@ class DetectionTask(metaloss.TaskAdapter):
 
     Args:
         config: a file, an ``mmdet::`` name, or a Config.
-        num_classes: kinds of object to tell apart.
+        num_classes: kinds of object to tell apart; default: as many as ``classes`` names.
         checkpoint: a local weight file; entries that belong to another number of classes are left out.
         classes: their names, for the score.
 
@@ -53,15 +53,15 @@ class DetectionTask(metaloss.TaskAdapter):
         self,
         *,
         config: str | os.PathLike[str] | Config,
-        num_classes: int,
+        num_classes: int | None = None,
         checkpoint: str | os.PathLike[str] | None = None,
-        classes: Sequence[str] | None = None,
+        classes: Sequence[str] | int | None = None,
     ) -> None:
         super().__init__()
         self.classes = class_names(num_classes, classes, least=1, purpose="detection needs at least one class")
         self.name = name_of(config)
         self.detector, self.own_size = build_network(
-            config, num_classes, scope="mmdet", framework=framework, load=load_config, model_config=model_config
+            config, len(self.classes), scope="mmdet", framework=framework, load=load_config, model_config=model_config
         )
         if getattr(self.detector, "with_mask", False):
             kind = type(self.detector).__name__

@@ -36,7 +36,7 @@ class SegmentationTask(metaloss.TaskAdapter):
 
     Args:
         config: a file, an ``mmseg::`` name, or a Config.
-        num_classes: classes to tell apart, background included.
+        num_classes: classes to tell apart, background included; default: as many as ``classes`` names.
         checkpoint: a local weight file; entries that belong to another number of classes are left out.
         classes: their names, for the score's table.
 
@@ -50,9 +50,9 @@ class SegmentationTask(metaloss.TaskAdapter):
         self,
         *,
         config: str | os.PathLike[str] | Config,
-        num_classes: int,
+        num_classes: int | None = None,
         checkpoint: str | os.PathLike[str] | None = None,
-        classes: Sequence[str] | None = None,
+        classes: Sequence[str] | int | None = None,
     ) -> None:
         super().__init__()
         self.classes = class_names(
@@ -60,7 +60,7 @@ class SegmentationTask(metaloss.TaskAdapter):
         )
         self.name = name_of(config)
         self.segmentor, self.own_size = build_network(
-            config, num_classes, scope="mmseg", framework=framework, load=load_config, model_config=model_config
+            config, len(self.classes), scope="mmseg", framework=framework, load=load_config, model_config=model_config
         )
         self.segmentor = with_batch_norm_that_runs(self.segmentor)
         if checkpoint is not None:

@@ -28,7 +28,7 @@ class ClassificationTask(metaloss.TaskAdapter):
 
     Args:
         model: one of ``timm.list_models()``.
-        num_classes: classes to tell apart.
+        num_classes: classes to tell apart; default: as many as ``classes`` names.
         checkpoint: a local weight file; entries that belong to another number of classes are left out.
         classes: their names, for whoever shows predictions.
 
@@ -44,16 +44,16 @@ class ClassificationTask(metaloss.TaskAdapter):
         self,
         *,
         model: str,
-        num_classes: int,
+        num_classes: int | None = None,
         checkpoint: str | os.PathLike[str] | None = None,
-        classes: Sequence[str] | None = None,
+        classes: Sequence[str] | int | None = None,
     ) -> None:
         super().__init__()
         self.classes = class_names(
             num_classes, classes, least=2, purpose="classification tells at least two classes apart"
         )
         self.model = model
-        self.classifier = build_model(model, num_classes=num_classes)
+        self.classifier = build_model(model, num_classes=len(self.classes))
         self.size, given = fixed_size(model), self.classifier.pretrained_cfg
         for name in ("mean", "std"):
             self.register_buffer(name, torch.tensor(given[name]).view(1, -1, 1, 1), persistent=False)

@@ -13,15 +13,16 @@ from metaloss_torchvision.segmentation import SegmentationTask
 def build_torchvision(
     *,
     model: str,
-    num_classes: int,
+    num_classes: int | None = None,
     checkpoint: str | os.PathLike[str] | None = None,
-    classes: Sequence[str] | None = None,
+    classes: Sequence[str] | int | None = None,
 ) -> SegmentationTask | DetectionTask:
     """Makes the task of a network with fresh weights.
 
     Args:
         model: one of torchvision's segmentation or detection networks, ``"fcn_resnet50"`` say.
-        num_classes: classes to tell apart; for segmentation the background is one of them, for detection not.
+        num_classes: classes to tell apart; for segmentation the background is one of them, for detection not;
+            default: as many as ``classes`` names.
         checkpoint: a local weight file; entries that belong to another number of classes are left out.
         classes: their names.
 

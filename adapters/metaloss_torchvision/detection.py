@@ -34,7 +34,7 @@ class DetectionTask(metaloss.TaskAdapter):
 
     Args:
         model: one of ``torchvision.models.list_models(module=torchvision.models.detection)``.
-        num_classes: kinds of object to tell apart, without a background.
+        num_classes: kinds of object to tell apart, without a background; default: as many as ``classes`` names.
         checkpoint: a local weight file; entries that belong to another number of classes are left out.
         classes: their names, for whoever shows predictions.
 
@@ -47,16 +47,16 @@ class DetectionTask(metaloss.TaskAdapter):
         self,
         *,
         model: str,
-        num_classes: int,
+        num_classes: int | None = None,
         checkpoint: str | os.PathLike[str] | None = None,
-        classes: Sequence[str] | None = None,
+        classes: Sequence[str] | int | None = None,
     ) -> None:
         super().__init__()
         self.model = model
         self.classes = class_names(num_classes, classes, least=1, purpose="detection needs at least one class")
         # these two have a class 0 of their own, the background; the others' classes begin with 0
         self.first = 1 if model.startswith(("fasterrcnn", "ssd")) else 0
-        self.detector = build_network(model, num_classes + self.first)
+        self.detector = build_network(model, len(self.classes) + self.first)
         if not isinstance(self.detector, SSD):
             self.detector.transform = _Unresized.like(self.detector.transform)
         if checkpoint is not None:

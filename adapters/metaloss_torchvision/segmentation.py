@@ -29,7 +29,7 @@ class SegmentationTask(metaloss.TaskAdapter):
 
     Args:
         model: one of ``torchvision.models.list_models(module=torchvision.models.segmentation)``.
-        num_classes: classes to tell apart, background included.
+        num_classes: classes to tell apart, background included; default: as many as ``classes`` names.
         checkpoint: a local weight file; entries that belong to another number of classes are left out.
         classes: their names, for whoever shows predictions.
 
@@ -45,16 +45,16 @@ class SegmentationTask(metaloss.TaskAdapter):
         self,
         *,
         model: str,
-        num_classes: int,
+        num_classes: int | None = None,
         checkpoint: str | os.PathLike[str] | None = None,
-        classes: Sequence[str] | None = None,
+        classes: Sequence[str] | int | None = None,
     ) -> None:
         super().__init__()
         self.model = model
         self.classes = class_names(
             num_classes, classes, least=2, purpose="segmentation tells at least two classes apart"
         )
-        self.segmentor = build_network(model, num_classes, aux_loss=True)
+        self.segmentor = build_network(model, len(self.classes), aux_loss=True)
         for name, values in (("mean", MEAN), ("std", STD)):
             self.register_buffer(name, torch.tensor(values).view(1, -1, 1, 1), persistent=False)
         if checkpoint is not None:

@@ -37,7 +37,7 @@ class DetectionTask(metaloss.TaskAdapter):
 
     Args:
         model: a model file, or the name of one that ultralytics brings: ``"yolov8n.yaml"``, ``"yolo11n.yaml"``.
-        num_classes: kinds of object to tell apart.
+        num_classes: kinds of object to tell apart; default: as many as ``classes`` names.
         checkpoint: a local weight file; entries that belong to another number of classes are left out.
         classes: their names, for predictions.
 
@@ -50,9 +50,9 @@ class DetectionTask(metaloss.TaskAdapter):
         self,
         *,
         model: str | os.PathLike[str] = "yolov8n.yaml",
-        num_classes: int,
+        num_classes: int | None = None,
         checkpoint: str | os.PathLike[str] | None = None,
-        classes: Sequence[str] | None = None,
+        classes: Sequence[str] | int | None = None,
     ) -> None:
         super().__init__()
         self.classes = class_names(num_classes, classes, least=1, purpose="detection needs at least one class")

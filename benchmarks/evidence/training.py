@@ -15,7 +15,8 @@ from benchmarks.evidence.tasks import seeded
 from examples.small_networks import SmallFusion, SmallGenerator
 from metaloss import LearnableFusionLoss, MetaLearner
 from metaloss.runtime import files
-from metaloss.training.fit import newest, save
+from metaloss.training.checkpoint import content_of
+from metaloss.training.folder import newest
 
 GENERATORS = {"levelled": SmallGenerator, "plain": PlainGenerator}
 
@@ -32,7 +33,7 @@ def train(settings: Settings, folder: Path) -> nn.Module:
     torch.manual_seed(settings.seed)  # the learner takes the order of the crops from here
     if newest(folder) is None:
         folder.mkdir(parents=True, exist_ok=True)
-        save(learner, folder / "epoch_0.pth")
+        files.save(folder / "epoch_0.pth", content_of(learner))
     learner.fit(
         crops,
         epochs=settings.epochs,
@@ -42,6 +43,7 @@ def train(settings: Settings, folder: Path) -> nn.Module:
         exchange=False,
         work_dir=folder,
         resume=True,
+        keep=None,
     )
     return learner.fusion.eval()
 

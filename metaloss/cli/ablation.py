@@ -13,11 +13,12 @@ from typing import Any
 import typer
 
 from metaloss.cli.engine import load_engine
+from metaloss.cli.options import CFG_OPTIONS, folder_of
 from metaloss.cli.train import check, resume_newest
 from metaloss.errors import ConfigError
 from metaloss.evaluation.results import read_result, write_result
 from metaloss.report.seeds import FORMATS
-from metaloss.training.fit import newest
+from metaloss.training.folder import newest
 
 EXPERIMENTS: dict[str, tuple[str, dict[str, Any]]] = {
     "I": ("uniform weights", {"model.loss.weights": "uniform"}),
@@ -39,11 +40,9 @@ def ablation(
         [], metavar="|".join(EXPERIMENTS), help="Run just this row of the table; may be repeated."
     ),
     seeds: int = typer.Option(1, min=1, help="How many trainings per row, with the config's seed set to 0, 1, ..."),
-    work_dir: Path | None = typer.Option(None, help="Where runs go; default: work_dirs/ablation/<config's name>."),
+    work_dir: Path | None = typer.Option(None, help="Where runs go; default: work_dirs/ablation/FOLDER/NAME."),
     output: Format = typer.Option(Format["table"], "--format", help="csv and json go to stdout at the end."),
-    cfg_options: list[str] = typer.Option(
-        [], metavar="KEY=VALUE", help="Override a setting of the config, in every row; may be repeated."
-    ),
+    cfg_options: list[str] = CFG_OPTIONS,
 ) -> None:
     """Train with each part of the method left out (TDFusion, Table 3), all with one budget, and compare.
 
@@ -54,7 +53,7 @@ def ablation(
         raise ConfigError(f"--only {unknown[0]}: choose from {', '.join(EXPERIMENTS)}")
     engine = load_engine("ablation")
     options = engine.parse_options(cfg_options)
-    folder = work_dir or Path("work_dirs", "ablation", Path(config).stem)
+    folder = work_dir or Path("work_dirs", "ablation", folder_of(config))
     names = [name for name in EXPERIMENTS if not only or name in only]
     values: dict[str, dict[int, dict[str, float]]] = {}
     for name in names:
@@ -82,9 +81,10 @@ def _run(config: str, settings: Mapping[str, Any], work_dir: Path) -> dict[str, 
     loaded.work_dir = str(work_dir)
     # MMEngine keeps logs and messages by this name, for the life of the process
     loaded.experiment_name = f"{Path(config).stem}_{work_dir.name}_{time.time_ns()}"
-    check(loaded)
+    loaded.allow_changes = False
+    model, schedule = check(loaded)
     if newest(work_dir) is not None:
-        resume_newest(loaded)
+        resume_newest(loaded, model, schedule)
     runner = engine.build_runner(loaded)
     runner.train()
     found = runner.val_loop.run()

@@ -17,7 +17,8 @@ from rich.table import Table
 from torch import nn
 
 from metaloss.batch import FusionBatch
-from metaloss.cli.engine import load_engine
+from metaloss.cli.engine import class_count, load_engine
+from metaloss.cli.options import CFG_OPTIONS
 from metaloss.data import Episodes
 from metaloss.errors import DataError, MetaLossError
 from metaloss.networks.spec import source_count
@@ -39,9 +40,7 @@ _PACKAGES = {
 
 def doctor(
     config: str | None = typer.Argument(None, help="A config file, or the name of a shipped config."),
-    cfg_options: list[str] = typer.Option(
-        [], metavar="KEY=VALUE", help="Override a setting of the config; may be repeated."
-    ),
+    cfg_options: list[str] = CFG_OPTIONS,
 ) -> None:
     """Show versions; with a config, which hypergradient methods its networks allow, and what each costs."""
     prepared = None if config is None else prepare(config, cfg_options)
@@ -128,7 +127,7 @@ def prepare(config: str, options: list[str]) -> tuple[Any, tuple[FusionBatch, Fu
         )
         return model, next(episodes.meta(0)), "on its training data"
     except DataError as error:
-        first, second = (_random(model, loaded.get("num_classes"), seed) for seed in (0, 1))
+        first, second = (_random(model, class_count(loaded), seed) for seed in (0, 1))
         reason = str(error).partition(":")[0]
         return model, (first, second), f"on random images, its data being absent ({reason})"
 

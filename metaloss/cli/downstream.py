@@ -11,6 +11,7 @@ import typer
 from metaloss.cli.engine import builder, load_engine
 from metaloss.cli.folders import check_folder
 from metaloss.cli.named import named
+from metaloss.cli.options import CFG_OPTIONS, folder_of
 from metaloss.errors import CheckpointError, ConfigError, DataError
 from metaloss.plugins import load_fusion
 from metaloss.report.seeds import FORMATS
@@ -28,11 +29,9 @@ def downstream(
     ),
     seeds: int = typer.Option(3, min=1, help="How many task networks are trained per row, with seeds 0, 1, ..."),
     epochs: int | None = typer.Option(None, min=1, help="Of each training; default: the config's max_epochs."),
-    work_dir: Path | None = typer.Option(None, help="Where results go; default: work_dirs/downstream/<config's name>."),
+    work_dir: Path | None = typer.Option(None, help="Where results go; default: work_dirs/downstream/FOLDER/NAME."),
     output: Format = typer.Option(Format["table"], "--format", help="csv and json go to stdout alone."),
-    cfg_options: list[str] = typer.Option(
-        [], metavar="KEY=VALUE", help="Override a setting of the config; may be repeated."
-    ),
+    cfg_options: list[str] = CFG_OPTIONS,
 ) -> None:
     """Score fused images by a fresh task network trained on them, and on each source alone.
 
@@ -47,7 +46,7 @@ def downstream(
             raise CheckpointError(f"--weights {text}: no such file")
     engine = load_engine("downstream")
     loaded = engine.load_config(config, engine.parse_options(cfg_options))
-    folder = work_dir or Path("work_dirs", "downstream", Path(config).stem)
+    folder = work_dir or Path("work_dirs", "downstream", folder_of(config))
     check_folder(folder, "--work-dir")
     protocol = engine.Downstream(loaded, folder, epochs)
     rows: list[Any] = protocol.sources()

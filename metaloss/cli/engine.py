@@ -25,6 +25,12 @@ def load_engine(command: str) -> Any:
     return metaloss.engine
 
 
+def class_count(config: Any) -> int | None:
+    """How many classes a config's setting ``classes`` gives, by number or by name; ``None`` where it has none."""
+    classes = config.get("classes")
+    return len(classes) if isinstance(classes, (list, tuple)) else classes
+
+
 def builder(config: str | None) -> BuildFromConfig:
     """Makes what builds the networks of checkpoints that come from a training config.
 

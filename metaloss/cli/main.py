@@ -17,6 +17,7 @@ from metaloss.cli.downstream import downstream
 from metaloss.cli.evaluate import evaluate
 from metaloss.cli.fuse import fuse
 from metaloss.cli.listing import list_everything
+from metaloss.cli.options import spread
 from metaloss.cli.train import train
 from metaloss.cli.weights import weights
 from metaloss.errors import ConfigError, MetaLossError
@@ -67,7 +68,7 @@ def main(arguments: list[str] | None = None) -> None:
             warnings.showwarning = _one_line
         try:
             _check_empty(given)
-            status: Any = app(given, standalone_mode=False)
+            status: Any = app(spread(given), standalone_mode=False)
         except (typer.Abort, KeyboardInterrupt):
             status = _fail("interrupted", debug=False, code=130)
         except Exception as error:

@@ -4,23 +4,26 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch.distributed as dist
 import typer
 
-from metaloss.cli.engine import load_engine
+from metaloss.cli.engine import class_count, load_engine
 from metaloss.cli.folders import check_folder
+from metaloss.cli.options import CFG_OPTIONS, folder_of
 from metaloss.cli.train_checks import check_optimizers, check_settings, check_smallest_batch, check_views
 from metaloss.data import check_dataset, paired_datasets
 from metaloss.errors import CheckpointError, ConfigError, MetaLossError
-from metaloss.plugins import difference
 from metaloss.runtime import files
 from metaloss.runtime.processes import rank
 from metaloss.runtime.progress import progress
-from metaloss.training.fit import newest_whole
+from metaloss.training import folder
+from metaloss.training.changes import check_changes, run_of
+from metaloss.training.checkpoint import check_networks
+from metaloss.training.schedule import Schedule
 
 if TYPE_CHECKING:
     from mmengine.config import Config
@@ -29,28 +32,40 @@ if TYPE_CHECKING:
 def train(
     config: str = typer.Argument(help="A config file, or the name of a shipped config (see `metaloss list`)."),
     work_dir: Path | None = typer.Option(
-        None, help="Where checkpoints, logs and pictures go; default: work_dirs/<config's name>."
+        None, help="Where checkpoints, logs and pictures go; default: work_dirs/FOLDER/NAME of the config."
     ),
-    resume: bool = typer.Option(False, "--resume", help="Go on from the newest checkpoint in the work dir."),
+    resume: bool = typer.Option(False, "--resume", help="Go on from the newest whole checkpoint in the work dir."),
+    overwrite: bool = typer.Option(False, "--overwrite", help="Remove the checkpoints of a run in the work dir."),
+    allow_changes: bool = typer.Option(
+        False, "--allow-changes", help="Resume although the data, or settings that the result depends on, are others."
+    ),
     launcher: str = typer.Option(
         "none",
         metavar="none|pytorch|slurm|mpi",
         help="How several training processes were started; pytorch: by "
         "`torchrun --nproc-per-node N -m metaloss train CONFIG --launcher pytorch`.",
     ),
-    cfg_options: list[str] = typer.Option(
-        [], metavar="KEY=VALUE", help="Override a setting of the config; may be repeated."
-    ),
+    cfg_options: list[str] = CFG_OPTIONS,
 ) -> None:
     """Train a fusion network with a learned loss."""
     engine = load_engine("train")
     loaded = _start(config, cfg_options, launcher)
-    loaded.work_dir = str(work_dir or Path("work_dirs", Path(config).stem))
-    with _together():
-        check(loaded)
-        if resume:
-            resume_newest(loaded)
-    with nullcontext() if rank() > 0 else files.locked(loaded.work_dir):
+    loaded.work_dir = str(work_dir or loaded.get("work_dir") or Path("work_dirs", folder_of(config)))
+    if resume and overwrite:
+        raise ConfigError("--resume and --overwrite: choose whether the run in the work dir goes on or is removed")
+    loaded.allow_changes = allow_changes
+    with ExitStack() as stack:
+        with _together():
+            if rank() == 0:
+                check_folder(Path(loaded.work_dir), "--work-dir")
+                stack.enter_context(files.locked(loaded.work_dir))
+                if not resume and not overwrite:
+                    folder.check_unused(Path(loaded.work_dir), "--resume", "--overwrite")
+            model, schedule = check(loaded)
+            if resume:
+                resume_newest(loaded, model, schedule)
+            elif overwrite and rank() == 0:
+                folder.clear(Path(loaded.work_dir))
         runner = engine.build_runner(loaded)
         runner.train()
     if dist.is_initialized():
@@ -69,8 +84,6 @@ def _start(config: str, cfg_options: Sequence[str], launcher: str) -> Config:
             loaded.launcher = launcher
         except MetaLossError as found:  # the others may have no such error, and wait
             error = found
-        except SystemExit as stopped:
-            error = ConfigError(f"config {config}: ends the process with sys.exit({stopped.code!r})")
         engine.launch(launcher, (loaded or {}).get("env_cfg") or {})
     except MetaLossError as found:
         error = found
@@ -91,52 +104,57 @@ def _together() -> Iterator[None]:
     load_engine("train").agree(met)
 
 
-def check(config: Config) -> None:
+def check(config: Config) -> tuple[Any, Schedule | None]:
     """Checks everything that a training run will need, before anything is written.
 
     Every data file is read once, by the first process, and the networks are built once.
+
+    Returns:
+        The model, and the schedule of its training; ``None`` with another loop than ours.
 
     Raises:
         MetaLossError: of the kind of what is wrong.
     """
     engine = load_engine("train")
+    model: Any = None
+    schedule: Schedule | None = None
     check_settings(config)
-    if rank() == 0 and config.get("work_dir"):
-        check_folder(Path(config.work_dir), "--work-dir")
-    episodes = None
     keys = ("train_dataloader",) if config.get("val_dataloader") is None else ("train_dataloader", "val_dataloader")
     for key in keys:
         dataset = engine.build_dataset(config, key)
-        classes = config.get("num_classes")
+        classes = class_count(config)
         for paired in paired_datasets(dataset):
             if classes is not None and paired.classes and paired.num_classes != classes:
                 raise ConfigError(
                     f"the data has {paired.num_classes} classes ({', '.join(paired.classes)}) and the config's task "
-                    f"num_classes={classes}"
+                    f"{classes}"
                 )
             if rank() == 0:
                 with progress(f"checking {key.removesuffix('_dataloader')} data", len(paired)) as advance:
                     check_dataset(paired, lambda done, total: advance(""))
-        if key == "train_dataloader" and str(config.train_cfg.get("type")).endswith("MetaLossTrainLoop"):
-            episodes = check_views(dataset, config)
-    model = engine.build_model(config)
-    if episodes is not None:
+        loop, model = config.get("train_cfg") or {}, model or engine.build_model(config)
+        if key == "train_dataloader" and str(loop.get("type")).endswith("MetaLossTrainLoop"):
+            seed = (config.get("randomness") or {}).get("seed") or 0
+            schedule = engine.schedule_of(model.learner, dataset, config.train_dataloader, loop, seed)
+            check_views(schedule.episodes)
+    if schedule is not None:
         check_optimizers(config, model)
-        check_smallest_batch(model, episodes)
+        check_smallest_batch(model, schedule.episodes)
+    return model, schedule
 
 
-def resume_newest(config: Config) -> None:
+def resume_newest(config: Config, model: Any, schedule: Schedule | None) -> None:
     """Lets a run go on from the newest checkpoint in its work dir, and says so where there is none.
 
     Raises:
-        CheckpointError: it is not one of this config's networks.
+        CheckpointError: it is not one of this config's networks, or of other data or settings.
     """
     engine = load_engine("train")
     if rank() == 0:
         files.remove_partials(config.work_dir)
     found, error = None, None
     try:
-        found = newest_whole(Path(config.work_dir)) if rank() == 0 else None
+        found = folder.newest_whole(Path(config.work_dir)) if rank() == 0 else None
     except CheckpointError as met:  # the others wait for the path
         error = str(met)
     path, error = engine.as_first((found[0] if found else None, error))
@@ -147,7 +165,20 @@ def resume_newest(config: Config) -> None:
             typer.echo(f"no checkpoint in {config.work_dir}: starting from the beginning", err=True)
         return
     content = found[1] if found else files.load(path)
-    mismatch = difference(engine.build_model(config), content.get("state_dict", {}))
-    if mismatch or "metaloss" not in content:
-        raise CheckpointError(f"{path}: not a checkpoint of this config's networks: {mismatch or 'not from metaloss'}")
+    try:
+        check_networks(model.learner, content)
+    except CheckpointError as error:
+        raise CheckpointError(f"{path}: not a checkpoint of this config's networks: {error}") from None
+    try:
+        if schedule is not None:
+            run = run_of(model.learner, schedule)
+            if (config.get("randomness") or {}).get("seed") is None:  # the checkpoint's is taken
+                run["settings"].pop("seed")
+            check_changes(content, run, allow=config.allow_changes, option="--allow-changes", say=_silent)
+    except CheckpointError as error:
+        raise CheckpointError(f"{path}: {error}") from None
     config.resume, config.load_from = True, str(path)
+
+
+def _silent(words: str) -> None:
+    """Says nothing: the trainer does."""

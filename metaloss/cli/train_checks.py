@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from metaloss.cli.engine import load_engine
-from metaloss.data import Episodes, as_size
+from metaloss.data import Episodes
 from metaloss.errors import ConfigError, MetaLossError, nearest
 from metaloss.tasks import targets_of, task_loss
 
@@ -183,22 +183,9 @@ def check_optimizers(config: Any, model: nn.Module) -> None:
         raise ConfigError(f"config {config.filename}: optim_wrapper: {_first(error)}") from error
 
 
-def check_views(dataset: Any, config: Any) -> Episodes:
-    """Draws one item as the training will: too few scenes, a wrong size or a crop that does not fit show here.
-
-    Returns:
-        What gives the training's batches.
-    """
-    loop, loader = config.train_cfg, config.train_dataloader
-    episodes = Episodes(
-        dataset=dataset,
-        batch_size=loader.get("batch_size", 2),
-        meta_steps=loop.get("meta_steps", 200),
-        fusion_crop=as_size(loop.get("fusion_crop")),
-        task_size=as_size(loop.get("task_size")),
-    )
+def check_views(episodes: Episodes) -> None:
+    """Draws one item as the training will: a wrong size or a crop that does not fit show here."""
     _one(episodes)
-    return episodes
 
 
 def _one(episodes: Episodes) -> Any:

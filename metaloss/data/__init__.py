@@ -7,6 +7,7 @@ from metaloss.data.collate import collate
 from metaloss.data.dataset import PairedDataset
 from metaloss.data.episodes import Episodes
 from metaloss.data.exchange import exchange_sources
+from metaloss.data.fingerprint import fingerprint
 from metaloss.data.images import read_ids, read_image, write_image
 from metaloss.data.joined import Joined, paired_datasets
 from metaloss.data.labels import check_class_ids, check_class_numbers
@@ -35,6 +36,7 @@ __all__ = [
     "crop_item",
     "cut_boxes",
     "exchange_sources",
+    "fingerprint",
     "flip_boxes",
     "flip_item",
     "images_by_stem",

@@ -16,6 +16,8 @@ from metaloss.data.images import read_ids, read_image
 from metaloss.data.pairing import Pair, pair_by_stem
 from metaloss.errors import ConfigError, DataError, nearest
 
+IGNORED = 255
+
 
 class PairedDataset(Dataset[dict[str, Any]]):
     """Registered images paired by file stem, with label images of class ids, with boxes, or without labels.
@@ -33,7 +35,7 @@ class PairedDataset(Dataset[dict[str, Any]]):
             ``"[:80%]"`` or ``"[-4:]"``; ``None`` takes every file.
         classes: how many classes there are, or their names, or a text file with one name per line,
             relative to ``root`` or absolute; ``None`` reads ``root/classes.txt`` where there is one.
-        ignore: the label id that stands for "no class".
+        ignore: the label id that stands for "no class"; in items it is 255, as tasks expect.
         labels: what the labels are: ``"ids"`` (label images), ``"yolo"`` (txt), ``"voc"`` (Pascal VOC xml),
             ``"coco"`` (json), or ``"auto"``: by the suffixes of what lies there.
         missing: what an image without a file of boxes is: an ``"error"``, or ``"empty"``.
@@ -59,7 +61,7 @@ class PairedDataset(Dataset[dict[str, Any]]):
         target: str | None = "label",
         split: str | os.PathLike[str] | None = None,
         classes: int | str | os.PathLike[str] | Sequence[str] | None = None,
-        ignore: int = 255,
+        ignore: int = IGNORED,
         labels: str = "auto",
         missing: str = "error",
     ) -> None:
@@ -108,6 +110,8 @@ class PairedDataset(Dataset[dict[str, Any]]):
         pair = self.pairs[index]
         lumas, chromas = zip(*(_luma_and_chroma(read_image(file)) for file in pair.sources), strict=True)
         target: Any = None if pair.target is None else read_ids(pair.target)
+        if target is not None and self.ignore != IGNORED:
+            target = target.masked_fill(target == self.ignore, IGNORED)
         for message in size_mismatches(pair, lumas if target is None else (*lumas, target)).values():
             raise DataError(message)
         if self.annotations is not None:

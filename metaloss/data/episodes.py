@@ -106,23 +106,33 @@ class Episodes:
         sizes = [self.length % size or size] + [min(size, self.length // 2)] * (self.meta_steps > 0)
         return -(-min(sizes) // self.world_size)
 
-    def meta(self, epoch: int) -> Iterator[tuple[FusionBatch, FusionBatch]]:
-        """Gives epoch's M pairs of meta-train and meta-test batches, from disjoint halves."""
-        if self.meta_steps == 0:
+    def meta(self, epoch: int, skip: int = 0) -> Iterator[tuple[FusionBatch, FusionBatch]]:
+        """Gives epoch's M pairs of meta-train and meta-test batches, from disjoint halves, but for the first ones.
+
+        Args:
+            epoch: from 0.
+            skip: how many pairs to leave out at the beginning, without loading them.
+        """
+        if self.meta_steps <= skip:
             return
         generator = self._generator(epoch, 0)
         shuffled = torch.randperm(self.length, generator=generator).tolist()
         halves = shuffled[: self.length // 2], shuffled[self.length // 2 :]
-        loaders = [self._load(self._cycled(half, generator), generator) for half in halves]
+        loaders = [self._load(self._cycled(half, generator), generator, skip) for half in halves]
         yield from zip(*loaders, strict=True)
 
-    def fusion(self, epoch: int) -> Iterator[FusionBatch]:
-        """Gives epoch's N fusion batches: every item once, in a new order."""
+    def fusion(self, epoch: int, skip: int = 0) -> Iterator[FusionBatch]:
+        """Gives epoch's N fusion batches, every item once, in a new order, but for the first ones.
+
+        Args:
+            epoch: from 0.
+            skip: how many batches to leave out at the beginning, without loading them.
+        """
         generator = self._generator(epoch, 1)
         order = torch.randperm(self.length, generator=generator).tolist()
         size = self.whole_batch_size
         batches = [order[start : start + size] for start in range(0, self.length, size)]
-        yield from self._load(batches, generator)
+        yield from self._load(batches, generator, skip)
 
     def _generator(self, epoch: int, phase: int) -> torch.Generator:
         mixed = torch.Generator().manual_seed(self.seed)
@@ -138,7 +148,7 @@ class Episodes:
             batches += [order[start : start + size] for start in range(0, len(order) - size + 1, size)]
         return batches[: self.meta_steps]
 
-    def _load(self, batches: list[list[int]], generator: torch.Generator) -> Loader:
+    def _load(self, batches: list[list[int]], generator: torch.Generator, skip: int) -> Loader:
         seeds = torch.randint(2**62, (sum(map(len, batches)),), generator=generator).tolist()
         fresh = iter(seeds)
         drawn = [[(index, next(fresh)) for index in batch] for batch in batches]
@@ -147,7 +157,7 @@ class Episodes:
         ]
         return Loader(
             _Views(self),
-            batch_sampler=[share(draws, self.rank, self.world_size) for draws in whole],
+            batch_sampler=[share(draws, self.rank, self.world_size) for draws in whole[skip:]],
             collate_fn=self._collate,
             num_workers=self.num_workers,
             generator=generator,

@@ -9,25 +9,29 @@ from metaloss.engine.build import (
     find_registered,
     registered,
 )
-from metaloss.engine.config import load_config, parse_options
+from metaloss.engine.config import load_config
 from metaloss.engine.downstream import Downstream
+from metaloss.engine.epoch_hooks import MetaLossCheckpointHook, MetaLossSchedulerHook
 from metaloss.engine.hooks import PicturesHook, ProgressHook, SummaryHook
 from metaloss.engine.launch import LAUNCHERS, agree, as_first, check_launcher, launch
 from metaloss.engine.logs import MetaLossLogProcessor
-from metaloss.engine.loops import MetaLossTestLoop, MetaLossTrainLoop, MetaLossValLoop
+from metaloss.engine.loops import MetaLossTestLoop, MetaLossTrainLoop, MetaLossValLoop, schedule_of
 from metaloss.engine.metric import FusionMetric
 from metaloss.engine.model import MetaLossModel
 from metaloss.engine.optimizers import MetaLossOptimizers, build_optimizers
+from metaloss.engine.overrides import parse_options
 from metaloss.engine.runner import MetaLossRunner, StateHook
 
 __all__ = [
     "LAUNCHERS",
     "Downstream",
     "FusionMetric",
+    "MetaLossCheckpointHook",
     "MetaLossLogProcessor",
     "MetaLossModel",
     "MetaLossOptimizers",
     "MetaLossRunner",
+    "MetaLossSchedulerHook",
     "MetaLossTestLoop",
     "MetaLossTrainLoop",
     "MetaLossValLoop",
@@ -49,4 +53,5 @@ __all__ = [
     "load_config",
     "parse_options",
     "registered",
+    "schedule_of",
 ]

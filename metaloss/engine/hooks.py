@@ -80,7 +80,7 @@ class SummaryHook(Hook):
         if runner.val_loop is not None:
             scenes += f", {len(runner.val_loop.dataloader.dataset)} validation scenes"
         runner.logger.info(f"{scenes}, {runner.max_epochs} epochs, {runner.max_iters} steps")
-        if runner.val_loop is not None and runner.epoch == 0:
+        if runner.val_loop is not None and runner.iter == 0:
             runner.val_loop.run()
             runner.message_hub.update_info(self._BEFORE, dict(self.last))
 
@@ -171,6 +171,10 @@ class ProgressHook(Hook):
 
     def after_train(self, runner: Any) -> None:
         """Takes the bar away."""
+        self.close()
+
+    def close(self) -> None:
+        """Takes the bar away, however the training ends."""
         self.stack.close()
 
 

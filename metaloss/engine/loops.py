@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -18,12 +20,17 @@ from metaloss.data.loader import Loader
 from metaloss.engine.registry import DATASETS, LOOPS
 from metaloss.runtime import files
 from metaloss.runtime.modes import evaluating
+from metaloss.runtime.signals import Interrupted, StopRequest, stop_requests
 from metaloss.tasks import can_be_scored, targets_of, task_loss
-from metaloss.training.fit import Means, warn_of_collapse
-from metaloss.training.schedule import Phase, Schedule
+from metaloss.training import folder
+from metaloss.training.epoch import EpochRun, Means, fetched
+from metaloss.training.learner import MetaLearner
+from metaloss.training.parts import Phase
+from metaloss.training.schedule import Schedule
 from metaloss.training.steps import weight_statistics
 
 Size = int | Sequence[int] | None
+META_STEPS = 200  # of an epoch, as published
 
 
 class EpochSteps:
@@ -36,6 +43,32 @@ class EpochSteps:
 
     def __len__(self) -> int:
         return self.schedule.length(self.epoch)
+
+
+def schedule_of(
+    learner: MetaLearner, dataset: Any, dataloader: Mapping[str, Any], loop: Mapping[str, Any], seed: int
+) -> Schedule:
+    """Makes the schedule that a config describes.
+
+    Args:
+        learner: that it is for.
+        dataset: of the data loader, built.
+        dataloader: ``train_dataloader``.
+        loop: ``train_cfg``, of :class:`MetaLossTrainLoop`.
+        seed: of all that is drawn.
+    """
+    return Schedule.of(
+        learner,
+        dataset,
+        meta_steps=loop.get("meta_steps", META_STEPS),
+        warmup_epochs=loop.get("warmup_epochs", 0),
+        batch_size=dataloader.get("batch_size", 2),
+        num_workers=dataloader.get("num_workers", 0),
+        fusion_crop=as_size(loop.get("fusion_crop")),
+        task_size=as_size(loop.get("task_size")),
+        exchange=loop.get("exchange", True),
+        seed=seed,
+    )
 
 
 @LOOPS.register_module()
@@ -62,7 +95,7 @@ class MetaLossTrainLoop(BaseLoop):
         runner: Any,
         dataloader: dict[str, Any],
         max_epochs: int,
-        meta_steps: int = 200,
+        meta_steps: int = META_STEPS,
         warmup_epochs: int = 0,
         fusion_crop: Size = None,
         task_size: Size = None,
@@ -70,24 +103,22 @@ class MetaLossTrainLoop(BaseLoop):
         val_begin: int = 1,
         val_interval: int = 1,
     ) -> None:
-        self.schedule = Schedule.of(
-            _model(runner).learner,
-            _dataset(dataloader),
-            meta_steps=meta_steps,
-            warmup_epochs=warmup_epochs,
-            batch_size=dataloader.get("batch_size", 2),
-            num_workers=dataloader.get("num_workers", 0),
-            fusion_crop=as_size(fusion_crop),
-            task_size=as_size(task_size),
-            exchange=exchange,
-            seed=_shared_seed(runner),
-        )
+        learner = _model(runner).learner
+        learner.progress["seed"] = _shared_seed(runner)
+        loop = {
+            "meta_steps": meta_steps,
+            "warmup_epochs": warmup_epochs,
+            "fusion_crop": fusion_crop,
+            "task_size": task_size,
+            "exchange": exchange,
+        }
+        self.schedule = schedule_of(learner, _dataset(dataloader), dataloader, loop, learner.progress["seed"])
         self.steps = EpochSteps(self.schedule)
         super().__init__(runner, self.steps)
+        self._closed = 0
         self._max_epochs, self.val_begin, self.val_interval = max_epochs, val_begin, val_interval
-        self._epoch = self._iter = 0
         self.phase: Phase = "fusion"
-        self.stop_training = False
+        self.stop_training, self.stop = False, StopRequest()
 
     @property
     def max_epochs(self) -> int:
@@ -101,56 +132,92 @@ class MetaLossTrainLoop(BaseLoop):
 
     @property
     def epoch(self) -> int:
-        """Epochs done."""
-        return self._epoch
+        """Epochs done; in ``after_train_epoch`` MMEngine does not count the one that ends."""
+        return int(self._progress["epoch"]) - self._closed
 
     @property
     def iter(self) -> int:
         """Steps done."""
-        return self._iter
+        progress = self._progress
+        return sum(self.schedule.length(epoch) for epoch in range(progress["epoch"])) + int(progress["step"])
+
+    @property
+    def _progress(self) -> dict[str, Any]:
+        return _model(self.runner).learner.progress
+
+    def use_seed(self, content: Mapping[str, Any]) -> None:
+        """Draws what the run of a checkpoint would draw, where the config names no seed."""
+        seed = dict(content.get("progress") or {}).get("seed")
+        if isinstance(seed, int):
+            self.schedule = replace(self.schedule, episodes=replace(self.schedule.episodes, seed=seed))
+            self.steps.schedule = self.schedule
 
     def run(self) -> nn.Module:
-        """Trains to the last epoch."""
-        self.runner.call_hook("before_train")
-        while self._epoch < self._max_epochs and not self.stop_training:
-            self.run_epoch()
-            due = self._epoch % self.val_interval == 0 or self._epoch == self._max_epochs
-            if self.runner.val_loop is not None and self._epoch >= self.val_begin and due:
-                self.runner.val_loop.run()
+        """Trains to the last epoch, or until a signal asks the run to end.
+
+        Raises:
+            Interrupted: a signal has; the state is saved.
+        """
+        with stop_requests() as self.stop:
+            self.runner.call_hook("before_train")
+            while self.epoch < self._max_epochs and not self.stop_training:
+                self.run_epoch()
+                self.end_if_asked()
+                due = self.epoch % self.val_interval == 0 or self.epoch == self._max_epochs
+                if self.runner.val_loop is not None and self.epoch >= self.val_begin and due:
+                    self.runner.val_loop.run()
+                    self.end_if_asked()
         self.runner.call_hook("after_train")
         return self.runner.model
 
     def run_epoch(self) -> None:
-        """One meta phase and one fusion phase."""
-        self.steps.epoch = self._epoch
+        """What is left of one meta phase and one fusion phase."""
+        self.steps.epoch = self.epoch
         self.runner.call_hook("before_train_epoch")
-        model, means = _model(self.runner), Means()
+        model = _model(self.runner)
         model.train()
         model.use(self.runner.optim_wrapper)
-        model.learner.begin_epoch(self._epoch, self._max_epochs)
-        phases = {phase: Means() for phase in self.schedule.phases(self._epoch)}
-        left = self.schedule.counts(self._epoch)
-        for index, (phase, batches) in enumerate(self.schedule.steps(self._epoch)):
+        epoch = EpochRun(model.learner, self.schedule, self._max_epochs)
+        for phase, batches in fetched(epoch.steps(), self.stop):
             self.phase = phase
-            values = self._step(index, tuple(map(model.on_device, batches)))
-            for mean in (means, phases[phase]):
-                mean.add(values)
-            left[phase] -= 1
-            if not left[phase]:
-                self.runner.call_hook("after_train_phase", phase=phase, means=phases[phase].read())
-        if is_main_process():
-            warn_of_collapse(means.read())
-        self.runner.call_hook("after_train_epoch")
-        self._epoch += 1
+            self._step(epoch, tuple(map(model.on_device, batches)))
+            if epoch.ends_phase:
+                self.runner.call_hook("after_train_phase", phase=phase, means=epoch.means[phase].read())
+            self.end_if_asked()
+        self.end_if_asked()
+        epoch.close()
+        self._closed = 1
+        try:
+            self.runner.call_hook("after_train_epoch")
+        finally:
+            self._closed = 0
 
-    def _step(self, index: int, batches: tuple[FusionBatch, ...]) -> dict[str, torch.Tensor]:
-        data = batches if self.phase == "meta" else batches[0]
+    def _step(self, epoch: EpochRun, batches: tuple[FusionBatch, ...]) -> None:
+        index, data = epoch.done, batches if self.phase == "meta" else batches[0]
         self.runner.call_hook("before_train_iter", batch_idx=index, data_batch=data)
-        values: dict[str, torch.Tensor] = _model(self.runner).learner.step(self.phase, *batches)
+        values = epoch.take(self.phase, *batches)
         outputs = {f"{self.phase}/{name}": value for name, value in values.items()}
         self.runner.call_hook("after_train_iter", batch_idx=index, data_batch=data, outputs=outputs)
-        self._iter += 1
-        return values
+
+    def end_if_asked(self) -> None:
+        """Ends the run between two steps when a signal has asked for it, once its state is saved.
+
+        Raises:
+            Interrupted: it has.
+        """
+        runner = self.runner
+        number = self.stop.everywhere(next(_model(runner).parameters()).device)
+        if number:
+            name = folder.file_name(self._progress)
+            if self.iter and runner.saved != name:
+                runner.save_checkpoint(runner.work_dir, name)
+            words = "stopped before the first step; nothing was written"
+            if self.iter:
+                words = f"stopped after {self.iter} steps; saved {runner.work_dir}/{name}: --resume goes on from there"
+            met = Interrupted(number, words)
+            if is_main_process():
+                print(met, file=sys.stderr, flush=True)
+            raise met
 
 
 class _Evaluation:
@@ -175,6 +242,12 @@ class _Evaluation:
 
     def _evaluate(self, mode: str) -> dict[str, float]:
         before = files.random_state()
+        try:
+            return self._measure(mode)
+        finally:
+            files.restore_random_state(before)
+
+    def _measure(self, mode: str) -> dict[str, float]:
         runner, model = self.runner, _model(self.runner)  # type: ignore[attr-defined]
         for point in (f"before_{mode}", f"before_{mode}_epoch"):
             runner.call_hook(point)
@@ -200,7 +273,6 @@ class _Evaluation:
         metrics.update(self.evaluator.evaluate(len(self.dataloader.dataset)))  # type: ignore[attr-defined]
         runner.call_hook(f"after_{mode}_epoch", metrics=metrics)
         runner.call_hook(f"after_{mode}")
-        files.restore_random_state(before)
         return metrics
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import functools
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from mmengine import registry as root
@@ -43,10 +44,44 @@ INHERITED = tuple(
     )
 )
 
-for network in (ReFusionNet, LossGenerator, SourceReconstructor, Concatenated, Adapted):
-    MODELS.register_module(module=network)
-for data in (PairedDataset, SyntheticScenes):
-    DATASETS.register_module(module=data)
+Sources = int | Sequence[str] | Sequence[Sequence[str]]
+
+
+def count_sources(sources: Sources) -> int:
+    """How many sources a network gets, from their number, their names, or those of several kinds of pairs."""
+    if isinstance(sources, int):
+        return sources
+    return len(sources[0] if sources and not isinstance(sources[0], str) else sources)
+
+
+def _counting(factory: Callable[..., Any]) -> Callable[..., Any]:
+    """Lets ``sources`` be what the data's are: names."""
+
+    @functools.wraps(factory)
+    def build(*positional: Any, **arguments: Any) -> Any:
+        if "sources" in arguments:
+            arguments["sources"] = count_sources(arguments["sources"])
+        return factory(*positional, **arguments)
+
+    return build
+
+
+for network in (ReFusionNet, LossGenerator, SourceReconstructor):
+    MODELS.register_module(name=network.__name__, module=_counting(network))
+for wrapper in (Concatenated, Adapted):
+    MODELS.register_module(module=wrapper)
+DATASETS.register_module(module=SyntheticScenes)
+
+
+@DATASETS.register_module(name="PairedDataset")
+def build_pairs(root: str, *, sources: Sequence[Any] = ("ir", "vi"), **arguments: Any) -> PairedDataset | Joined:
+    """Pairs in folders: ``dict(type='metaloss.PairedDataset', root=..., sources=('ir', 'vi'), split='train.txt')``.
+
+    Several tuples of ``sources``, ``(('PET', 'MRI'), ('CT', 'MRI'))``, are data sets one after the other.
+    """
+    if all(isinstance(name, str) for name in sources):
+        return PairedDataset(root, sources=sources, **arguments)
+    return Joined([PairedDataset(root, sources=names, **arguments) for names in sources])
 
 
 @DATASETS.register_module(name="Tiles")
@@ -62,6 +97,7 @@ def build_joined(datasets: Sequence[dict[str, Any]]) -> Joined:
 
 
 @MODELS.register_module(name="Task")
+@_counting
 def build_task(name: str, network: dict[str, Any] | None = None, **arguments: Any) -> nn.Module:
     """A task by its plug-in name: ``dict(type='metaloss.Task', name='mmseg', config=..., num_classes=9)``.
 
@@ -79,12 +115,14 @@ def build_multi_task(tasks: Mapping[str, Any], **arguments: Any) -> nn.Module:
 
 
 @MODELS.register_module(name="FusionNetwork")
+@_counting
 def build_fusion_network(name: str, **arguments: Any) -> nn.Module:
     """A fusion network by its plug-in name: ``dict(type='metaloss.FusionNetwork', name='refusion')``."""
     return metaloss.build_fusion(name, **arguments)
 
 
 @MODELS.register_module(name="Generator")
+@_counting
 def build_generator(name: str, **arguments: Any) -> nn.Module:
     """A loss generator by its plug-in name: ``dict(type='metaloss.Generator', name='restormer', sources=3)``."""
     return metaloss.build_loss_generator(name, **arguments)

@@ -5,25 +5,31 @@ It runs in several processes as MMEngine's does, on the CPU as well.
 
 from __future__ import annotations
 
-import os
 import re
 from pathlib import Path
 from typing import Any
 
+import mmengine
 import numpy as np
-import torch
 from mmengine.device import get_device
 from mmengine.dist import is_distributed
 from mmengine.hooks import Hook, SyncBuffersHook
+from mmengine.optim import OptimWrapperDict
 from mmengine.runner.checkpoint import load_state_dict
 from torch import nn
 
+from metaloss.engine.hooks import ProgressHook
 from metaloss.engine.launch import launch
+from metaloss.engine.loops import MetaLossTrainLoop
 from metaloss.engine.registry import HOOKS, RUNNERS
 from metaloss.engine.short_log import ShortLog
+from metaloss.errors import CheckpointError
 from metaloss.networks.spec import describe
-from metaloss.runtime.files import load, partial_name, random_state, restore_random_state
-from metaloss.training.finite import check_weights
+from metaloss.runtime.files import load, random_state, restore_random_state, save
+from metaloss.training.changes import check_changes, run_of
+from metaloss.training.checkpoint import content_of
+from metaloss.training.learner import MetaLearner
+from metaloss.training.parts import PARTS
 
 
 @RUNNERS.register_module()
@@ -43,15 +49,87 @@ class MetaLossRunner(ShortLog):
                 model_wrapper_cfg.setdefault("device_ids", None)
         return super().wrap_model(model_wrapper_cfg, model)
 
-    def save_checkpoint(self, out_dir: str, filename: str, *args: Any, **kwargs: Any) -> None:
-        """Writes beside and renames."""
-        partial = partial_name(filename)
+    saved = ""  # the name of the file that was written last
+    resumed: dict[str, Any] | None = None  # the random state of the run that goes on
+
+    def train(self) -> nn.Module:
+        """Trains; what is shown on a terminal is put in order, however that ends."""
         try:
-            super().save_checkpoint(out_dir, partial, *args, **kwargs)
-            if self.rank == 0:
-                os.replace(Path(out_dir, partial), Path(out_dir, filename))
+            return super().train()
         finally:
-            Path(out_dir, partial).unlink(missing_ok=True)
+            for hook in self.hooks:
+                if isinstance(hook, ProgressHook):
+                    hook.close()
+
+    @property
+    def learner(self) -> MetaLearner:
+        """The learner that is trained, with the trainer's optimizers and schedulers."""
+        model: Any = getattr(self.model, "module", self.model)
+        learner: MetaLearner = model.learner
+        if isinstance(self.optim_wrapper, OptimWrapperDict):
+            model.use(self.optim_wrapper)
+        found = self.param_schedulers if self.param_schedulers is not None else []
+        parts = list(found.values()) if isinstance(found, dict) else [found]
+        learner.schedulers = [scheduler for part in parts for scheduler in part]
+        return learner
+
+    def save_checkpoint(self, out_dir: str, filename: str, *args: Any, **kwargs: Any) -> None:
+        """Writes a checkpoint as the library does, and beside its content what MMEngine's hooks keep."""
+        learner = self.learner
+        run = run_of(learner, self.train_loop.schedule) if isinstance(self.train_loop, MetaLossTrainLoop) else {}
+        content = content_of(learner, spec=specs(self.cfg, learner), **run)
+        content["state_dict"] = _one_state(content)
+        hub = self.message_hub.state_dict()
+        content["message_hub"] = {**hub, "log_scalars": {}, "runtime_info": _plain(hub["runtime_info"])}
+        content["meta"] = {
+            "epoch": learner.progress["epoch"],
+            "iter": self.train_loop.iter,
+            "cfg": self.cfg.pretty_text,
+            "seed": self.seed,
+            "experiment_name": self.experiment_name,
+            "mmengine_version": mmengine.__version__,
+        }
+        self.call_hook("before_save_checkpoint", checkpoint=content)
+        if self.rank == 0:
+            save(Path(out_dir, filename), content)
+        self.saved = filename
+
+    def resume(self, filename: str, *args: Any, **kwargs: Any) -> None:
+        """Goes on from a checkpoint of this class, or of :meth:`metaloss.MetaLearner.fit`.
+
+        Raises:
+            CheckpointError: unreadable, of other networks, or of a run with other data or settings, unless the config
+                says ``allow_changes``; nothing has changed then.
+        """
+        content, loop = load(filename), self.train_loop
+        self.call_hook("after_load_checkpoint", checkpoint=content)
+        learner, fresh = self.learner, None
+        ends = [getattr(scheduler, "end", None) for scheduler in learner.schedulers]
+        try:
+            if isinstance(loop, MetaLossTrainLoop):
+                if self._randomness_cfg.get("seed") is None:
+                    loop.use_seed(content)
+                fresh = check_changes(
+                    content,
+                    run_of(learner, loop.schedule),
+                    allow=bool(self.cfg.get("allow_changes")),
+                    option="--allow-changes",
+                    say=self.logger.warning,
+                )
+            learner.load_state_dict(content)
+        except CheckpointError as error:
+            raise CheckpointError(f"{filename}: {error}") from None
+        for scheduler, end in zip(learner.schedulers, ends, strict=True):
+            if end is not None:  # a longer run than the saved one goes on with its rates
+                scheduler.end = end
+        if fresh:
+            learner.progress.update(step=0, means={})
+        if isinstance(loop, MetaLossTrainLoop):
+            learner.progress["seed"] = loop.schedule.episodes.seed
+        if isinstance(content.get("message_hub"), dict):
+            self.message_hub.load_state_dict(content["message_hub"])
+        self.resumed = random_state()
+        self.logger.info(f"going on from {filename}")
 
     def load_checkpoint(
         self, filename: str, map_location: Any = "cpu", strict: bool = False, revise_keys: Any = ((r"^module\.", ""),)
@@ -63,7 +141,7 @@ class MetaLossRunner(ShortLog):
         """
         content = load(filename)
         self.call_hook("after_load_checkpoint", checkpoint=content)
-        state = content.get("state_dict", content)
+        state = content.get("state_dict", _one_state(content) or content)
         for pattern, replacement in revise_keys:
             state = {re.sub(pattern, replacement, key): value for key, value in state.items()}
         load_state_dict(getattr(self.model, "module", self.model), state, strict, self.logger)
@@ -81,37 +159,19 @@ class MetaLossRunner(ShortLog):
 
 @HOOKS.register_module()
 class StateHook(Hook):
-    """Puts into checkpoints what MMEngine leaves out: random state, progress, and how to rebuild F."""
-
-    def __init__(self) -> None:
-        self.resumed: dict[str, Any] | None = None
-
-    def before_save_checkpoint(self, runner: Any, checkpoint: dict[str, Any]) -> None:
-        """Adds our part, and makes the rest plain values."""
-        model = getattr(runner.model, "module", runner.model)
-        check_weights({"fusion": model.fusion, "loss": model.loss, "task": model.task})
-        checkpoint["metaloss"] = {
-            **specs(runner.cfg, model.learner),
-            "random": random_state(),
-            "learner": model.learner.progress_state(),
-        }
-        hub = checkpoint["message_hub"]
-        checkpoint["message_hub"] = {**hub, "log_scalars": {}, "runtime_info": _plain(hub["runtime_info"])}
-        checkpoint["meta"] = _plain(checkpoint["meta"])
-
-    def after_load_checkpoint(self, runner: Any, checkpoint: dict[str, Any]) -> None:
-        """Takes up the learner's progress; the random state waits until training starts."""
-        self.resumed = checkpoint.get("metaloss")
+    """Sets the random state of a resumed run, after whatever else happens before training."""
 
     def before_train(self, runner: Any) -> None:
-        """Sets the random state, after every other hook, when this is a resumed run."""
-        if self.resumed is not None and runner.iter > 0:
-            model = getattr(runner.model, "module", runner.model)
-            model.learner.load_progress_state(self.resumed["learner"])
-            random = self.resumed["random"]
-            restore_random_state(random)
-            if is_distributed() and random["cuda"]:  # process 0's device is the first
-                torch.cuda.set_rng_state(random["cuda"][0])
+        """Sets it."""
+        if runner.resumed is not None:
+            restore_random_state(runner.resumed)
+            runner.resumed = None
+
+
+def _one_state(content: dict[str, Any]) -> dict[str, Any]:
+    """The networks' tensors under the names that they have in the model."""
+    parts = {name: content[name] for name in PARTS if isinstance(content.get(name), dict)}
+    return {f"{name}.{key}": value for name, part in parts.items() for key, value in part.items()}
 
 
 def specs(config: Any, learner: Any) -> dict[str, Any]:

@@ -5,13 +5,14 @@ from metaloss.inner.clip import clipped
 from metaloss.inner.momentum import sgd_momentum
 from metaloss.inner.rules import RULES, InnerRate, InnerRule, build_rule
 from metaloss.inner.sgd import sgd
-from metaloss.inner.update import InnerUpdate, rate_pair
+from metaloss.inner.update import InnerUpdate, InnerUpdates, rate_pair
 
 __all__ = [
     "RULES",
     "InnerRate",
     "InnerRule",
     "InnerUpdate",
+    "InnerUpdates",
     "adam",
     "build_rule",
     "clipped",

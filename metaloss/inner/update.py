@@ -8,7 +8,7 @@ from typing import Any, Literal
 from torch import nn
 from torch.optim import Optimizer
 
-from metaloss.errors import ConfigError
+from metaloss.errors import ConfigError, at_least, one_of
 from metaloss.inner.rules import InnerRate, InnerRule, build_rule
 
 
@@ -58,6 +58,50 @@ class InnerUpdate:
             module=module,
             optimizer=inside,
         )
+
+
+@dataclass(frozen=True, kw_only=True)
+class InnerUpdates:
+    """The inner updates of a meta step: how many, and how F and T take them.
+
+    Attributes:
+        steps: K, at least 1.
+        fusion: of F.
+        task: of T.
+    """
+
+    steps: int
+    fusion: InnerUpdate
+    task: InnerUpdate
+
+    @staticmethod
+    def of(
+        rule: str | InnerRule,
+        steps: int,
+        lr: InnerRate | tuple[InnerRate, InnerRate],
+        state: Literal["fresh", "optimizer"],
+        clip: float | None,
+    ) -> InnerUpdates:
+        """Makes them from settings that F and T share, but for the rates, which may be a pair.
+
+        Raises:
+            ConfigError: a setting out of its range.
+        """
+        at_least("inner_steps", steps, 1)
+        one_of("inner_state", state, ("fresh", "optimizer"))
+        fusion, task = (InnerUpdate(rule=rule, lr=rate, state=state, clip=clip) for rate in rate_pair(lr))
+        return InnerUpdates(steps=steps, fusion=fusion, task=task)
+
+    def settings(self) -> dict[str, Any]:
+        """The settings as plain values; a rule that is no name by its class or function."""
+        rule = self.fusion.rule
+        return {
+            "inner_rule": rule if isinstance(rule, str) else getattr(rule, "__qualname__", type(rule).__qualname__),
+            "inner_steps": self.steps,
+            "inner_lr": [self.fusion.lr, self.task.lr],
+            "inner_state": self.fusion.state,
+            "inner_clip": self.fusion.clip,
+        }
 
 
 def rate_pair(inner_lr: Any) -> tuple[InnerRate, InnerRate]:

@@ -107,8 +107,8 @@ def _rebuild(
 
 
 def part_state(content: dict[str, Any], part: str, prefix: str = "") -> dict[str, Tensor]:
-    """The entries of one part of a checkpoint, the library's or the trainer's, whose names begin with a prefix."""
-    if "state_dict" in content:
+    """The entries of one part of a checkpoint whose names begin with a prefix."""
+    if "state_dict" in content and part not in content:  # as MMEngine's own runner writes it
         content, prefix = {part: content["state_dict"]}, f"{part}.{prefix}"
     state = content.get(part, {})
     return {key.removeprefix(prefix): value for key, value in state.items() if key.startswith(prefix)}

@@ -69,12 +69,12 @@ def locked(folder: str | os.PathLike[str]) -> Iterator[None]:
     """Keeps a folder to this process while the block runs; the system gives it free when the process ends.
 
     Args:
-        folder: made when missing, and removed again when it stays empty.
+        folder: made when missing, with its parents, and removed again when it stays empty.
 
     Raises:
         ConfigError: another process works in it.
     """
-    made = not Path(folder).exists()
+    made = [path for path in (Path(folder), *Path(folder).parents) if not path.exists()]
     Path(folder).mkdir(parents=True, exist_ok=True)
     if sys.platform == "win32":  # no such locks
         yield
@@ -88,9 +88,9 @@ def locked(folder: str | os.PathLike[str]) -> Iterator[None]:
         yield
     finally:
         os.close(place)
-        if made:
-            with suppress(OSError):  # something is in it
-                os.rmdir(folder)
+        with suppress(OSError):  # something is in it
+            for path in made:
+                path.rmdir()
 
 
 def load(path: str | os.PathLike[str]) -> dict[str, Any]:

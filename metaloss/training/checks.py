@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from itertools import combinations
-from typing import Any, Literal
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -23,24 +23,6 @@ from metaloss.runtime.processes import largest_of_all
 from metaloss.tasks.base import is_labelled
 
 Outcome = Literal["useful", "zero", "not finite"]
-
-
-def check_options(counts: Mapping[str, int], choices: Mapping[str, tuple[Any, Sequence[Any]]]) -> None:
-    """Checks a learner's settings.
-
-    Args:
-        counts: whole numbers of at least 1, by name.
-        choices: by name, what was given and what can be.
-
-    Raises:
-        ConfigError: naming the setting and what it can be.
-    """
-    for name, number in counts.items():
-        if not isinstance(number, int) or number < 1:
-            raise ConfigError(f"{name}={number!r}: expected a whole number of at least 1")
-    for name, (given, known) in choices.items():
-        if given not in known:
-            raise ConfigError(f"{name}={given!r}: choose one of {tuple(known)}")
 
 
 def check_separate(modules: Mapping[str, nn.Module]) -> None:

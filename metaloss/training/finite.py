@@ -9,8 +9,31 @@ from torch import Tensor, nn
 
 from metaloss.batch import FusionBatch
 from metaloss.errors import MetaGradientError
+from metaloss.training.steps import FusionStep, Gradients
 
-Gradients = Mapping[str, Mapping[str, Tensor]]
+
+def take(step: FusionStep, batch: FusionBatch, *, skip: bool) -> dict[str, dict[str, Tensor]]:
+    """Takes the gradients of a fusion step, if they are finite.
+
+    Args:
+        step: takes them.
+        batch: on this.
+        skip: give none where they are not, and leave buffers as they were.
+
+    Returns:
+        The gradients by network and parameter.
+
+    Raises:
+        MetaGradientError: they are not finite, and not to be skipped; buffers are as they were.
+    """
+    buffers = kept_buffers(step.fusion, step.loss, step.task)
+    gradients = step.take(batch)
+    if all_finite(step.log, gradients):
+        return gradients
+    give_back(buffers)
+    if not skip:
+        raise not_finite(step.log, gradients, batch)
+    return {}
 
 
 def kept_buffers(*modules: nn.Module) -> list[tuple[Tensor, Tensor]]:

@@ -2,74 +2,109 @@
 
 from __future__ import annotations
 
-import re
+import sys
+import time
 import warnings
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import Any, TypeAlias
 
 import torch
-from torch import Tensor, nn
+from torch.optim.lr_scheduler import ReduceLROnPlateau
 from torch.utils.data import Dataset
 
 from metaloss.data.views import Size, as_size
-from metaloss.errors import CheckpointError, ConfigError
-from metaloss.networks.spec import describe
-from metaloss.runtime import files
+from metaloss.errors import CheckpointError, ConfigError, at_least
 from metaloss.runtime.modes import flags_kept
 from metaloss.runtime.processes import average_buffers, rank, take_from_first, world_size
 from metaloss.runtime.progress import progress
-from metaloss.training.finite import check_weights
+from metaloss.runtime.signals import Interrupted, StopRequest, stop_requests
+from metaloss.training.changes import run_of
+from metaloss.training.epoch import EpochLog, EpochRun, fetched
+from metaloss.training.parts import PARTS
 from metaloss.training.schedule import Schedule
+from metaloss.training.store import Store
+from metaloss.training.trained import Trained
 
-if TYPE_CHECKING:
-    from metaloss.training.learner import MetaLearner
-
-EpochLog: TypeAlias = dict[str, float]
-Callback: TypeAlias = "Callable[[MetaLearner, EpochLog], Any]"
-COLLAPSED = 0.98
+Callback: TypeAlias = Callable[[Any, EpochLog], Any]
 
 
 def fit(
-    learner: MetaLearner,
+    learner: Trained,
     dataset: Dataset[Any],
-    *,
     epochs: int,
     meta_steps: int,
-    warmup_epochs: int,
-    batch_size: int,
-    fusion_crop: int | Size | None,
-    task_size: int | Size | None,
-    exchange: bool,
-    num_workers: int,
-    work_dir: Path | None,
-    resume: bool,
-    callbacks: Sequence[Callback],
+    warmup_epochs: int = 0,
+    batch_size: int = 2,
+    fusion_crop: int | Size | None = None,
+    task_size: int | Size | None = None,
+    exchange: bool = True,
+    num_workers: int = 0,
+    work_dir: str | Path | None = None,
+    resume: bool = False,
+    overwrite: bool = False,
+    allow_changes: bool = False,
+    keep: int | None = 3,
+    save_best: str | None = None,
+    callbacks: Sequence[Callback] = (),
 ) -> list[EpochLog]:
-    """Trains; see :meth:`metaloss.MetaLearner.fit`."""
-    for name, number, least in (
-        ("epochs", epochs, 0),
-        ("meta_steps", meta_steps, 0),
-        ("warmup_epochs", warmup_epochs, 0),
-        ("batch_size", batch_size, 1),
-        ("num_workers", num_workers, 0),
-    ):
-        if not isinstance(number, int) or number < least:
-            raise ConfigError(f"fit({name}={number!r}): expected a whole number of at least {least}")
-    if resume and work_dir is None:
-        raise ConfigError("fit(resume=True) needs work_dir, where the checkpoints are")
-    modules = (learner.fusion, learner.loss, learner.task)
+    """Trains by Algorithm 1: per epoch ``meta_steps`` meta steps, then one pass of fusion steps.
+
+    Each epoch splits the data into two disjoint halves, meta-train and meta-test, each cycled with reshuffling.
+    Warm-up epochs are fusion steps only.
+
+    With a ``work_dir``, SIGTERM and SIGINT (Ctrl-C) let the step end, write a checkpoint, and leave Python with status
+    143 or 130; ``resume=True`` goes on from that step, bit for bit.
+
+    Args:
+        learner: F, L_f and T with their optimizers.
+        dataset: items with the keys of :class:`metaloss.FusionBatch`.
+        epochs: L, counted from the start of training, also after a resume.
+        meta_steps: M.
+        warmup_epochs: first epochs without meta steps; the schedulers of G's optimizer wait for their end.
+        batch_size: scenes per batch, of each process.
+        fusion_crop: height and width of the random crop that the fusion loss sees.
+        task_size: height and width that the task's view is resized to.
+        exchange: permute the sources in half of each batch.
+        num_workers: processes that load data.
+        work_dir: where ``epoch_N.pth`` is written after every epoch; ``None``: nowhere.
+        resume: go on from the newest whole checkpoint in ``work_dir``, if there is one.
+        overwrite: remove the checkpoints of a run that is in ``work_dir`` already.
+        allow_changes: resume with other data or settings than those that the checkpoint was written with.
+        keep: how many of the newest checkpoints stay; ``None``: all.
+        save_best: a name of the epoch's log, to which callbacks may add, as ``log["mIoU"] = ...``; the best epoch's
+            checkpoint stays as ``best_NAME_epoch_N.pth``. Of names with "loss" in them the least is best.
+        callbacks: called after each epoch as ``callback(learner, log)``, before its checkpoint is written.
+
+    Returns:
+        One mapping of means per epoch, from the first.
+
+    Raises:
+        ConfigError: a number out of its range, options that contradict each other, or a used ``work_dir``.
+        CheckpointError: what is there cannot be gone on with.
+        DataError: fewer than two items, or a crop larger than an image.
+        MetaGradientError: a step is not finite, see ``on_nonfinite``.
+        Interrupted: a signal has ended the run, whose state is saved; a ``SystemExit``.
+    """
+    for name, number, least in (("epochs", epochs, 0), ("batch_size", batch_size, 1), ("num_workers", num_workers, 0)):
+        at_least(name, number, least, "fit")
+    if keep is not None:
+        at_least("keep", keep, 1, "fit")
+    if resume and overwrite:
+        raise ConfigError("resume=True and overwrite=True: choose whether the run in work_dir goes on or is removed")
+    if (resume or overwrite) and work_dir is None:
+        raise ConfigError(f"fit({'resume' if resume else 'overwrite'}=True) needs work_dir, where the checkpoints are")
+    _check_schedulers(learner)
+
     with ExitStack() as stack:
-        if work_dir is not None and rank() == 0:
-            stack.enter_context(files.locked(work_dir))
-        if resume and work_dir is not None:
-            _resume(learner, work_dir)
-        if learner.progress["seed"] is None:
+        store = None if work_dir is None else stack.enter_context(Store.opened(Path(work_dir), keep, save_best))
+        content = store.newest() if store is not None and resume else None
+        if store is not None and not resume and not overwrite:
+            store.check_unused("resume=True", "overwrite=True")
+        if content is None and learner.progress["seed"] is None:
             learner.progress["seed"] = int(torch.randint(2**62, ()))
-        if world_size() > 1:
-            _start_alike(learner, modules)
-        schedule = Schedule.of(
+        planned = Schedule.of(
             learner,
             dataset,
             meta_steps=meta_steps,
@@ -78,160 +113,123 @@ def fit(
             fusion_crop=as_size(fusion_crop),
             task_size=as_size(task_size),
             exchange=exchange,
-            seed=learner.progress["seed"],
+            seed=_shared_seed(learner, content),
             num_workers=num_workers,
         )
-        stack.enter_context(flags_kept(*modules))
+        run = run_of(learner, planned)
+        if store is not None:
+            store.take_up(learner, content, run, allow_changes=allow_changes, option="allow_changes=True", say=_say)
+        if store is not None and overwrite:
+            store.clear()
+        if world_size() > 1:
+            _start_alike(learner)
+        stop = stack.enter_context(stop_requests()) if store is not None else StopRequest()
+        stack.enter_context(flags_kept(*(getattr(learner, name) for name in PARTS)))
         if rank() > 0:  # process 0 says the same
             stack.enter_context(warnings.catch_warnings())
             warnings.simplefilter("ignore")
-        for root in modules:
-            root.train()
+        for name in PARTS:
+            getattr(learner, name).train()
         while learner.progress["epoch"] < epochs:
-            log = _epoch(learner, schedule, epochs)
-            learner.progress["log"].append(log)
-            warn_of_collapse(log)
-            for callback in callbacks:  # before the file: what they draw belongs to the epoch
-                callback(learner, log)
-            if work_dir is not None:
-                _save_once(learner, work_dir / f"epoch_{learner.progress['epoch']}.pth")
+            _epoch(learner, planned, epochs, stop, store, callbacks)
     return list(learner.progress["log"])
 
 
-def _device(learner: MetaLearner) -> torch.device:
+def _check_schedulers(learner: Trained) -> None:
+    if any(isinstance(scheduler, ReduceLROnPlateau) for scheduler in learner.schedulers):
+        raise ConfigError(
+            "schedulers: ReduceLROnPlateau wants a metric, and fit gives its schedulers none: leave it out there, and "
+            "step it in a callback, as callbacks=[lambda learner, log: plateau.step(log['task_loss'])]"
+        )
+
+
+def _epoch(
+    learner: Trained,
+    schedule: Schedule,
+    epochs: int,
+    stop: StopRequest,
+    store: Store | None,
+    callbacks: Sequence[Callback],
+) -> None:
+    epoch, device, began = EpochRun(learner, schedule, epochs), _device(learner), time.monotonic()
+    label = f"epoch {epoch.number + 1}/{epochs}"
+    bar = progress(label, epoch.length - epoch.done) if rank() == 0 else nullcontext(lambda note: None)
+    with bar as advance:
+        for phase, batches in fetched(epoch.steps(), stop):
+            epoch.take(phase, *(batch.to(device) for batch in batches))
+            advance(f"{phase} phase")
+            if stop.everywhere(device):
+                break
+        if number := stop.everywhere(device):
+            _end(number, learner, None if store is None else store.save(learner))
+    for name in PARTS:
+        average_buffers(getattr(learner, name))
+    log = epoch.close()
+    _step_schedulers(learner, loss="meta" in schedule.phases(epoch.number))
+    for callback in callbacks:  # before the file: what they draw and add belongs to the epoch
+        callback(learner, log)
+    if rank() == 0:
+        _say(f"{label}: {_shown(log)}, {time.monotonic() - began:.0f} s")
+    path = None if store is None else store.save(learner)
+    if number := stop.everywhere(device):
+        _end(number, learner, path)
+
+
+def _step_schedulers(learner: Trained, *, loss: bool) -> None:
+    """Steps the schedulers; those of the loss only after epochs in which it learns."""
+    with warnings.catch_warnings():  # torch misses steps that were taken before a resume
+        warnings.filterwarnings("ignore", "Detected call of `lr_scheduler.step")
+        for scheduler in learner.schedulers:
+            if loss or scheduler.optimizer is not learner.optimizers["loss"]:
+                scheduler.step()
+
+
+def _end(number: int, learner: Trained, path: Path | None) -> None:
+    """Ends the run for a signal, now that its state is saved."""
+    epoch, step = learner.progress["epoch"], learner.progress["step"]
+    where = f"epoch {epoch + 1}, step {step}" if step else f"epoch {epoch}"
+    met = Interrupted(number, f"stopped after {where}; saved {path}: resume=True goes on from there")
+    if rank() == 0:
+        _say(str(met))
+    raise met
+
+
+def _shown(log: EpochLog) -> str:
+    return ", ".join(f"{name} {value:.4g}" for name, value in log.items() if name != "epoch")
+
+
+def _say(words: str) -> None:
+    print(words, file=sys.stderr, flush=True)
+
+
+def _device(learner: Trained) -> torch.device:
     return next((param.device for param in learner.fusion.parameters()), torch.device("cpu"))
 
 
-def _start_alike(learner: MetaLearner, modules: Iterable[nn.Module]) -> None:
-    """Gives every process the networks and the seed of process 0."""
+def _shared_seed(learner: Trained, content: Mapping[str, Any] | None) -> int:
+    """The seed of the run that goes on, or the one that process 0 has drawn."""
+    if content is None:
+        drawn = torch.tensor(learner.progress["seed"], device=_device(learner))
+        take_from_first([drawn])
+        learner.progress["seed"] = int(drawn)
+        return int(drawn)
+    seed = dict(content.get("progress") or {}).get("seed")
+    if not isinstance(seed, int):
+        raise CheckpointError("the checkpoint lacks its seed: it is not from metaloss, or damaged")
+    return seed
+
+
+def _start_alike(learner: Trained) -> None:
+    """Gives every process the networks of process 0."""
     progress = learner.progress
-    start = torch.tensor([progress["epoch"], progress["seed"]], device=_device(learner))
-    take_from_first([start])
-    epoch, progress["seed"] = start.tolist()
-    if epoch != progress["epoch"]:
+    place = torch.tensor([progress["epoch"], progress["step"]], device=_device(learner))
+    first = place.clone()
+    take_from_first([first])
+    if not torch.equal(first, place):
         raise CheckpointError(
-            f"process {rank()} would go on after epoch {progress['epoch']} and process 0 after epoch {epoch}: "
+            f"process {rank()} would go on after epoch {progress['epoch']} and process 0 after epoch {int(first[0])}: "
             "work_dir has to be one folder that all of them see"
         )
-    for module in modules:
-        take_from_first([*module.parameters(), *module.buffers()])
-
-
-def _epoch(learner: MetaLearner, schedule: Schedule, epochs: int) -> EpochLog:
-    number, device, means = learner.progress["epoch"], _device(learner), Means()
-    learner.begin_epoch(number, epochs)
-    steps = schedule.length(number)
-    bar = progress(f"epoch {number + 1}/{epochs}", steps) if rank() == 0 else nullcontext(lambda note: None)
-    with bar as advance:
-        for phase, batches in schedule.steps(number):
-            means.add(learner.step(phase, *(batch.to(device) for batch in batches)))
-            advance("")
-    for module in (learner.fusion, learner.loss, learner.task):
-        average_buffers(module)
-    for scheduler in learner.schedulers:
-        scheduler.step()
-    learner.progress["epoch"] = number + 1
-    return {"epoch": number + 1, **means.read()}
-
-
-class Means:
-    """Running means of 0-d tensors over what is finite; nothing is read from the device before :meth:`read`."""
-
-    def __init__(self) -> None:
-        self.sums: dict[str, Tensor] = {}
-        self.counts: dict[str, Tensor] = {}
-
-    def add(self, values: Mapping[str, Tensor], count: int = 1) -> None:
-        """Takes in one step's values, which count as this many."""
-        for name, value in values.items():
-            there = value.isfinite() * count
-            value = value.nan_to_num(0, 0, 0) * there
-            self.sums[name] = self.sums[name] + value if name in self.sums else value
-            self.counts[name] = self.counts[name] + there if name in self.counts else there
-
-    def read(self) -> EpochLog:
-        """The means so far; not a number where nothing was finite."""
-        return {
-            name: float(total) / float(self.counts[name]) if self.counts[name] else float("nan")
-            for name, total in self.sums.items()
-        }
-
-
-def warn_of_collapse(log: Mapping[str, float]) -> None:
-    """Warns when the weights' mean says that one source has taken over."""
-    for name, value in log.items():
-        if re.fullmatch(r"weight_\d+", name) and value > COLLAPSED:
-            warnings.warn(
-                f"the loss weights have collapsed onto source {name.removeprefix('weight_')} (mean {value:.3f}, "
-                f"entropy {log['entropy']:.3f}): the fused image will ignore the others; lower the rate of the loss "
-                "generator, or begin with warm-up epochs",
-                stacklevel=2,
-            )
-
-
-def save(learner: MetaLearner, path: Path) -> None:
-    """Writes the learner's whole state, never half, with what it takes to rebuild F and G.
-
-    Raises:
-        MetaGradientError: weights that are not finite; nothing is written.
-    """
-    check_weights({"fusion": learner.fusion, "loss": learner.loss, "task": learner.task})
-    files.save(path, {**learner.state_dict(), "metaloss": describe(learner)})
-
-
-def _save_once(learner: MetaLearner, path: Path) -> None:
-    """Lets process 0 write, and the others wait until it has."""
-    if rank() == 0:
-        save(learner, path)
-    take_from_first([torch.zeros((), device=_device(learner))])
-
-
-def checkpoints(work_dir: Path) -> list[Path]:
-    """The checkpoints in a folder, the newest epoch first."""
-    found = [
-        (int(match[1]), path)
-        for path in work_dir.glob("epoch_*.pth")
-        if (match := re.fullmatch(r"epoch_(\d+)\.pth", path.name))
-    ]
-    return [path for _, path in sorted(found, reverse=True)]
-
-
-def newest(work_dir: Path) -> Path | None:
-    """The checkpoint of the last epoch in a folder."""
-    return next(iter(checkpoints(work_dir)), None)
-
-
-def newest_whole(work_dir: Path) -> tuple[Path, dict[str, Any]] | None:
-    """Reads the newest checkpoint in a folder that is whole; warns of newer ones that are damaged.
-
-    Raises:
-        CheckpointError: there are some, and all are damaged.
-    """
-    damaged: list[str] = []
-    for path in checkpoints(work_dir):
-        try:
-            content = files.load(path)
-        except CheckpointError as error:
-            damaged.append(str(error))
-            continue
-        if damaged:
-            warnings.warn(f"{'; '.join(damaged)}; going on from {path}", stacklevel=2)
-        return path, content
-    if damaged:
-        raise CheckpointError(
-            f"{'; '.join(damaged)}; no other is there: remove {'it' if len(damaged) == 1 else 'them'} to start again"
-        )
-    return None
-
-
-def _resume(learner: MetaLearner, work_dir: Path) -> None:
-    if rank() == 0:
-        files.remove_partials(work_dir)
-    found = newest_whole(work_dir)
-    if found is None:
-        return
-    path, content = found
-    try:
-        learner.load_state_dict(content)
-    except CheckpointError as error:
-        raise CheckpointError(f"{path}: {error}" if str(path) not in str(error) else str(error)) from None
+    for name in PARTS:
+        module = getattr(learner, name)
+        take_from_first([*module.parameters(), *([] if progress["step"] else module.buffers())])

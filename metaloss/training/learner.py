@@ -3,37 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
-from pathlib import Path
 from typing import Any, Literal, get_args
 
-import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
-from torch.utils.data import Dataset
 
 from metaloss.batch import FusionBatch, check_sources
-from metaloss.data.views import Size
-from metaloss.hypergradient import Auto, HypergradientMethod, MetaGradient, MetaProblem
+from metaloss.errors import at_least, one_of
+from metaloss.hypergradient import Auto, MetaGradient, MetaProblem
 from metaloss.hypergradient.direct import direct
 from metaloss.hypergradient.execution import PRECISIONS, Execution, Memory, compiled
 from metaloss.hypergradient.random_state import RandomState, own_generators
 from metaloss.inference.fuse import fuse_any_size
-from metaloss.inner import InnerRate, InnerRule, InnerUpdate, rate_pair
-from metaloss.networks import WeightedSum
+from metaloss.inner import InnerRate, InnerRule, InnerUpdates
 from metaloss.plugins import find
 from metaloss.training import checks, finite
-from metaloss.training.fit import Callback, EpochLog, fit
+from metaloss.training.checkpoint import state_of, take_up
+from metaloss.training.fit import fit
+from metaloss.training.meta import MetaGradients
+from metaloss.training.optimizers import Optimizers
 from metaloss.training.outer import OuterUpdate
-from metaloss.training.schedule import Phase
-from metaloss.training.state import state_of, take_up
-from metaloss.training.steps import FusionStep, step_with
-from metaloss.training.variants import TaskAwareStep, WeightedSumStep, check_combination, fusion_of
-
-Part = Literal["fusion", "task", "loss"]
+from metaloss.training.parts import Phase
+from metaloss.training.steps import Gradients, step_all, step_with
+from metaloss.training.trained import Trained
+from metaloss.training.variants import Variant
 
 
-class MetaLearner:
+class MetaLearner(Trained):
     """Learns the fusion loss that makes a fusion network useful to a task (TDFusion, Algorithm 1).
 
     Args:
@@ -103,66 +99,33 @@ class MetaLearner:
         allow_shared_parameters: bool = False,
         compile: bool = False,
     ) -> None:
-        checks.check_options(
-            {"inner_steps": inner_steps, "accumulate": accumulate},
-            {
-                "outer_update": (outer_update, ("optimizer", "max_normalised_sgd")),
-                "on_nonfinite": (on_nonfinite, ("raise", "skip")),
-                "inner_state": (inner_state, ("fresh", "optimizer")),
-                "memory": (memory, get_args(Memory)),
-                "precision": (precision, (None, *PRECISIONS)),
-            },
-        )
-        self.fusion, self.loss, self.task = fusion_of(fusion, loss), loss, task
-        check_combination(
-            loss, summed=self._sums, sees_task_loss=fusion_sees_task_loss, separate=separate_fusion_learning
-        )
-        if not self._sums and not allow_shared_parameters:
-            checks.check_separate({"fusion": self.fusion, "loss": loss, "task": task})
-        self.separate_fusion_learning = separate_fusion_learning
-        self._fusion_step = WeightedSumStep if self._sums else TaskAwareStep if fusion_sees_task_loss else FusionStep
-        self.lr, self.outer_update, self.accumulate, self.on_nonfinite = lr, outer_update, accumulate, on_nonfinite
-        self._outer = OuterUpdate(accumulate, normalised=outer_update == "max_normalised_sgd")
-        self.schedulers, self.skipped, self._meta_gradients, self._ready = list(schedulers), 0, 0, False
-        self.progress: dict[str, Any] = {"epoch": 0, "seed": None, "log": []}
-        self._inner = {
-            name: InnerUpdate(rule=inner_rule, lr=rate, state=inner_state, clip=inner_clip)
-            for name, rate in zip(("fusion", "task"), rate_pair(inner_lr), strict=True)
-        }
-        self._steps = inner_steps
-        self._execution = Execution(
-            precision=PRECISIONS[precision] if precision else None,
-            memory=memory,
-            compiled=compiled(self.fusion, loss, task) if compile else {},
-        )
+        at_least("accumulate", accumulate, 1)
+        normalised = one_of("outer_update", outer_update, ("optimizer", "max_normalised_sgd")) == "max_normalised_sgd"
+        self.on_nonfinite, self._ready = one_of("on_nonfinite", on_nonfinite, ("raise", "skip")), False
+        inner = InnerUpdates.of(inner_rule, inner_steps, inner_lr, inner_state, inner_clip)
+        variant = Variant.of(fusion, loss, sees_task_loss=fusion_sees_task_loss, separate=separate_fusion_learning)
+        networks: dict[str, nn.Module] = {"fusion": variant.fusion, "loss": loss, "task": task}
+        if not variant.sums and not allow_shared_parameters:
+            checks.check_separate(networks)
+        given = {"fusion": fusion_optimizer, "task": task_optimizer, "loss": loss_optimizer}
+        optimizers = Optimizers(networks, given, lr=lr, plain_loss=normalised)
+        super().__init__(variant, loss, task, optimizers, schedulers, OuterUpdate(accumulate, normalised=normalised))
         method = Auto() if hypergradient == "auto" else find("hypergradients", hypergradient).load()
-        self._method: HypergradientMethod = direct if self._sums else method
-        self.optimizers: dict[str, Optimizer | None]
-        self.optimizers = {"fusion": fusion_optimizer, "task": task_optimizer, "loss": loss_optimizer}
-
-    @property
-    def _sums(self) -> bool:
-        return isinstance(self.fusion, WeightedSum) and self.fusion.generator is getattr(self.loss, "generator", None)
-
-    def _rule(self, name: Literal["fusion", "task"]) -> tuple[InnerRule, Any]:
-        inner, taken_over = self._inner[name], self._inner[name].needs_optimizer and self.trains(name)
-        return inner.build(getattr(self, name), self.optimizer(name)) if taken_over else inner.build()
+        self._execution = Execution(
+            precision=PRECISIONS[precision]
+            if one_of("precision", precision, (None, *PRECISIONS)) and precision
+            else None,
+            memory=one_of("memory", memory, get_args(Memory)),
+            compiled=compiled(*networks.values()) if compile else {},
+        )
+        self._meta = MetaGradients(direct if variant.sums else method, inner, self._execution)
+        self._settings = {"hypergradient": hypergradient, **inner.settings(), **variant.settings()}
+        self._settings |= {"outer_update": outer_update, "accumulate": accumulate, "precision": precision}
 
     @property
     def problem(self) -> MetaProblem:
         """The problem of the next meta step, at the optimizers' present rates and moments."""
-        (fusion_rule, fusion_state), (task_rule, task_state) = self._rule("fusion"), self._rule("task")
-        return MetaProblem(
-            fusion=self.fusion,
-            loss=self.loss,
-            task=self.task,
-            fusion_rule=fusion_rule,
-            task_rule=task_rule,
-            steps=self._steps,
-            fusion_state=fusion_state,
-            task_state=task_state,
-            execution=self._execution,
-        )
+        return self._meta.problem(self)
 
     def meta_gradient(self, meta_train: FusionBatch, meta_test: FusionBatch) -> MetaGradient:
         """Computes the gradient of the outer loss with respect to the loss generator (Eq. 4-7).
@@ -181,17 +144,8 @@ class MetaLearner:
             MetaGradientError: a parameter gets no gradient, all are zero, one is not finite, or an operator
                 lacks the derivative that the method needs.
         """
-        return self._meta_gradient(meta_train, meta_test)[0]
-
-    def _meta_gradient(self, meta_train: FusionBatch, meta_test: FusionBatch) -> tuple[MetaGradient, checks.Outcome]:
-        checks.check_learnable(self.fusion, self.loss)
         self._check(meta_train)
-        gradient = self._method(replace(self.problem, number=self._meta_gradients), meta_train, meta_test)
-        self._meta_gradients += 1
-        outcome = checks.check_meta_gradient(gradient, self.loss, finite=self.on_nonfinite == "raise")
-        if outcome == "zero":
-            checks.check_zero(gradient, self.fusion, self.task, meta_test, self._execution)
-        return gradient, outcome
+        return self._meta.take(self, meta_train, meta_test, finite=self.on_nonfinite == "raise")[0]
 
     def _check(self, batch: FusionBatch) -> None:
         checks.check_recording()
@@ -215,15 +169,13 @@ class MetaLearner:
         Raises:
             MetaGradientError: as :meth:`meta_gradient`; nothing has been stepped by then.
         """
-        random = (
-            None
-            if self.separate_fusion_learning
-            else RandomState.now(own_generators(self.fusion, self.loss, self.task))
-        )
-        gradient, outcome = self._meta_gradient(meta_train, meta_test)
-        values = {} if self._sums else {"inner_loss": gradient.inner_loss}
+        self._check(meta_train)
+        stepped = not self._variant.fusion_phase  # F and T, by the gradients of their inner updates
+        random = RandomState.now(own_generators(self.fusion, self.loss, self.task)) if stepped else None
+        gradient, outcome = self._meta.take(self, meta_train, meta_test, finite=self.on_nonfinite == "raise")
+        values = {} if self._variant.sums else {"inner_loss": gradient.inner_loss}
         values |= {"task_inner_loss": gradient.task_inner_loss, "outer_loss": gradient.outer_loss}
-        inner: dict[str, dict[str, Tensor]] = {}
+        inner: Gradients = {}
         if random is not None:
             with random.replayed():  # what the inner updates drew, in the same order
                 inner, log = self._take(meta_train)
@@ -232,7 +184,7 @@ class MetaLearner:
             self.skipped += 1
         elif (total := self._outer.add(gradient.gradients)) is not None:
             step_with(self.optimizer("loss"), self.loss, total)
-        self._step(inner)
+        step_all(self.optimizers, inner)
         return values
 
     def fusion_step(self, batch: FusionBatch) -> dict[str, Tensor]:
@@ -252,87 +204,21 @@ class MetaLearner:
         """
         self._check(batch)
         gradients, log = self._take(batch)
-        self._step(gradients)
+        step_all(self.optimizers, gradients)
         return log
 
     def step(self, phase: Phase, *batches: FusionBatch) -> dict[str, Tensor]:
         """Takes one step of a :class:`metaloss.training.Schedule`: :meth:`meta_step` or :meth:`fusion_step`."""
         return self.meta_step(*batches) if phase == "meta" else self.fusion_step(*batches)
 
-    def _take(self, batch: FusionBatch) -> tuple[dict[str, dict[str, Tensor]], dict[str, Tensor]]:
+    def _take(self, batch: FusionBatch) -> tuple[Gradients, dict[str, Tensor]]:
         """The gradients of a fusion step and what is worth logging; no gradients where they are not finite."""
-        buffers = finite.kept_buffers(self.fusion, self.loss, self.task)
-        step = self._fusion_step(self.fusion, self.loss, self.task, self._execution)
-        gradients = step.take(batch)
-        if finite.all_finite(step.log, gradients):
-            return gradients, step.log
-        finite.give_back(buffers)
-        if self.on_nonfinite == "raise":
-            raise finite.not_finite(step.log, gradients, batch)
-        self.skipped += 1
-        return {}, step.log
+        step = self._variant.step(self.fusion, self.loss, self.task, self._execution)
+        gradients = finite.take(step, batch, skip=self.on_nonfinite == "skip")
+        self.skipped += not gradients
+        return gradients, step.log
 
-    def _step(self, gradients: Mapping[str, Mapping[str, Tensor]]) -> None:
-        for name, values in gradients.items():
-            if values:
-                step_with(self.optimizer(name), getattr(self, name), values)  # type: ignore[arg-type]
-
-    def fit(
-        self,
-        dataset: Dataset[Any],
-        epochs: int,
-        meta_steps: int,
-        warmup_epochs: int = 0,
-        batch_size: int = 2,
-        fusion_crop: int | Size | None = None,
-        task_size: int | Size | None = None,
-        exchange: bool = True,
-        num_workers: int = 0,
-        work_dir: str | Path | None = None,
-        resume: bool = False,
-        callbacks: Sequence[Callback] = (),
-    ) -> list[EpochLog]:
-        """Trains by Algorithm 1: per epoch ``meta_steps`` meta steps, then one pass of fusion steps.
-
-        Each epoch splits the data into two disjoint halves, meta-train and meta-test, each cycled
-        with reshuffling. Warm-up epochs are fusion steps only.
-
-        Args:
-            dataset: items with the keys of :class:`metaloss.FusionBatch`.
-            epochs: L, counted from the start of training, also after a resume.
-            meta_steps: M.
-            warmup_epochs: first epochs without meta steps.
-            batch_size: scenes per batch, of each process.
-            fusion_crop: height and width of the random crop that the fusion loss sees.
-            task_size: height and width that the task's view is resized to.
-            exchange: permute the sources in half of each batch.
-            num_workers: processes that load data.
-            work_dir: where ``epoch_N.pth`` is written after every epoch; ``None``: nowhere.
-            resume: go on from the newest checkpoint in ``work_dir``, if there is one.
-            callbacks: called after each epoch as ``callback(learner, log)``.
-
-        Returns:
-            One mapping of means per epoch, from the first.
-
-        Raises:
-            ConfigError: ``resume`` without ``work_dir``, or a number out of its range.
-            DataError: fewer than two items, or a crop larger than an image.
-        """
-        return fit(
-            self,
-            dataset,
-            epochs=epochs,
-            meta_steps=meta_steps,
-            warmup_epochs=warmup_epochs,
-            batch_size=batch_size,
-            fusion_crop=fusion_crop,
-            task_size=task_size,
-            exchange=exchange,
-            num_workers=num_workers,
-            work_dir=None if work_dir is None else Path(work_dir),
-            resume=resume,
-            callbacks=callbacks,
-        )
+    fit = fit
 
     def fuse(self, *sources: Tensor) -> Tensor:
         """Fuses, without gradient and in evaluation mode.
@@ -349,52 +235,14 @@ class MetaLearner:
         check_sources(sources)
         return fuse_any_size(self.fusion, sources)
 
-    def optimizer(self, name: Part) -> Optimizer:
-        """The optimizer of F, T or G; built with the default settings when first needed."""
-        optimizer = self.optimizers[name]
-        if optimizer is None:
-            params = [param for param in getattr(self, name).parameters() if param.requires_grad]
-            plain = name == "loss" and self.outer_update == "max_normalised_sgd"
-            optimizer = torch.optim.SGD(params, lr=self.lr) if plain else torch.optim.Adam(params, lr=self.lr)
-            self.optimizers[name] = optimizer
-        return optimizer
-
-    def use_optimizer(self, name: Part, optimizer: Any) -> None:
-        """Steps F, T or G with this optimizer from now on; anything with ``step()``, ``state_dict()`` and its pair."""
-        self.optimizers[name] = optimizer
-
-    def trains(self, name: Part) -> bool:
-        """Whether F, T or G is stepped by an optimizer of its own: with a weighted sum F is not."""
-        has_own = any(param.requires_grad for param in getattr(self, name).parameters())
-        return has_own and not (name == "fusion" and self._sums)
-
-    @property
-    def learns_loss(self) -> bool:
-        """Whether the loss has anything to learn; with uniform weights it has not."""
-        return self.trains("loss")
-
-    def begin_epoch(self, epoch: int, epochs: int) -> None:
-        """Tells a loss that changes with the epochs which one begins, from 0, by its ``at_epoch(epoch, epochs)``."""
-        if hasattr(self.loss, "at_epoch"):
-            self.loss.at_epoch(epoch, epochs)  # type: ignore[operator]
-
-    def progress_state(self) -> dict[str, Any]:
-        """What lies between two updates of G: accumulated meta-gradients, and how many were skipped."""
-        return {**self._outer.state(), "skipped": self.skipped}
-
-    def load_progress_state(self, state: Mapping[str, Any]) -> None:
-        """Takes up what :meth:`progress_state` gave."""
-        self._outer.load(state, next(self.loss.parameters(), torch.empty(0)).device)
-        self.skipped = state["skipped"]
+    def settings(self) -> dict[str, Any]:
+        """What a training's result depends on, but for the networks and their optimizers: plain values."""
+        return self._settings
 
     def state_dict(self) -> dict[str, Any]:
         """Everything that training needs to go on: F, G, T, optimizers, schedulers, random state and progress."""
         return state_of(self)
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Takes up what :meth:`state_dict` gave, the global random state included.
-
-        Raises:
-            CheckpointError: a part is missing, or belongs to another network or optimizer; nothing has changed then.
-        """
+        """Takes up what :meth:`state_dict` gave, the global random state included, or raises and changes nothing."""
         take_up(self, state)

@@ -4,26 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol
+from typing import Any
 
 from torch.utils.data import Dataset
 
 from metaloss.batch import FusionBatch
 from metaloss.data.episodes import Episodes
-from metaloss.errors import ConfigError
+from metaloss.errors import ConfigError, at_least
+from metaloss.training.parts import Phase
+from metaloss.training.trained import Trained
 
-Phase = Literal["meta", "fusion"]
 Step = tuple[Phase, tuple[FusionBatch, ...]]
-
-
-class Trained(Protocol):
-    """What a schedule has to know of the learner that it is for."""
-
-    separate_fusion_learning: bool
-
-    @property
-    def learns_loss(self) -> bool:
-        """Whether there is a loss to learn, and so whether there are meta steps."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,6 +48,8 @@ class Schedule:
             ConfigError: neither meta steps nor a fusion phase.
             DataError: too few items for two disjoint halves, or a crop larger than an image.
         """
+        for name, number, least in (("meta_steps", meta_steps, 0), ("warmup_epochs", warmup_epochs, 0)):
+            at_least(name, number, least)
         if not learner.separate_fusion_learning and meta_steps == 0:
             raise ConfigError(
                 "separate_fusion_learning=False leaves the fusion phase out, and meta_steps=0 the meta steps: nothing "
@@ -80,10 +73,16 @@ class Schedule:
         """How many steps an epoch has."""
         return sum(self.counts(epoch).values())
 
-    def steps(self, epoch: int) -> Iterator[Step]:
-        """Gives an epoch's steps: ``("meta", (meta_train, meta_test))`` or ``("fusion", (batch,))``."""
+    def steps(self, epoch: int, skip: int = 0) -> Iterator[Step]:
+        """Gives an epoch's steps: ``("meta", (meta_train, meta_test))`` or ``("fusion", (batch,))``.
+
+        Args:
+            epoch: from 0.
+            skip: how many steps to leave out at the beginning, without loading their data.
+        """
         for phase in self.phases(epoch):
             if phase == "meta":
-                yield from ((phase, pair) for pair in self.episodes.meta(epoch))
+                yield from ((phase, pair) for pair in self.episodes.meta(epoch, skip))
+                skip = max(0, skip - self.episodes.meta_steps)
             else:
-                yield from ((phase, (batch,)) for batch in self.episodes.fusion(epoch))
+                yield from ((phase, (batch,)) for batch in self.episodes.fusion(epoch, skip))

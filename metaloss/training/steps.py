@@ -16,6 +16,10 @@ from metaloss.hypergradient.execution import Execution
 from metaloss.hypergradient.functional import assign_buffers, gradients, largest, swapped
 from metaloss.runtime.processes import averaged
 from metaloss.tasks.base import targets_of, task_loss
+from metaloss.training.optimizers import Optimizers
+
+Gradients = dict[str, dict[str, Tensor]]
+"""By network and parameter."""
 
 
 def max_normalised(gradients: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -41,6 +45,13 @@ def step_with(optimizer: Optimizer, module: nn.Module, values: Mapping[str, Tens
     finally:
         for name, param in params.items():
             param.grad = before[name]
+
+
+def step_all(optimizers: Optimizers, gradients: Gradients) -> None:
+    """Steps the optimizers of those networks that gradients are given for."""
+    for name, values in gradients.items():
+        if values:
+            step_with(optimizers.needed(name), optimizers.networks[name], values)
 
 
 class FusionStep:

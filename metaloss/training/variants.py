@@ -31,6 +31,7 @@ with T' as in Eq. 5, and a fusion step trains T alone (Eq. 9).
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -83,6 +84,46 @@ class WeightedSumStep(FusionStep):
         self._take({}, weight_statistics(weights, batch.order))
         self.task_gradients(batch, fused)
         return {"task": self.gradients}
+
+
+@dataclass(frozen=True)
+class Variant:
+    """What the ablations change in a learner, chosen once.
+
+    Attributes:
+        fusion: F, or V's weighted sum.
+        step: how the gradients of a fusion step are taken.
+        sums: whether F is the weighted sum of the loss's own generator, so that there is no F and no L_f (V).
+        fusion_phase: whether there is one (not in IV).
+    """
+
+    fusion: nn.Module
+    step: type[FusionStep]
+    sums: bool
+    fusion_phase: bool
+
+    @staticmethod
+    def of(fusion: nn.Module | str, loss: nn.Module, *, sees_task_loss: Any, separate: Any) -> Variant:
+        """Makes the variant of a learner's options.
+
+        Args:
+            fusion: F, or ``"weighted_sum"``.
+            loss: L_f.
+            sees_task_loss: ``fusion_sees_task_loss``.
+            separate: ``separate_fusion_learning``.
+
+        Raises:
+            ConfigError: a wrong option, or ablations that leave each other nothing to act on.
+        """
+        network = fusion_of(fusion, loss)
+        sums = isinstance(network, WeightedSum) and network.generator is getattr(loss, "generator", None)
+        check_combination(loss, summed=sums, sees_task_loss=sees_task_loss, separate=separate)
+        step = WeightedSumStep if sums else TaskAwareStep if sees_task_loss else FusionStep
+        return Variant(network, step, sums, separate)
+
+    def settings(self) -> dict[str, Any]:
+        """The variant as plain values."""
+        return {"fusion_step": self.step.__name__, "separate_fusion_learning": self.fusion_phase}
 
 
 def fusion_of(fusion: nn.Module | str, loss: nn.Module) -> nn.Module:

@@ -186,7 +186,7 @@ def test_labels_without_a_single_class(refused, scenes, tmp_path):
     config = tmp_path / "mine.py"
     folders = f"dict(_delete_=True, type='metaloss.PairedDataset', root={str(scenes)!r})"
     config.write_text(f"{CONFIG}train_dataloader = dict(dataset={folders})\n")
-    line = refused("train", config, "--work-dir", tmp_path / "work", "--cfg-options", "num_classes=3")
+    line = refused("train", config, "--work-dir", tmp_path / "work")
     assert line == (
         f"{scenes / 'label'}: no pixel of its 6 labels is of a class, all are the ignored id 255: give the labels, or "
         "ignore= the id that stands for no class"

@@ -39,6 +39,12 @@ def test_item(root):
     assert torch.allclose(rgb, read_image(root / "vi" / "b.png"), atol=1e-6)
 
 
+def test_the_ignored_id_is_255_in_items(root):
+    ids, ignoring = (PairedDataset(root, classes=3, ignore=ignore)[0]["target"] for ignore in (255, 0))
+    assert torch.equal(ignoring, ids.masked_fill(ids == 0, 255))
+    assert (ids == 0).any()
+
+
 def test_without_labels_and_colour(root):
     for name in ("a", "b"):
         Image.open(root / "vi" / f"{name}.png").convert("L").save(root / "vi" / f"{name}.png")

@@ -36,6 +36,14 @@ def test_item_for_segmentation():
     )
 
 
+def test_scenes_to_validate_on_are_others_of_the_same_seed():
+    train, val = (SyntheticScenes(3, size=32, seed=4, split=split) for split in ("train", "val"))
+    assert torch.equal(val[1]["sources"][0], SyntheticScenes(3, size=32, seed=5)[1]["sources"][0])
+    assert not torch.equal(val[1]["sources"][0], train[1]["sources"][0])
+    with pytest.raises(ConfigError, match="split='test': give 'train' or 'val'"):
+        SyntheticScenes(3, split="test")
+
+
 def test_item_for_detection():
     dataset = SyntheticScenes(3, target="detection")
     assert dataset.classes == ("person", "sign", "car")

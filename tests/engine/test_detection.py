@@ -20,11 +20,9 @@ from metaloss.runtime import files
 FRAMEWORKS = {"yolov8": "ultralytics", "yolox": "mmdet"}
 SHORT = """
 _base_ = "metaloss::tdfusion/{name}.py"
-warmup_epochs = 0
-meta_steps = 2
-crop_size = (32, 32)
-task_size = (96, 128)
-lr = 1e-3
+model = dict(inner_lr=1e-3)
+train_cfg = dict(warmup_epochs=0, meta_steps=2, fusion_crop=(32, 32), task_size=(96, 128))
+val_cfg = dict(task_size=(96, 128))
 val_evaluator = [dict(type="metaloss.FusionMetric", metrics=("EN",))]
 default_hooks = dict(logger=dict(interval=1))
 log_processor = dict(window_size=1)
@@ -45,7 +43,7 @@ def test_the_real_command_on_real_pairs(detector, real_data, tmp_path):
     config.write_text(SHORT.format(name=f"{detector}_msrs"))
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     command = [Path(sys.executable).with_name("metaloss"), "train", config, "--work-dir", work_dir]
-    command += ["--cfg-options", f"data_root={real_data('msrs_det')}"]
+    command += ["--cfg-options", f"data_root={real_data('msrs_det')}", "lr=1e-3"]
     losses = []
     for epochs, more in ((1, []), (3, ["--resume"])):
         done = subprocess.run(
@@ -96,7 +94,7 @@ def test_data_in_the_form_of_m3fd_and_llvip(detector, data, label, count, size, 
     config = load_config(f"tdfusion/{detector}_{data}")
     assert config.train_cfg.task_size == config.val_cfg.task_size == size
     assert (config.max_epochs, config.meta_steps, config.batch_size, config.lr) == (50, 200, 2, 1e-4)
-    assert config.model.task.num_classes == count
+    assert len(config.model.task.classes) == count
     train, test = (build_dataset(config, f"{part}_dataloader") for part in ("train", "val"))
     assert (len(train), len(test)) == (2, 1)
     assert train.classes[int(train[0]["target"]["labels"])] == label

@@ -29,20 +29,20 @@ _base_ = "metaloss::tdfusion/segformer_cwfid.py"
 custom_imports = dict(imports=["metaloss.engine", "tiny"])
 sources = ("ir", "vi", "nir")
 classes = ("background", "person", "sign", "car")
-max_epochs = 2
-warmup_epochs = 1
-meta_steps = 2
-crop_size = (16, 16)
 task_size = (32, 40)
-lr = 1e-3
+optimizer = dict(optimizer=dict(lr=1e-3))
 
 model = dict(
+    inner_lr=1e-3,
     fusion=dict(sources=3),
     loss=dict(generator=dict(type="metaloss.Generator", name="restormer", sources=3)),
     task=dict(_delete_=True, type="metaloss.Tiny"),
 )
 train_dataloader = dict(dataset=dict(sources=sources, classes=classes))
 val_dataloader = dict(dataset=dict(sources=sources, classes=classes))
+optim_wrapper = dict(fusion=optimizer, task=optimizer, loss=optimizer)
+train_cfg = dict(max_epochs=2, warmup_epochs=1, meta_steps=2, fusion_crop=(16, 16), task_size=task_size)
+val_cfg = dict(task_size=task_size)
 val_evaluator = [dict(type="metaloss.FusionMetric", metrics=("EN", "SF"))]
 default_hooks = dict(logger=dict(interval=1))
 log_processor = dict(window_size=1)
@@ -72,7 +72,7 @@ class Nothing:
 
 
 def run(*arguments, cwd):
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(cwd)}
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     command = [METALOSS, *map(str, arguments)]
     done = subprocess.run(command, capture_output=True, text=True, env=environment, cwd=cwd, check=False)
     assert done.returncode == 0, done.stderr

@@ -84,3 +84,13 @@ def test_an_operator_that_is_not_there_is_named():
 def test_a_network_with_parts_of_mmdetection():
     with pytest.raises(ConfigError, match=r"mmdet\.PixelDecoder, a part of MMDetection, which is not installed"):
         build(MASKFORMER)
+
+
+def test_the_shipped_configs_are_theirs_too():
+    from mmengine.config import Config
+
+    from metaloss.configs import shipped_configs
+    from metaloss.engine import load_config
+
+    for name, path in shipped_configs().items():
+        assert Config.fromfile(path).to_dict() == load_config(name).to_dict()

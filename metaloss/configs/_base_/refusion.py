@@ -1,11 +1,7 @@
-# ReFusion with its published settings. A config that builds on this names its folder and sources; all settings up to
-# the first dict can be overridden there, or by --cfg-options.
-import os
+# ReFusion with its published settings. What builds on this names its folder and, where they differ, its sources.
 
-_base_ = "runtime.py"
+_base_ = "./runtime.py"
 
-folder = "roadscene"
-data_root = os.path.join(os.environ.get("METALOSS_DATA", "data"), folder)
 sources = (("ir", "vi"),)  # folders of the sources that belong together; several such tuples train one network
 train_split = "[:80%]"  # of the stems in order; or a list: train.txt
 val_split = "[80%:]"
@@ -18,24 +14,24 @@ crop_size = (128, 128)
 task_size = (256, 256)
 alpha = 1.0
 lr = 1e-4
+inner_lr = "optimizer"
 lr_step = 10  # epochs from one division of all rates by 10 to the next
 seed = 0
-num_sources = len(sources[0])
 
 model = dict(
     type="metaloss.MetaLossModel",
-    fusion=dict(type="metaloss.FusionNetwork", name="refusion", sources=num_sources),
+    fusion=dict(type="metaloss.FusionNetwork", name="refusion", sources=sources),
     loss=dict(
         type="metaloss.LearnableFusionLoss",
-        generator=dict(type="metaloss.LossGenerator", sources=num_sources, outputs=("intensity", "gradient")),
+        generator=dict(type="metaloss.LossGenerator", sources=sources, outputs=("intensity", "gradient")),
         gradient="learned",
         alpha=alpha,
         alpha_ramp=True,
     ),
-    task=dict(type="metaloss.Task", name="reconstruction", sources=num_sources),
+    task=dict(type="metaloss.Task", name="reconstruction", sources=sources),
     hypergradient="auto",
     inner_steps=1,
-    inner_lr="optimizer",
+    inner_lr=inner_lr,
     outer_update="max_normalised_sgd",
     accumulate=2,
 )
@@ -52,25 +48,13 @@ train_dataloader = dict(
     dataset=dict(
         type="metaloss.Tiles",
         grid=tiles,
-        dataset=dict(
-            type="metaloss.Joined",
-            datasets=[
-                dict(type="metaloss.PairedDataset", root=data_root, sources=names, target=None, split=train_split)
-                for names in sources
-            ],
-        ),
+        dataset=dict(type="metaloss.PairedDataset", sources=sources, target=None, split=train_split),
     ),
 )
 val_dataloader = dict(
     batch_size=batch_size,
     num_workers=0,
-    dataset=dict(
-        type="metaloss.Joined",
-        datasets=[
-            dict(type="metaloss.PairedDataset", root=data_root, sources=names, target=None, split=val_split)
-            for names in sources
-        ],
-    ),
+    dataset=dict(type="metaloss.PairedDataset", sources=sources, target=None, split=val_split),
 )
 train_cfg = dict(
     type="metaloss.MetaLossTrainLoop",
@@ -82,3 +66,33 @@ train_cfg = dict(
 )
 val_cfg = dict(type="metaloss.MetaLossValLoop", task_size=task_size)
 randomness = dict(seed=seed)
+
+# where each setting acts; networks count the sources that they are given
+settings = dict(
+    data_root=["train_dataloader.dataset.dataset.root", "val_dataloader.dataset.root"],
+    sources=[
+        "train_dataloader.dataset.dataset.sources",
+        "val_dataloader.dataset.sources",
+        "model.fusion.sources",
+        "model.loss.generator.sources",
+        "model.task.sources",
+    ],
+    train_split="train_dataloader.dataset.dataset.split",
+    val_split="val_dataloader.dataset.split",
+    tiles="train_dataloader.dataset.grid",
+    max_epochs="train_cfg.max_epochs",
+    warmup_epochs="train_cfg.warmup_epochs",
+    meta_steps="train_cfg.meta_steps",
+    batch_size=["train_dataloader.batch_size", "val_dataloader.batch_size"],
+    crop_size="train_cfg.fusion_crop",
+    task_size=["train_cfg.task_size", "val_cfg.task_size"],
+    alpha="model.loss.alpha",
+    lr=[
+        "optim_wrapper.fusion.optimizer.lr",
+        "optim_wrapper.task.optimizer.lr",
+        "optim_wrapper.loss.optimizer.lr",
+    ],
+    inner_lr="model.inner_lr",
+    lr_step="param_scheduler.step_size",
+    seed="randomness.seed",
+)

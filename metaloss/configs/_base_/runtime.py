@@ -6,8 +6,8 @@ runner_type = "metaloss.MetaLossRunner"
 default_hooks = dict(
     timer=dict(type="IterTimerHook"),
     logger=dict(type="LoggerHook", interval=10),
-    param_scheduler=dict(type="ParamSchedulerHook"),
-    checkpoint=dict(type="CheckpointHook", interval=1, max_keep_ckpts=3),
+    param_scheduler=dict(type="metaloss.MetaLossSchedulerHook"),
+    checkpoint=dict(type="metaloss.MetaLossCheckpointHook", interval=1, max_keep_ckpts=3),
 )
 custom_hooks = [
     dict(type="metaloss.ProgressHook"),

@@ -37,12 +37,16 @@ optim_wrapper = dict(
 train_dataloader = dict(
     batch_size=batch_size,
     num_workers=0,
-    dataset=dict(type="metaloss.SyntheticScenes", length=train_scenes, size=image_size, seed=seed, target=None),
+    dataset=dict(
+        type="metaloss.SyntheticScenes", length=train_scenes, size=image_size, seed=seed, split="train", target=None
+    ),
 )
 val_dataloader = dict(
     batch_size=batch_size,
     num_workers=0,
-    dataset=dict(type="metaloss.SyntheticScenes", length=val_scenes, size=image_size, seed=seed + 1, target=None),
+    dataset=dict(
+        type="metaloss.SyntheticScenes", length=val_scenes, size=image_size, seed=seed, split="val", target=None
+    ),
 )
 train_cfg = dict(
     type="metaloss.MetaLossTrainLoop",
@@ -55,3 +59,20 @@ train_cfg = dict(
 )
 val_cfg = dict(type="metaloss.MetaLossValLoop", task_size=task_size)
 randomness = dict(seed=seed)
+
+settings = dict(
+    train_scenes="train_dataloader.dataset.length",
+    val_scenes="val_dataloader.dataset.length",
+    image_size=["train_dataloader.dataset.size", "val_dataloader.dataset.size"],
+    max_epochs=["train_cfg.max_epochs", "train_cfg.val_interval"],
+    warmup_epochs="train_cfg.warmup_epochs",
+    meta_steps="train_cfg.meta_steps",
+    batch_size=["train_dataloader.batch_size", "val_dataloader.batch_size"],
+    crop_size="train_cfg.fusion_crop",
+    task_size=["train_cfg.task_size", "val_cfg.task_size"],
+    alpha="model.loss.alpha",
+    lr=["optim_wrapper.fusion.optimizer.lr", "optim_wrapper.task.optimizer.lr"],
+    loss_lr="optim_wrapper.loss.optimizer.lr",
+    inner_lr="model.inner_lr",
+    seed=["randomness.seed", "train_dataloader.dataset.seed", "val_dataloader.dataset.seed"],
+)

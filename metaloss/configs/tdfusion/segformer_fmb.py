@@ -1,8 +1,10 @@
 """TDFusion with SegFormer-B0 on FMB: 1220 and 280 infrared and visible images of streets, 14 classes and background."""
 
-_base_ = "./segformer_msrs.py"
+_base_ = "../_base_/segmentation.py"
 
-data_name = "fmb"
+import os
+
+data_root = os.path.join(os.environ.get("METALOSS_DATA") or "data", "fmb")
 task_size = (300, 400)
 classes = (
     "unlabelled",
@@ -21,3 +23,9 @@ classes = (
     "bicycle",
     "pole",
 )
+
+model = dict(task=dict(classes=classes))
+train_dataloader = dict(dataset=dict(root=data_root, classes=classes))
+val_dataloader = dict(dataset=dict(root=data_root, classes=classes))
+train_cfg = dict(task_size=task_size)
+val_cfg = dict(task_size=task_size)

@@ -1,10 +1,12 @@
 """TDFusion with SegFormer-B0 on MSRS: 1083 and 361 infrared and visible images of streets, 8 classes and background."""
 
-_base_ = "./segformer_cwfid.py"
+_base_ = "../_base_/segmentation.py"
 
-data_name = "msrs_seg"
-warmup_epochs = 0
-meta_steps = 200
-crop_size = (256, 256)
-task_size = (240, 320)
+import os
+
+data_root = os.path.join(os.environ.get("METALOSS_DATA") or "data", "msrs_seg")
 classes = ("unlabelled", "car", "person", "bike", "curve", "car stop", "guardrail", "colour cone", "bump")
+
+model = dict(task=dict(classes=classes))
+train_dataloader = dict(dataset=dict(root=data_root, classes=classes))
+val_dataloader = dict(dataset=dict(root=data_root, classes=classes))

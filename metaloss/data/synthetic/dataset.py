@@ -33,6 +33,7 @@ class SyntheticScenes(Dataset[dict[str, Any]]):
         length: the number of scenes, at least 1.
         size: height and width in pixels, each at least 32; one number for a square.
         seed: 0 or greater.
+        split: ``"train"``, or ``"val"`` for other scenes of the same seed: those of ``seed + 1``.
         target: ``"segmentation"``, ``"detection"``, ``"classification"``; for several tasks a dict of these by
             task name; or ``None`` for items without labels.
 
@@ -55,6 +56,7 @@ class SyntheticScenes(Dataset[dict[str, Any]]):
         *,
         size: int | Sequence[int] = (96, 128),
         seed: int = 0,
+        split: str = "train",
         target: str | Mapping[str, str] | None = "segmentation",
     ) -> None:
         if length < 1:
@@ -64,11 +66,14 @@ class SyntheticScenes(Dataset[dict[str, Any]]):
             raise ConfigError(f"size={size}: height and width are at least 32 pixels")
         if seed < 0:
             raise ConfigError(f"seed={seed}: give 0 or a positive number")
+        if split not in ("train", "val"):
+            raise ConfigError(f"split={split!r}: give 'train' or 'val'")
         for kind in target.values() if isinstance(target, Mapping) else [target]:
             if kind not in CLASSES and not (kind is None and target is None):
                 hint = nearest(str(kind), CLASSES)
                 raise ConfigError(f"target={kind!r}: give one of {', '.join(map(repr, CLASSES))}, or None{hint}")
-        self.length, self.size, self.seed, self.target = length, (height, width), seed, target
+        self.length, self.size, self.target = length, (height, width), target
+        self.seed, self.split = seed, split
         self.classes = () if isinstance(target, Mapping) else CLASSES[target or "segmentation"]
         self.num_classes = len(self.classes)
 
@@ -127,7 +132,7 @@ class SyntheticScenes(Dataset[dict[str, Any]]):
         """
         if not -self.length <= index < self.length:
             raise IndexError(f"scene {index} of {self.length}")
-        return draw_scene(self.seed, index % self.length, *self.size)
+        return draw_scene(self.seed + (self.split == "val"), index % self.length, *self.size)
 
 
 def write_scenes(root: str | os.PathLike[str], dataset: SyntheticScenes) -> None:

@@ -1,0 +1,50 @@
+"""What several commands say alike about configs."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import typer
+
+_NAME = "--cfg-options"
+CFG_OPTIONS: Any = typer.Option(
+    [], _NAME, metavar="KEY=VALUE...", help="Override settings of the config: one or several, and may be repeated."
+)
+
+
+def spread(arguments: Sequence[str]) -> list[str]:
+    """Gives every ``KEY=VALUE`` after ``--cfg-options`` the option's name, as the parser takes one value per name.
+
+    Args:
+        arguments: ``--cfg-options a=1 b=2 CONFIG``, say.
+
+    Returns:
+        ``--cfg-options a=1 --cfg-options b=2 CONFIG``.
+    """
+    spread: list[str] = []
+    follows = False
+    for number, argument in enumerate(arguments):
+        if argument == "--":
+            return [*spread, *arguments[number:]]
+        setting = re.match(r"[A-Za-z_][\w.]*=", argument) is not None
+        if follows and setting and spread[-1] != _NAME:
+            spread.append(_NAME)
+        follows = (follows and setting) or argument == _NAME or argument.startswith(f"{_NAME}=")
+        spread.append(argument)
+    return spread
+
+
+def folder_of(config: str) -> Path:
+    """What is left behind of a config goes into a folder of its folder's and its own name.
+
+    Args:
+        config: a path, or the name of a shipped config.
+
+    Returns:
+        ``tdfusion/segformer_synthetic``, relative.
+    """
+    path = Path(config).resolve()
+    return Path(path.parent.name, path.stem)

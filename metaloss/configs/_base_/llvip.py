@@ -1,0 +1,15 @@
+# LLVIP: pedestrians in infrared and visible images of streets at night.
+
+_base_ = "./detection.py"
+
+import os
+
+data_root = os.path.join(os.environ.get("METALOSS_DATA") or "data", "llvip")
+task_size = (256, 320)
+classes = ("person",)
+
+model = dict(task=dict(classes=classes))
+train_dataloader = dict(dataset=dict(root=data_root, classes=classes))
+val_dataloader = dict(dataset=dict(root=data_root, classes=classes))
+train_cfg = dict(task_size=task_size)
+val_cfg = dict(task_size=task_size)

@@ -1,0 +1,45 @@
+"""What tells one data set from another: how many items, which classes and sources, which files of what size."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+
+from metaloss.data.joined import paired_datasets
+
+
+def fingerprint(dataset: Any) -> dict[str, Any]:
+    """Describes a data set, so that a resumed run can tell whether it is the one that it began with.
+
+    Nothing in it depends on where the data lies, or on when it was written.
+
+    Args:
+        dataset: any data set; what it has of ``classes`` and ``sources`` counts, the files of
+            :class:`metaloss.data.PairedDataset`, also inside of others, and what a method ``fingerprint()`` of its own
+            returns, a dict of plain values.
+
+    Returns:
+        ``items``, their number; and, as far as they are known, ``classes``, ``sources``, ``names`` (a digest of the
+        scenes' names, in their order), ``files`` (a digest of the sizes of their files) and ``boxes``.
+    """
+    found: dict[str, Any] = {"items": len(dataset)}
+    for name in ("classes", "sources"):
+        value = getattr(dataset, name, None)
+        if isinstance(value, (list, tuple)):
+            found[name] = list(map(str, value))
+    paired = list(paired_datasets(dataset))
+    if paired:
+        pairs = [pair for each in paired for pair in each.pairs]
+        found["names"] = _digest([pair.name for pair in pairs])
+        files = [[*pair.sources, *([] if pair.target is None else [pair.target])] for pair in pairs]
+        found["files"] = _digest([[(file.name, file.stat().st_size) for file in each] for each in files])
+        found["classes"] = list(dict.fromkeys(str(name) for each in paired for name in each.classes))
+        boxes = [(one.boxes, one.labels) for each in paired for one in each.annotations or ()]
+        if boxes:
+            found["boxes"] = _digest(boxes)
+    own = getattr(dataset, "fingerprint", None)
+    return {**found, **own()} if callable(own) else found
+
+
+def _digest(value: Any) -> str:
+    return hashlib.sha256(repr(value).encode()).hexdigest()[:16]

@@ -1,0 +1,77 @@
+"""The meta-gradient of a learner: its problem, the method that solves it, and what is refused."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from metaloss.batch import FusionBatch
+from metaloss.hypergradient import HypergradientMethod, MetaGradient, MetaProblem
+from metaloss.hypergradient.execution import Execution
+from metaloss.inner import InnerRule, InnerUpdates
+from metaloss.training import checks
+from metaloss.training.trained import Trained
+
+
+@dataclass
+class MetaGradients:
+    """Takes the meta-gradients of a learner.
+
+    Attributes:
+        method: of the hypergradient.
+        inner: the inner updates.
+        execution: how the networks are run.
+        count: how many were taken; the self-check of the methods goes by it.
+    """
+
+    method: HypergradientMethod
+    inner: InnerUpdates
+    execution: Execution
+    count: int = 0
+
+    def problem(self, learner: Trained) -> MetaProblem:
+        """The problem of the next meta step, at the optimizers' present rates and moments."""
+        (fusion_rule, fusion_state), (task_rule, task_state) = (
+            self._rule(learner, "fusion"),
+            self._rule(learner, "task"),
+        )
+        return MetaProblem(
+            fusion=learner.fusion,
+            loss=learner.loss,
+            task=learner.task,
+            fusion_rule=fusion_rule,
+            task_rule=task_rule,
+            steps=self.inner.steps,
+            fusion_state=fusion_state,
+            task_state=task_state,
+            execution=self.execution,
+            number=self.count,
+        )
+
+    def _rule(self, learner: Trained, name: Literal["fusion", "task"]) -> tuple[InnerRule, Any]:
+        inner = self.inner.fusion if name == "fusion" else self.inner.task
+        if inner.needs_optimizer and learner.trains(name):
+            return inner.build(getattr(learner, name), learner.optimizer(name))
+        return inner.build()
+
+    def take(
+        self, learner: Trained, meta_train: FusionBatch, meta_test: FusionBatch, *, finite: bool
+    ) -> tuple[MetaGradient, checks.Outcome]:
+        """Takes the next meta-gradient, and judges it.
+
+        Args:
+            learner: whose loss is to learn.
+            meta_train: the batch of the inner updates.
+            meta_test: the batch of the outer loss.
+            finite: whether one that is not finite is refused.
+
+        Raises:
+            MetaGradientError: there is nothing to learn, or the gradient cannot be used.
+        """
+        checks.check_learnable(learner.fusion, learner.loss)
+        gradient = self.method(self.problem(learner), meta_train, meta_test)
+        self.count += 1
+        outcome = checks.check_meta_gradient(gradient, learner.loss, finite=finite)
+        if outcome == "zero":
+            checks.check_zero(gradient, learner.fusion, learner.task, meta_test, self.execution)
+        return gradient, outcome
