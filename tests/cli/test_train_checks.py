@@ -187,6 +187,7 @@ def test_outputs_that_cannot_be_written(refused, scenes, weights, tmp_path):
 def test_labels_without_a_single_class(refused, scenes, tmp_path):
     for file in (scenes / "label").iterdir():
         Image.fromarray(np.full((32, 40), 255, np.uint8)).save(file)
+    (scenes / "classes.txt").write_text("background\nperson\nsign\ncar\n")
     config = tmp_path / "mine.py"
     folders = f"dict(_delete_=True, type='metaloss.PairedDataset', root={str(scenes)!r})"
     config.write_text(f"{CONFIG}train_dataloader = dict(dataset={folders})\n")
