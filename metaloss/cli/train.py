@@ -12,7 +12,7 @@ import torch.distributed as dist
 import typer
 
 from metaloss.cli.engine import class_count, load_engine
-from metaloss.cli.folders import check_folder
+from metaloss.cli.folders import check_folder, no_empty_folders
 from metaloss.cli.options import CFG_OPTIONS, folder_of
 from metaloss.cli.train_checks import check_optimizers, check_settings, check_smallest_batch, check_views
 from metaloss.data import check_dataset, paired_datasets
@@ -55,6 +55,7 @@ def train(
         with _together():
             if rank() == 0:
                 check_folder(Path(loaded.work_dir), "--work-dir")
+                stack.enter_context(no_empty_folders(Path(loaded.work_dir)))
                 stack.enter_context(files.locked(loaded.work_dir))
                 if not resume and not overwrite:
                     folder.check_unused(Path(loaded.work_dir), "--resume", "--overwrite")
