@@ -75,8 +75,8 @@ def by_trainer(folder, epochs, scenes, scheduled=SCHEDULED, resume=False):
             name: [{"type": "ExponentialLR", "gamma": 0.5}] if name in scheduled else []
             for name in ("fusion", "loss", "task")
         },
-        load_from=str(newest(folder)) if resume else None,
-        resume=resume,
+        load_from=str(newest(folder)) if resume is True else None,
+        resume=bool(resume),
         custom_hooks=[start],
         randomness={"seed": 11},
         default_scope="metaloss",
@@ -130,3 +130,12 @@ def test_each_goes_on_from_the_others_checkpoint(tmp_path):
     assert resumed.progress["log"] == whole.learner.progress["log"]
     by_fit(2, scenes, optimizers, start, scheduled=(), work_dir=tmp_path / "fit")
     assert_equal(by_trainer(tmp_path / "fit", 3, scenes, scheduled=(), resume=True)[0], whole)
+
+
+def test_a_runner_finds_the_newest_whole_checkpoint_by_itself(tmp_path):
+    scenes = SyntheticScenes(7, size=(32, 40))
+    model, *_ = by_trainer(tmp_path, 2, scenes)
+    (tmp_path / "epoch_3.pth").write_bytes(b"torn")
+    with pytest.warns(UserWarning, match=r"epoch_3\.pth: .*going on from .*epoch_2\.pth"):
+        again, *_ = by_trainer(tmp_path, 2, scenes, resume="newest")
+    assert_equal(again.learner, model)
