@@ -11,10 +11,11 @@ from mmengine.dist import all_gather_object
 from mmengine.evaluator import Evaluator
 from mmengine.runner import BaseLoop, TestLoop, ValLoop
 
-from metaloss.data import Resized, as_size, collate
+from metaloss.data import Resized, as_size, collate, source_names
 from metaloss.data.loader import Loader
 from metaloss.engine.build import dataset_of, model_of
 from metaloss.engine.registry import LOOPS
+from metaloss.evaluation.regions import weights_by_region
 from metaloss.runtime import files
 from metaloss.runtime.modes import evaluating
 from metaloss.tasks import can_be_scored, targets_of, task_loss
@@ -67,6 +68,8 @@ class _Evaluation:
                 means.add({"task_loss": task_loss(model.task, fused, target)}, len(batch))
                 weights = model.loss(fused, batch.sources).weights
                 means.add(weight_statistics(weights, batch.order), len(batch))
+                for name, mean, pixels in weights_by_region(weights, batch.target, *self._names(weights.shape[1])):
+                    means.add({name: mean}, pixels)
                 for output, scene in zip(outputs, weights, strict=True):
                     output["weights"] = scene
                 if scored is not None:
@@ -79,10 +82,17 @@ class _Evaluation:
         runner.call_hook(f"after_{mode}")
         return metrics
 
+    def _names(self, count: int) -> tuple[Sequence[str], Sequence[str], int]:
+        """The names of the sources and of the classes, and the id of no class, from the data set where it has them."""
+        dataset = self.dataloader.dataset.dataset  # type: ignore[attr-defined]
+        classes = getattr(dataset, "classes", ())
+        ignore = getattr(dataset, "ignore", 255)
+        return source_names(dataset, count), classes if isinstance(classes, (list, tuple)) else (), ignore
+
 
 @LOOPS.register_module()
 class MetaLossValLoop(_Evaluation, ValLoop):
-    """Validates: the task's own metrics on fused images, its loss, and the mean weights.
+    """Validates: the task's own metrics on fused images, its loss, and the mean weights, by the regions of each class.
 
     Args:
         runner: the runner.
