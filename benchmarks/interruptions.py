@@ -98,8 +98,18 @@ def start(kind: str, work_dir: Path) -> subprocess.Popen[bytes]:
     )
 
 
+def duration(kind: str, work_dir: Path) -> tuple[float, float]:
+    """Trains to the end, and gives the seconds after its start at which it began to train, and at which it ended."""
+    began, process = time.monotonic(), start(kind, work_dir)
+    while process.poll() is None and not (work_dir.exists() and (kind == "fit" or any(work_dir.iterdir()))):
+        time.sleep(0.01)
+    training = time.monotonic() - began
+    process.communicate()
+    return training, time.monotonic() - began
+
+
 def finish(kind: str, work_dir: Path) -> dict[str, Any]:
-    """Trains to the end, and gives what the last checkpoint holds."""
+    """Trains to the end, if it is not there, and gives what the last checkpoint holds."""
     process = start(kind, work_dir)
     _, said = process.communicate()
     if process.returncode:
@@ -160,18 +170,16 @@ def study(kind: str, name: str, count: int, seed: int) -> int:
     """
     draw, failed = random.Random(seed), 0
     with tempfile.TemporaryDirectory() as place:
-        began = time.monotonic()
+        first, last = duration(kind, Path(place, "whole"))
         whole = finish(kind, Path(place, "whole"))
-        seconds = time.monotonic() - began
-        print(f"{kind}, {SIGNALS[name].name}: a whole run takes {seconds:.1f} s")
-        print(
-            "| moment | status | newest file | half written | said | ends as the whole run |\n|---|---|---|---|---|---|"
-        )
+        print(f"{kind}, {SIGNALS[name].name}: a whole run takes {last:.1f} s, and trains from {first:.1f} s on")
+        columns = ("moment", "status", "newest file", "half written", "said", "ends as the whole run")
+        print(f"| {' | '.join(columns)} |\n{'|---' * len(columns)}|", flush=True)
         for run in range(count):
             work_dir = Path(place, str(run))
-            moment = draw.uniform(0.1, 1.0) * seconds
+            moment = draw.uniform(first, last)
             writing = name == "kill" and run % 2 == 0
-            status, said = interrupt(kind, work_dir, SIGNALS[name], moment * (0.7 if writing else 1), writing=writing)
+            status, said = interrupt(kind, work_dir, SIGNALS[name], moment * (0.9 if writing else 1), writing=writing)
             newest = folder.newest(work_dir)
             partial = len(list(work_dir.glob(".*.partial")))
             found = list(differences(whole, finish(kind, work_dir)))
