@@ -30,7 +30,7 @@ def weights_by_region(
     """
     for scene, weight in enumerate(weights):
         for number, on, off in _regions(target, scene, weight.shape[-2:], ignore, weight.device):
-            name = classes[number] if 0 <= number < len(classes) else str(number)
+            name = str(classes[number] if 0 <= number < len(classes) else number).replace("/", " or ")
             for where, mask in (("on", on), ("off", off)):
                 count = int(mask.sum())
                 if count:
