@@ -20,6 +20,7 @@ from metaloss.errors import CheckpointError, ConfigError, MetaLossError
 from metaloss.runtime import files
 from metaloss.runtime.processes import rank
 from metaloss.runtime.progress_bar import progress_bar
+from metaloss.runtime.signals import terminable
 from metaloss.training import folder
 from metaloss.training.changes import check_changes, run_of
 from metaloss.training.checkpoint import check_networks
@@ -45,13 +46,14 @@ def train(
     cfg_options: list[str] = CFG_OPTIONS,
 ) -> None:
     """Train a fusion network with a learned loss."""
-    engine = load_engine("train")
-    loaded = _start(config, cfg_options, launcher)
-    loaded.work_dir = str(work_dir or loaded.get("work_dir") or Path("work_dirs", folder_of(config)))
     if resume and overwrite:
         raise ConfigError("--resume and --overwrite: choose whether the run in the work dir goes on or is removed")
-    loaded.allow_changes = allow_changes
     with ExitStack() as stack:
+        stack.enter_context(terminable())
+        engine = load_engine("train")
+        loaded = _start(config, cfg_options, launcher)
+        loaded.work_dir = str(work_dir or loaded.get("work_dir") or Path("work_dirs", folder_of(config)))
+        loaded.allow_changes = allow_changes
         with _together():
             if rank() == 0:
                 check_folder(Path(loaded.work_dir), "--work-dir")

@@ -161,7 +161,7 @@ class MetaLossTrainLoop(BaseLoop):
                 if self.runner.val_loop is not None and self.epoch >= self.val_begin and due:
                     self.runner.val_loop.run()
                     self.end_if_asked()
-        self.runner.call_hook("after_train")
+            self.runner.call_hook("after_train")
         return self.runner.model
 
     def run_epoch(self) -> None:
