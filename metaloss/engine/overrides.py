@@ -16,7 +16,7 @@ from torch.utils.data import DataLoader
 
 from metaloss.data import Joined, PairedDataset, Tiles
 from metaloss.engine.registry import DATASETS, HOOKS, INHERITED, LOG_PROCESSORS, LOOPS, METRICS, MODELS
-from metaloss.engine.settings import follow, places, set_at, set_everywhere, value_at
+from metaloss.engine.settings import follow, places, set_at, set_everywhere, switched_off, value_at
 from metaloss.errors import ConfigError, PluginError, nearest
 from metaloss.losses import LearnableFusionLoss
 from metaloss.plugins import find
@@ -109,6 +109,8 @@ def override(config: Config, options: Mapping[str, Any]) -> None:
             continue
         if "." in key:
             _check_dotted(config, key)
+        elif switched_off(config, key):
+            _check_type(config, key, value, key)
         elif key not in _READ and not isinstance(config.get(key), dict):
             raise ConfigError(_unused(config, key))
         if isinstance(value, dict):

@@ -44,6 +44,15 @@ def value_at(config: Config, place: str) -> Any:
     return part
 
 
+def switched_off(config: Config, name: str) -> bool:
+    """Whether a setting's places are in a part that the config has put to ``None``: there is no validation, say."""
+    return any(
+        value_at(config, ".".join(steps[:count])) is None
+        for steps in (place.split(".") for place in _written(config).get(name, ()))
+        for count in range(1, len(steps))
+    )
+
+
 def set_at(config: Config, place: str, value: Any) -> None:
     """Puts a value at a place, in a dict or list that is there."""
     holder, _, last = place.rpartition(".")
