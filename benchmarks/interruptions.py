@@ -177,7 +177,7 @@ def study(kind: str, name: str, count: int, seed: int) -> int:
         print(f"| {' | '.join(columns)} |\n{'|---' * len(columns)}|", flush=True)
         for run in range(count):
             work_dir = Path(place, str(run))
-            moment = draw.uniform(first, last)
+            moment = draw.uniform(first, first + 0.8 * (last - first))  # the rest is pictures and tables
             writing = name == "kill" and run % 2 == 0
             status, said = interrupt(kind, work_dir, SIGNALS[name], moment * (0.9 if writing else 1), writing=writing)
             newest = folder.newest(work_dir)
