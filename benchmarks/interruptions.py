@@ -66,7 +66,17 @@ def train(work_dir: Path) -> None:
     )
     task = nn.Sequential(task, nn.Dropout(0.2), nn.Conv2d(256, 4, 1))
     optimizer = torch.optim.Adam(fusion.parameters(), lr=1e-3)
-    learner = metaloss.MetaLearner(
+
+    class Counted(metaloss.MetaLearner):
+        """Leaves a line for each step."""
+
+        def step(self, phase: Any, *batches: Any) -> dict[str, torch.Tensor]:
+            values = super().step(phase, *batches)
+            with work_dir.with_suffix(".steps").open("a") as log:
+                print(phase, file=log)
+            return values
+
+    learner = Counted(
         fusion=fusion,
         loss=metaloss.LearnableFusionLoss(),
         task=metaloss.ModuleTask(task, nn.functional.cross_entropy),
@@ -98,14 +108,10 @@ def start(kind: str, work_dir: Path) -> subprocess.Popen[bytes]:
     )
 
 
-def duration(kind: str, work_dir: Path) -> tuple[float, float]:
-    """Trains to the end, and gives the seconds after its start at which it began to train, and at which it ended."""
-    began, process = time.monotonic(), start(kind, work_dir)
-    while process.poll() is None and not (work_dir.exists() and (kind == "fit" or any(work_dir.iterdir()))):
-        time.sleep(0.01)
-    training = time.monotonic() - began
-    process.communicate()
-    return training, time.monotonic() - began
+def steps_seen(kind: str, work_dir: Path) -> int:
+    """How many steps a training has logged so far."""
+    logs = [work_dir.with_suffix(".steps")] if kind == "fit" else work_dir.glob("*/vis_data/scalars.json")
+    return sum(len(log.read_bytes().splitlines()) for log in logs if log.exists())
 
 
 def finish(kind: str, work_dir: Path) -> dict[str, Any]:
@@ -118,23 +124,24 @@ def finish(kind: str, work_dir: Path) -> dict[str, Any]:
     return {name: part for name, part in content.items() if name not in NOT_COMPARED}
 
 
-def interrupt(kind: str, work_dir: Path, number: int, moment: float, *, writing: bool) -> tuple[int, str]:
+def interrupt(kind: str, work_dir: Path, number: int, after: int, wait: float, *, writing: bool) -> tuple[int, str]:
     """Starts a training and ends it.
 
     Args:
         kind: which training.
         work_dir: its folder.
         number: of the signal.
-        moment: seconds after its start.
+        after: so many steps.
+        wait: seconds from then on.
         writing: wait, from then on, until a checkpoint is half written.
 
     Returns:
         Its status, and what it said last.
     """
     process = start(kind, work_dir)
-    began = time.monotonic()
-    while process.poll() is None and time.monotonic() - began < moment:
-        time.sleep(0.005)
+    while process.poll() is None and steps_seen(kind, work_dir) < after:
+        time.sleep(0.002)
+    time.sleep(wait)
     while writing and process.poll() is None and not list(work_dir.glob(".*.partial")):
         time.sleep(0.0002)
     if process.poll() is None:
@@ -170,16 +177,16 @@ def study(kind: str, name: str, count: int, seed: int) -> int:
     """
     draw, failed = random.Random(seed), 0
     with tempfile.TemporaryDirectory() as place:
-        first, last = duration(kind, Path(place, "whole"))
         whole = finish(kind, Path(place, "whole"))
-        print(f"{kind}, {SIGNALS[name].name}: a whole run takes {last:.1f} s, and trains from {first:.1f} s on")
-        columns = ("moment", "status", "newest file", "half written", "said", "ends as the whole run")
+        steps = steps_seen(kind, Path(place, "whole"))
+        print(f"{kind}, {SIGNALS[name].name}: a whole run logs {steps} steps")
+        columns = ("after step", "status", "newest file", "half written", "said", "ends as the whole run")
         print(f"| {' | '.join(columns)} |\n{'|---' * len(columns)}|", flush=True)
         for run in range(count):
             work_dir = Path(place, str(run))
-            moment = draw.uniform(first, first + 0.8 * (last - first))  # the rest is pictures and tables
+            after, wait = draw.randrange(steps), draw.uniform(0, 0.2)
             writing = name == "kill" and run % 2 == 0
-            status, said = interrupt(kind, work_dir, SIGNALS[name], moment * (0.9 if writing else 1), writing=writing)
+            status, said = interrupt(kind, work_dir, SIGNALS[name], after, 0 if writing else wait, writing=writing)
             newest = folder.newest(work_dir)
             partial = len(list(work_dir.glob(".*.partial")))
             found = list(differences(whole, finish(kind, work_dir)))
@@ -187,7 +194,7 @@ def study(kind: str, name: str, count: int, seed: int) -> int:
             failed += bool(found) or not clean
             verdict = "yes" if not found and clean else f"**no**: {', '.join(found[:3]) or 'files are left'}"
             name_of = newest.name if newest else "none"
-            print(f"| {moment:.1f} s | {status} | {name_of} | {partial} | {said[:60]} | {verdict} |", flush=True)
+            print(f"| {after} | {status} | {name_of} | {partial} | {said[:60]} | {verdict} |", flush=True)
     print(f"{count - failed} of {count} ended bit for bit as the whole run")
     return failed
 
