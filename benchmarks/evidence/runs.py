@@ -21,7 +21,7 @@ from benchmarks.evidence.problems import load
 from benchmarks.evidence.settings import VERSION, Settings
 from benchmarks.evidence.training import train, weight_history
 from metaloss.evaluation.results import read_result, write_result
-from metaloss.runtime.progress import progress
+from metaloss.runtime.progress_bar import progress_bar
 
 # what a network that learns no weights does not depend on, and what an image that needs no training does not
 _OF_META = ("warmup", "meta_steps", "generator", "loss_lr", "outer_update", "inner_lr")
@@ -127,7 +127,7 @@ def execute(runs: Sequence[Run], jobs: int) -> dict[str, dict[int, dict[str, flo
     """
     todo = [run for run in runs if run.known is None]
     pool = ProcessPoolExecutor(jobs, get_context("spawn"), initializer=_prepare_worker)
-    with pool, progress("runs", len(todo)) as advance:
+    with pool, progress_bar("runs", len(todo)) as advance:
         try:
             runs_of = {pool.submit(run.execute): run for run in todo}
             for done in as_completed(runs_of):

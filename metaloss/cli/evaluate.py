@@ -22,7 +22,7 @@ from metaloss.errors import ConfigError, DataError, MetaLossError, nearest
 from metaloss.metrics import CONVENTIONS
 from metaloss.metrics import evaluate as measure
 from metaloss.report.scores import FORMATS, Score, with_means
-from metaloss.runtime.progress import progress
+from metaloss.runtime.progress_bar import progress_bar
 
 Format = Enum("Format", {name: name for name in FORMATS}, type=str)  # type: ignore[misc]
 
@@ -64,7 +64,7 @@ def evaluate(
             raise DataError(f"--fused {text}: no such folder")
     jobs, bad = _pair(sources, folders, convention)
     scores: list[Score] = []
-    with progress("measuring", len(jobs)) as advance:
+    with progress_bar("measuring", len(jobs)) as advance:
         for job, result in _run(jobs, processes):
             if isinstance(result, str):
                 bad.append(result)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import tempfile
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from metaloss.errors import ConfigError
@@ -38,4 +39,16 @@ def check_folder(folder: Path, option: str) -> None:
     finally:
         for part in reversed(made):
             with suppress(OSError):  # another process has begun to work in it
+                part.rmdir()
+
+
+@contextmanager
+def no_empty_folders(folder: Path) -> Iterator[None]:
+    """Removes at the end what was made for a folder inside, as far as it is empty: a refused run leaves nothing."""
+    missing = [part for part in (folder, *folder.parents) if not part.exists()]
+    try:
+        yield
+    finally:
+        for part in missing:
+            with suppress(OSError):
                 part.rmdir()

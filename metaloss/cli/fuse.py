@@ -20,7 +20,7 @@ from metaloss.errors import CheckpointError, ConfigError, DataError, nearest
 from metaloss.inference.fuser import Colour, Fuser, Stretch
 from metaloss.networks.spec import source_count
 from metaloss.plugins import load_fusion
-from metaloss.runtime.progress import progress
+from metaloss.runtime.progress_bar import progress_bar
 
 _SMALLEST_TILE = 32
 
@@ -69,7 +69,7 @@ def fuse(
         return
     pairs = pair_folders(sources)
     fuse_images.check_places(pairs, out)
-    with progress("checking", len(pairs)) as advance:
+    with progress_bar("checking", len(pairs)) as advance:
         check_pairs(pairs, lambda done, total: advance(""))
     fuser = _fuser(weights, len(sources), colour=colour, stretch=stretch, tile=tile, compiled=compile, config=config)
     fuse_images.fuse_images(fuser, pairs, out)

@@ -11,7 +11,7 @@ from metaloss.data.images import read_metadata
 from metaloss.data.metadata import merged
 from metaloss.errors import ConfigError
 from metaloss.inference.fuser import Fuser
-from metaloss.runtime.progress import progress
+from metaloss.runtime.progress_bar import progress_bar
 
 
 def check_places(pairs: Sequence[Pair], out: Path) -> None:
@@ -42,7 +42,7 @@ def fuse_images(fuser: Fuser, pairs: Sequence[Pair], out: Path) -> None:
     Raises:
         DataError: a file cannot be read or written.
     """
-    with progress("fusing", len(pairs)) as advance:
+    with progress_bar("fusing", len(pairs)) as advance:
         for pair in pairs:
             images = [read_image(path) for path in pair.sources]
             warn_unregistered(images, pair.sources)

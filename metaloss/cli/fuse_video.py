@@ -12,7 +12,7 @@ from metaloss.cli.unregistered import warn_unregistered
 from metaloss.data.video import VideoReader, VideoWriter
 from metaloss.errors import ConfigError, DataError
 from metaloss.inference.fuser import Colour, Fuser
-from metaloss.runtime.progress import progress
+from metaloss.runtime.progress_bar import progress_bar
 
 
 def place(sources: Sequence[Path], out: Path) -> Path:
@@ -75,7 +75,7 @@ def fuse_videos(fuser: Fuser, readers: Sequence[VideoReader], path: Path) -> int
             bits=max(reader.bits for reader in readers),
             metadata={key: value for key, value in first.metadata.items() if key.lower() != "encoder"},
         ) as writer,
-        progress("fusing", min(counts)) as advance,
+        progress_bar("fusing", min(counts)) as advance,
     ):
         streams = [iter(reader) for reader in readers]
         while True:

@@ -6,27 +6,25 @@ import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch.distributed as dist
 import typer
 
 from metaloss.cli.engine import class_count, load_engine
-from metaloss.cli.folders import check_folder
+from metaloss.cli.folders import check_folder, no_empty_folders
 from metaloss.cli.options import CFG_OPTIONS, folder_of
 from metaloss.cli.train_checks import check_optimizers, check_settings, check_smallest_batch, check_views
 from metaloss.data import check_dataset, paired_datasets
 from metaloss.errors import CheckpointError, ConfigError, MetaLossError
 from metaloss.runtime import files
 from metaloss.runtime.processes import rank
-from metaloss.runtime.progress import progress
+from metaloss.runtime.progress_bar import progress_bar
+from metaloss.runtime.signals import terminable
 from metaloss.training import folder
 from metaloss.training.changes import check_changes, run_of
 from metaloss.training.checkpoint import check_networks
 from metaloss.training.schedule import Schedule
-
-if TYPE_CHECKING:
-    from mmengine.config import Config
 
 
 def train(
@@ -48,16 +46,18 @@ def train(
     cfg_options: list[str] = CFG_OPTIONS,
 ) -> None:
     """Train a fusion network with a learned loss."""
-    engine = load_engine("train")
-    loaded = _start(config, cfg_options, launcher)
-    loaded.work_dir = str(work_dir or loaded.get("work_dir") or Path("work_dirs", folder_of(config)))
     if resume and overwrite:
         raise ConfigError("--resume and --overwrite: choose whether the run in the work dir goes on or is removed")
-    loaded.allow_changes = allow_changes
     with ExitStack() as stack:
+        stack.enter_context(terminable())
+        engine = load_engine("train")
+        loaded = _start(config, cfg_options, launcher)
+        loaded.work_dir = str(work_dir or loaded.get("work_dir") or Path("work_dirs", folder_of(config)))
+        loaded.allow_changes = allow_changes
         with _together():
             if rank() == 0:
                 check_folder(Path(loaded.work_dir), "--work-dir")
+                stack.enter_context(no_empty_folders(Path(loaded.work_dir)))
                 stack.enter_context(files.locked(loaded.work_dir))
                 if not resume and not overwrite:
                     folder.check_unused(Path(loaded.work_dir), "--resume", "--overwrite")
@@ -72,7 +72,7 @@ def train(
         dist.destroy_process_group()
 
 
-def _start(config: str, cfg_options: Sequence[str], launcher: str) -> Config:
+def _start(config: str, cfg_options: Sequence[str], launcher: str) -> Any:
     """Reads the config, and lets the processes meet; what is wrong is said by one of them."""
     engine = load_engine("train")
     error: Exception | None = None
@@ -104,7 +104,7 @@ def _together() -> Iterator[None]:
     load_engine("train").agree(met)
 
 
-def check(config: Config) -> tuple[Any, Schedule | None]:
+def check(config: Any) -> tuple[Any, Schedule | None]:
     """Checks everything that a training run will need, before anything is written.
 
     Every data file is read once, by the first process, and the networks are built once.
@@ -130,7 +130,7 @@ def check(config: Config) -> tuple[Any, Schedule | None]:
                     f"{classes}"
                 )
             if rank() == 0:
-                with progress(f"checking {key.removesuffix('_dataloader')} data", len(paired)) as advance:
+                with progress_bar(f"checking {key.removesuffix('_dataloader')} data", len(paired)) as advance:
                     check_dataset(paired, lambda done, total: advance(""))
         loop, model = config.get("train_cfg") or {}, model or engine.build_model(config)
         if key == "train_dataloader" and str(loop.get("type")).endswith("MetaLossTrainLoop"):
@@ -143,7 +143,7 @@ def check(config: Config) -> tuple[Any, Schedule | None]:
     return model, schedule
 
 
-def resume_newest(config: Config, model: Any, schedule: Schedule | None) -> None:
+def resume_newest(config: Any, model: Any, schedule: Schedule | None) -> None:
     """Lets a run go on from the newest checkpoint in its work dir, and says so where there is none.
 
     Raises:

@@ -20,7 +20,7 @@ from metaloss.networks.spec import source_count
 from metaloss.plugins import install_hint, load_generator
 from metaloss.report.tables import aligned
 from metaloss.report.weight_maps import draw_weight_maps
-from metaloss.runtime.progress import progress
+from metaloss.runtime.progress_bar import progress_bar
 
 
 def weights(
@@ -58,14 +58,14 @@ def weights(
     if importlib.util.find_spec("matplotlib") is None:
         raise PluginError(f"`metaloss weights` needs matplotlib, not installed: {install_hint(('matplotlib',))}")
     pairs = pair_folders(sources)
-    with progress("checking", len(pairs)) as advance:
+    with progress_bar("checking", len(pairs)) as advance:
         check_pairs(pairs, lambda done, total: advance(""))
     generators = {name: _load(file, len(sources), config) for name, file in files.items()}
     names = [source.name if source.is_dir() else source.stem for source in sources]
     if len(set(names)) < len(names):
         names = [f"{name} {number}" for number, name in enumerate(names)]
     means: dict[str, list[Tensor]] = {}
-    with progress("drawing", len(pairs)) as advance:
+    with progress_bar("drawing", len(pairs)) as advance:
         for pair in pairs:
             images = [read_image(path) for path in pair.sources]
             lumas = [image if len(image) == 1 else luma(image) for image in images]

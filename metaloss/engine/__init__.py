@@ -15,12 +15,13 @@ from metaloss.engine.epoch_hooks import MetaLossCheckpointHook, MetaLossSchedule
 from metaloss.engine.hooks import PicturesHook, ProgressHook, SummaryHook
 from metaloss.engine.launch import LAUNCHERS, agree, as_first, check_launcher, launch
 from metaloss.engine.logs import MetaLossLogProcessor
-from metaloss.engine.loops import MetaLossTestLoop, MetaLossTrainLoop, MetaLossValLoop, schedule_of
+from metaloss.engine.loops import MetaLossTrainLoop, schedule_of
 from metaloss.engine.metric import FusionMetric
 from metaloss.engine.model import MetaLossModel
 from metaloss.engine.optimizers import MetaLossOptimizers, build_optimizers
 from metaloss.engine.overrides import parse_options
 from metaloss.engine.runner import MetaLossRunner, StateHook
+from metaloss.engine.val_loops import MetaLossTestLoop, MetaLossValLoop
 
 __all__ = [
     "LAUNCHERS",

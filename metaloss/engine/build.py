@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import importlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from mmengine.config import Config
@@ -127,3 +127,14 @@ def _check_names(config: Any) -> None:
             )
     for part in config.values():
         _check_names(part)
+
+
+def dataset_of(dataloader: Mapping[str, Any]) -> Any:
+    """The data set of a data loader's config, built where it is not."""
+    dataset = dataloader["dataset"]
+    return DATASETS.build(dataset) if isinstance(dataset, dict) else dataset
+
+
+def model_of(runner: Any) -> Any:
+    """The model of a runner, without the wrapper of several processes."""
+    return getattr(runner.model, "module", runner.model)

@@ -22,7 +22,7 @@ from metaloss.evaluation.downstream import Budget, FolderImage, Image, Images, s
 from metaloss.evaluation.results import read_result, write_result
 from metaloss.inference.fuse import fuse_any_size
 from metaloss.runtime import files
-from metaloss.runtime.progress import progress
+from metaloss.runtime.progress_bar import progress_bar
 from metaloss.tasks import can_be_scored
 
 PARTS = ("train", "test")
@@ -108,7 +108,7 @@ class Downstream:
         for part, dataset in self.datasets.items():
             folder = self.work_dir / name / f"fused_{identity[:12]}" / part
             folder.mkdir(parents=True, exist_ok=True)
-            with progress(f"fusing {part} scenes, {name}", len(dataset)) as advance:
+            with progress_bar(f"fusing {part} scenes, {name}", len(dataset)) as advance:
                 for index, scene in enumerate(_names(dataset)):
                     if not (folder / f"{scene}.png").is_file():
                         sources = [source.unsqueeze(0).to(self.device) for source in dataset[index]["sources"]]
@@ -140,7 +140,7 @@ class Downstream:
             optimizer: Any = build_optim_wrapper(task, dict(self.config.optim_wrapper["task"])).optimizer
         train, test = (Images(self.datasets[part], method.images[part]) for part in PARTS)
         state = self._file(method, seed).with_suffix(".pth")
-        with progress(f"{method.name}, seed {seed}", self.budget.epochs) as advance:
+        with progress_bar(f"{method.name}, seed {seed}", self.budget.epochs) as advance:
             train_task(task, optimizer, train, self.budget, seed=seed, state=state, advance=advance)
         metrics = score_task(task, test, self.budget)  # type: ignore[arg-type]
         files.restore_random_state(before)

@@ -16,7 +16,7 @@ from mmengine.hooks import Hook
 from metaloss.data import source_names
 from metaloss.engine.pictures import Scene, strip, write_pictures
 from metaloss.engine.registry import HOOKS
-from metaloss.runtime.progress import Advance, progress
+from metaloss.runtime.progress_bar import Advance, progress_bar
 
 _OUTER_LOSS = "outer loss, mean of the first and last meta phase"
 
@@ -108,7 +108,10 @@ class SummaryHook(Hook):
             from rich.console import Console
 
             count = sum(re.fullmatch(r"weight_\d+", name) is not None for name in after)
-            Console(width=max(Console().width, 60)).print(summary(before, after, _names(runner, count)))
+            console = Console(width=max(Console().width, 60))
+            console.print(summary(before, after, _names(runner, count)))
+            if (regions := region_table(after)) is not None:
+                console.print(regions)
 
 
 def _told(runner: Any, key: str) -> Any:
@@ -136,8 +139,33 @@ def summary(before: Mapping[str, float], after: Mapping[str, float], names: Sequ
     labels = {f"weight_{number}": f"mean weight of {name}" for number, name in enumerate(names)}
     labels |= {"task_loss": "task loss", "entropy": "entropy of the weights"}
     for name, value in after.items():
+        if name.startswith("weight/"):  # they have a table of their own
+            continue
         earlier = f"{before[name]:.4g}" if name in before else "-"
         table.add_row(labels.get(name, name), earlier, f"{value:.4g}")
+    return table
+
+
+def region_table(metrics: Mapping[str, float]) -> Any:
+    """Makes the table of the weights on and off the regions of each class; ``None`` where there are none.
+
+    Args:
+        metrics: with ``weight/SOURCE/on/CLASS`` and ``weight/SOURCE/off/CLASS`` among them.
+    """
+    from rich.table import Table
+
+    means = {tuple(name.split("/")[1:]): value for name, value in metrics.items() if name.startswith("weight/")}
+    if not means:
+        return None
+    sources = dict.fromkeys(source for source, _, _ in means)
+    table = Table(title="weights by region", title_justify="left")
+    table.add_column("")
+    for source in sources:
+        for where in ("on", "off"):
+            table.add_column(f"{source} {where}", justify="right")
+    for name in dict.fromkeys(name for _, _, name in means):
+        values = [means.get((source, where, name)) for source in sources for where in ("on", "off")]
+        table.add_row(name, *("-" if value is None else f"{value:.3f}" for value in values))
     return table
 
 
@@ -154,7 +182,7 @@ class ProgressHook(Hook):
         if not is_main_process() or not sys.stderr.isatty():
             return
         left = runner.max_iters - runner.iter
-        self.advance = self.stack.enter_context(progress("training", left))
+        self.advance = self.stack.enter_context(progress_bar("training", left))
         for handler in runner.logger.handlers:
             if isinstance(handler, logging.StreamHandler) and not isinstance(handler, logging.FileHandler):
                 stream = handler.setStream(sys.stdout)

@@ -1,4 +1,4 @@
-"""Training and validation as MMEngine loops."""
+"""Training as an MMEngine loop."""
 
 from __future__ import annotations
 
@@ -8,26 +8,20 @@ from dataclasses import replace
 from typing import Any
 
 import torch
-from mmengine.dataset import DefaultSampler
-from mmengine.dist import all_gather_object, broadcast, is_main_process
-from mmengine.evaluator import Evaluator
-from mmengine.runner import BaseLoop, TestLoop, ValLoop
+from mmengine.dist import broadcast, is_main_process
+from mmengine.runner import BaseLoop
 from torch import nn
 
 from metaloss.batch import FusionBatch
-from metaloss.data import Resized, as_size, collate
-from metaloss.data.loader import Loader
-from metaloss.engine.registry import DATASETS, LOOPS
-from metaloss.runtime import files
-from metaloss.runtime.modes import evaluating
+from metaloss.data import as_size
+from metaloss.engine.build import dataset_of, model_of
+from metaloss.engine.registry import LOOPS
 from metaloss.runtime.signals import Interrupted, StopRequest, stop_requests
-from metaloss.tasks import can_be_scored, targets_of, task_loss
 from metaloss.training import folder
-from metaloss.training.epoch import EpochRun, Means, fetched
+from metaloss.training.epoch import EpochRun, fetched
 from metaloss.training.learner import MetaLearner
 from metaloss.training.parts import Phase
 from metaloss.training.schedule import Schedule
-from metaloss.training.steps import weight_statistics
 
 Size = int | Sequence[int] | None
 META_STEPS = 200  # of an epoch, as published
@@ -103,7 +97,7 @@ class MetaLossTrainLoop(BaseLoop):
         val_begin: int = 1,
         val_interval: int = 1,
     ) -> None:
-        learner = _model(runner).learner
+        learner = model_of(runner).learner
         learner.progress["seed"] = _shared_seed(runner)
         loop = {
             "meta_steps": meta_steps,
@@ -112,7 +106,7 @@ class MetaLossTrainLoop(BaseLoop):
             "task_size": task_size,
             "exchange": exchange,
         }
-        self.schedule = schedule_of(learner, _dataset(dataloader), dataloader, loop, learner.progress["seed"])
+        self.schedule = schedule_of(learner, dataset_of(dataloader), dataloader, loop, learner.progress["seed"])
         self.steps = EpochSteps(self.schedule)
         super().__init__(runner, self.steps)
         self._closed = 0
@@ -143,7 +137,7 @@ class MetaLossTrainLoop(BaseLoop):
 
     @property
     def _progress(self) -> dict[str, Any]:
-        return _model(self.runner).learner.progress
+        return model_of(self.runner).learner.progress
 
     def use_seed(self, content: Mapping[str, Any]) -> None:
         """Draws what the run of a checkpoint would draw, where the config names no seed."""
@@ -167,14 +161,14 @@ class MetaLossTrainLoop(BaseLoop):
                 if self.runner.val_loop is not None and self.epoch >= self.val_begin and due:
                     self.runner.val_loop.run()
                     self.end_if_asked()
-        self.runner.call_hook("after_train")
+            self.runner.call_hook("after_train")
         return self.runner.model
 
     def run_epoch(self) -> None:
         """What is left of one meta phase and one fusion phase."""
         self.steps.epoch = self.epoch
         self.runner.call_hook("before_train_epoch")
-        model = _model(self.runner)
+        model = model_of(self.runner)
         model.train()
         model.use(self.runner.optim_wrapper)
         epoch = EpochRun(model.learner, self.schedule, self._max_epochs)
@@ -206,7 +200,7 @@ class MetaLossTrainLoop(BaseLoop):
             Interrupted: it has.
         """
         runner = self.runner
-        number = self.stop.everywhere(next(_model(runner).parameters()).device)
+        number = self.stop.everywhere(next(model_of(runner).parameters()).device)
         if number:
             name = folder.file_name(self._progress)
             if self.iter and runner.saved != name:
@@ -220,122 +214,8 @@ class MetaLossTrainLoop(BaseLoop):
             raise met
 
 
-class _Evaluation:
-    """Validation by the task's own evaluator; leaves no trace in the random generators.
-
-    Each process takes its share of the scenes, each scene once; metrics are over all of them, in every process.
-    """
-
-    def _build(self, runner: Any, dataloader: dict[str, Any], evaluator: Any, task_size: Size) -> None:
-        dataset = Resized(_dataset(dataloader), as_size(task_size))
-        loader = Loader(
-            dataset,
-            sampler=DefaultSampler(dataset, shuffle=False, seed=0, round_up=False),
-            batch_size=dataloader.get("batch_size", 1),
-            num_workers=dataloader.get("num_workers", 0),
-            collate_fn=collate,
-        )
-        BaseLoop.__init__(self, runner, loader)
-        if isinstance(evaluator, dict):  # MMEngine would take one metric with an option `metrics` for a whole evaluator
-            evaluator = [evaluator]
-        self.evaluator = evaluator if isinstance(evaluator, Evaluator) else runner.build_evaluator(evaluator)
-
-    def _evaluate(self, mode: str) -> dict[str, float]:
-        before = files.random_state()
-        try:
-            return self._measure(mode)
-        finally:
-            files.restore_random_state(before)
-
-    def _measure(self, mode: str) -> dict[str, float]:
-        runner, model = self.runner, _model(self.runner)  # type: ignore[attr-defined]
-        for point in (f"before_{mode}", f"before_{mode}_epoch"):
-            runner.call_hook(point)
-        scored = model.task.evaluator() if can_be_scored(model.task) else None
-        means = Means()
-        with evaluating(model), torch.no_grad():
-            for index, batch in enumerate(self.dataloader):  # type: ignore[attr-defined]
-                runner.call_hook(f"before_{mode}_iter", batch_idx=index, data_batch=batch)
-                outputs = model.val_step(batch)
-                batch = model.on_device(batch)
-                fused = torch.stack([output["fused"] for output in outputs])
-                target = targets_of(model.task, batch)
-                means.add({"task_loss": task_loss(model.task, fused, target)}, len(batch))
-                weights = model.loss(fused, batch.sources).weights
-                means.add(weight_statistics(weights, batch.order), len(batch))
-                for output, scene in zip(outputs, weights, strict=True):
-                    output["weights"] = scene
-                if scored is not None:
-                    scored.update([output["prediction"] for output in outputs], target)
-                self.evaluator.process(data_samples=outputs, data_batch=batch)
-                runner.call_hook(f"after_{mode}_iter", batch_idx=index, data_batch=batch, outputs=outputs)
-        metrics = {**(scored.compute() if scored is not None else {}), **over_all_processes(means)}
-        metrics.update(self.evaluator.evaluate(len(self.dataloader.dataset)))  # type: ignore[attr-defined]
-        runner.call_hook(f"after_{mode}_epoch", metrics=metrics)
-        runner.call_hook(f"after_{mode}")
-        return metrics
-
-
-@LOOPS.register_module()
-class MetaLossValLoop(_Evaluation, ValLoop):
-    """Validates: the task's own metrics on fused images, its loss, and the mean weights.
-
-    Args:
-        runner: the runner.
-        dataloader: ``dict(dataset=..., batch_size=1, num_workers=0)``.
-        evaluator: further metrics, of the fused images say; may be empty.
-        task_size: height and width that images are resized to.
-    """
-
-    def __init__(self, runner: Any, dataloader: dict[str, Any], evaluator: Any, task_size: Size = None) -> None:
-        self._build(runner, dataloader, evaluator, task_size)
-
-    def run(self) -> dict[str, float]:
-        """Validates once."""
-        return self._evaluate("val")
-
-
-@LOOPS.register_module()
-class MetaLossTestLoop(_Evaluation, TestLoop):
-    """Tests, as :class:`MetaLossValLoop` validates.
-
-    Args:
-        runner: the runner.
-        dataloader: ``dict(dataset=..., batch_size=1, num_workers=0)``.
-        evaluator: further metrics; may be empty.
-        task_size: height and width that images are resized to.
-    """
-
-    def __init__(self, runner: Any, dataloader: dict[str, Any], evaluator: Any, task_size: Size = None) -> None:
-        self._build(runner, dataloader, evaluator, task_size)
-
-    def run(self) -> dict[str, float]:
-        """Tests once."""
-        return self._evaluate("test")
-
-
-def over_all_processes(means: Means) -> dict[str, float]:
-    """Means over what all processes have taken in; one may have taken in nothing."""
-    parts = all_gather_object({name: (float(total), float(means.counts[name])) for name, total in means.sums.items()})
-    found: dict[str, list[tuple[float, float]]] = {}
-    for part in parts:
-        for name, pair in part.items():
-            found.setdefault(name, []).append(pair)
-    sums = {name: (sum(total for total, _ in pairs), sum(count for _, count in pairs)) for name, pairs in found.items()}
-    return {name: total / count if count else float("nan") for name, (total, count) in sums.items()}
-
-
 def _shared_seed(runner: Any) -> int:
     """The seed of process 0: what an epoch sees is one draw for all, also where each has random numbers of its own."""
     seed = torch.tensor(runner.seed)
     broadcast(seed)
     return int(seed)
-
-
-def _dataset(dataloader: dict[str, Any]) -> Any:
-    dataset = dataloader["dataset"]
-    return DATASETS.build(dataset) if isinstance(dataset, dict) else dataset
-
-
-def _model(runner: Any) -> Any:
-    return getattr(runner.model, "module", runner.model)

@@ -28,6 +28,7 @@ from metaloss.networks.spec import describe
 from metaloss.runtime.files import load, random_state, restore_random_state, save
 from metaloss.training.changes import check_changes, run_of
 from metaloss.training.checkpoint import content_of
+from metaloss.training.folder import newest_whole
 from metaloss.training.learner import MetaLearner
 from metaloss.training.parts import PARTS
 
@@ -93,6 +94,13 @@ class MetaLossRunner(ShortLog):
         if self.rank == 0:
             save(Path(out_dir, filename), content)
         self.saved = filename
+
+    def load_or_resume(self) -> None:
+        """Goes on from the newest whole checkpoint in the work dir where a run is to be resumed from none by name."""
+        if self._resume and not self._load_from:  # type: ignore[has-type]
+            found = newest_whole(Path(self.work_dir))
+            self._resume, self._load_from = found is not None, found and str(found[0])
+        super().load_or_resume()
 
     def resume(self, filename: str, *args: Any, **kwargs: Any) -> None:
         """Goes on from a checkpoint of this class, or of :meth:`metaloss.MetaLearner.fit`.

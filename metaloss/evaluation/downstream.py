@@ -27,7 +27,7 @@ from metaloss.errors import CheckpointError, ConfigError, DataError
 from metaloss.hypergradient.functional import gradients
 from metaloss.runtime import files
 from metaloss.runtime.modes import evaluating
-from metaloss.runtime.progress import Advance
+from metaloss.runtime.progress_bar import Advance
 from metaloss.tasks.base import TaskAdapter, targets_of, task_loss
 from metaloss.training.steps import step_with
 

@@ -28,9 +28,28 @@ def save(path: str | os.PathLike[str], content: dict[str, Any]) -> None:
     Args:
         path: the file; its folder is made when missing.
         content: tensors and plain values.
+
+    Raises:
+        CheckpointError: it cannot be written, the disk is full say; what was there before is as it was.
     """
-    with written_whole(path) as file:
-        torch.save(content, file)
+    try:
+        with written_whole(path) as file:
+            torch.save(content, file)
+    except (OSError, RuntimeError) as error:
+        reason = _system_error(error)
+        if reason is None:
+            raise
+        raise CheckpointError(
+            f"{path}: cannot be written ({reason.strerror}); older checkpoints are as they were: make room, or let the "
+            "folder be written, and resume"
+        ) from error
+
+
+def _system_error(error: BaseException | None) -> OSError | None:
+    """What the system said; torch hides it behind an error of its own."""
+    while error is not None and not isinstance(error, OSError):
+        error = error.__cause__ or error.__context__
+    return error
 
 
 @contextmanager

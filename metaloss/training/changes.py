@@ -19,7 +19,7 @@ def run_of(learner: Trained, schedule: Schedule) -> dict[str, dict[str, Any]]:
     """
     episodes = schedule.episodes
     settings = {
-        **learner.settings(),
+        **learner.settings,
         "batch_size": episodes.whole_batch_size,
         "meta_steps": episodes.meta_steps,
         "warmup_epochs": schedule.warmup_epochs,

@@ -86,8 +86,12 @@ def check_recording() -> None:
         )
 
 
-def check_learnable(fusion: nn.Module, loss: nn.Module) -> None:
+def check_learnable(fusion: nn.Module | None, loss: nn.Module) -> None:
     """Checks that there is something to learn, and a way from the loss to the fused image.
+
+    Args:
+        fusion: F, where the loss acts on the image through its parameters.
+        loss: L_f with G.
 
     Raises:
         MetaGradientError: the loss module, or the fusion network, has no trainable parameter.
@@ -96,7 +100,7 @@ def check_learnable(fusion: nn.Module, loss: nn.Module) -> None:
         raise MetaGradientError(
             f"{type(loss).__name__} has no trainable parameter: with uniform weights there are no meta steps"
         )
-    if not _trainable(fusion):
+    if fusion is not None and not _trainable(fusion):
         raise MetaGradientError(
             f"{name_of(fusion)} has no trainable parameter: the fusion loss acts on the fused image through them"
         )

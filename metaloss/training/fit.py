@@ -18,7 +18,7 @@ from metaloss.data.views import Size, as_size
 from metaloss.errors import CheckpointError, ConfigError, at_least
 from metaloss.runtime.modes import flags_kept
 from metaloss.runtime.processes import average_buffers, rank, take_from_first, world_size
-from metaloss.runtime.progress import progress
+from metaloss.runtime.progress_bar import progress_bar
 from metaloss.runtime.signals import Interrupted, StopRequest, stop_requests
 from metaloss.training.changes import run_of
 from metaloss.training.epoch import EpochLog, EpochRun, fetched
@@ -153,7 +153,7 @@ def _epoch(
 ) -> None:
     epoch, device, began = EpochRun(learner, schedule, epochs), _device(learner), time.monotonic()
     label = f"epoch {epoch.number + 1}/{epochs}"
-    bar = progress(label, epoch.length - epoch.done) if rank() == 0 else nullcontext(lambda note: None)
+    bar = progress_bar(label, epoch.length - epoch.done) if rank() == 0 else nullcontext(lambda note: None)
     with bar as advance:
         for phase, batches in fetched(epoch.steps(), stop):
             epoch.take(phase, *(batch.to(device) for batch in batches))

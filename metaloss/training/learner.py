@@ -10,17 +10,15 @@ from torch.optim import Optimizer
 
 from metaloss.batch import FusionBatch, check_sources
 from metaloss.errors import at_least, one_of
-from metaloss.hypergradient import Auto, MetaGradient, MetaProblem
-from metaloss.hypergradient.direct import direct
+from metaloss.hypergradient import MetaGradient, MetaProblem
 from metaloss.hypergradient.execution import PRECISIONS, Execution, Memory, compiled
 from metaloss.hypergradient.random_state import RandomState, own_generators
 from metaloss.inference.fuse import fuse_any_size
 from metaloss.inner import InnerRate, InnerRule, InnerUpdates
-from metaloss.plugins import find
 from metaloss.training import checks, finite
 from metaloss.training.checkpoint import state_of, take_up
 from metaloss.training.fit import fit
-from metaloss.training.meta import MetaGradients
+from metaloss.training.meta import MetaGradients, method_of
 from metaloss.training.optimizers import Optimizers
 from metaloss.training.outer import OuterUpdate
 from metaloss.training.parts import Phase
@@ -38,6 +36,9 @@ class MetaLearner(Trained):
         task: T, an adapter or any ``nn.Module``: ``(fused, target) -> loss``.
         hypergradient: ``"auto"``, ``"forward"``, ``"reverse"``, ``"finite_difference"``, or a name
             that a plug-in registered.
+        inner_update: ``"network"``, of F's parameters (Eq. 4); or ``"image"``, of the fused image, in which the
+            task's wish reaches the loss whole. All ``inner_...`` settings then act on T alone.
+        image_lr: the rate of the image's update, per pixel; ``None`` for its first-order limit.
         inner_rule: ``"sgd"`` (Eq. 4), ``"sgd_momentum"``, ``"adam"``, or any pure callable
             ``(params, grads, state) -> (params, state)``.
         inner_steps: K >= 1.
@@ -79,6 +80,8 @@ class MetaLearner(Trained):
         loss: nn.Module,
         task: nn.Module,
         hypergradient: str = "auto",
+        inner_update: Literal["network", "image"] = "network",
+        image_lr: float | None = None,
         inner_rule: str | InnerRule = "sgd",
         inner_steps: int = 1,
         inner_lr: InnerRate | tuple[InnerRate, InnerRate] = 1e-4,
@@ -109,8 +112,12 @@ class MetaLearner(Trained):
             checks.check_separate(networks)
         given = {"fusion": fusion_optimizer, "task": task_optimizer, "loss": loss_optimizer}
         optimizers = Optimizers(networks, given, lr=lr, plain_loss=normalised)
-        super().__init__(variant, loss, task, optimizers, schedulers, OuterUpdate(accumulate, normalised=normalised))
-        method = Auto() if hypergradient == "auto" else find("hypergradients", hypergradient).load()
+        settings = {"hypergradient": hypergradient, "inner_update": inner_update, "image_lr": image_lr}
+        settings |= {"outer_update": outer_update, "accumulate": accumulate, "precision": precision}
+        settings |= {**inner.settings(), **variant.settings()}
+        outer = OuterUpdate(accumulate, normalised=normalised)
+        super().__init__(variant, loss, task, optimizers, schedulers, outer, settings)
+        method = method_of(hypergradient, variant, inner_update, image_lr)
         self._execution = Execution(
             precision=PRECISIONS[precision]
             if one_of("precision", precision, (None, *PRECISIONS)) and precision
@@ -118,9 +125,7 @@ class MetaLearner(Trained):
             memory=one_of("memory", memory, get_args(Memory)),
             compiled=compiled(*networks.values()) if compile else {},
         )
-        self._meta = MetaGradients(direct if variant.sums else method, inner, self._execution)
-        self._settings = {"hypergradient": hypergradient, **inner.settings(), **variant.settings()}
-        self._settings |= {"outer_update": outer_update, "accumulate": accumulate, "precision": precision}
+        self._meta = MetaGradients(method, inner, self._execution)
 
     @property
     def problem(self) -> MetaProblem:
@@ -234,10 +239,6 @@ class MetaLearner(Trained):
         """
         check_sources(sources)
         return fuse_any_size(self.fusion, sources)
-
-    def settings(self) -> dict[str, Any]:
-        """What a training's result depends on, but for the networks and their optimizers: plain values."""
-        return self._settings
 
     def state_dict(self) -> dict[str, Any]:
         """Everything that training needs to go on: F, G, T, optimizers, schedulers, random state and progress."""

@@ -6,11 +6,50 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from metaloss.batch import FusionBatch
-from metaloss.hypergradient import HypergradientMethod, MetaGradient, MetaProblem
+from metaloss.errors import ConfigError, one_of
+from metaloss.hypergradient import Auto, HypergradientMethod, MetaGradient, MetaProblem
+from metaloss.hypergradient.direct import direct
 from metaloss.hypergradient.execution import Execution
+from metaloss.hypergradient.image_update import ImageUpdate
 from metaloss.inner import InnerRule, InnerUpdates
+from metaloss.plugins import find
 from metaloss.training import checks
 from metaloss.training.trained import Trained
+from metaloss.training.variants import Variant
+
+INNER_UPDATES = ("network", "image")
+
+
+def method_of(hypergradient: str, variant: Variant, inner_update: str, image_lr: Any) -> HypergradientMethod:
+    """Chooses what computes the meta-gradient.
+
+    Args:
+        hypergradient: ``"auto"``, or a name that a plug-in registered.
+        variant: the ablation.
+        inner_update: ``"network"``, of F's parameters, or ``"image"``, of the fused image.
+        image_lr: the rate of the latter, more than 0; ``None``: its first-order limit.
+
+    Raises:
+        ConfigError: settings that leave each other nothing to act on.
+        PluginError: an unknown hypergradient.
+    """
+    if one_of("inner_update", inner_update, INNER_UPDATES) == "network":
+        if image_lr is not None:
+            raise ConfigError(f"image_lr={image_lr!r} is the rate of inner_update='image': give that as well")
+        method = Auto() if hypergradient == "auto" else find("hypergradients", hypergradient).load()
+        return direct if variant.sums else method
+    number = isinstance(image_lr, (int, float)) and not isinstance(image_lr, bool)
+    if image_lr is not None and not (number and image_lr > 0):
+        raise ConfigError(f"image_lr={image_lr!r}: expected a number above 0, or None")
+    if hypergradient != "auto":
+        raise ConfigError(
+            f"hypergradient={hypergradient!r} with inner_update='image': F is not differentiated, so there is no "
+            "method to choose; leave it at 'auto'"
+        )
+    if variant.sums or not variant.fusion_phase:
+        option = "fusion='weighted_sum'" if variant.sums else "separate_fusion_learning=False"
+        raise ConfigError(f"inner_update='image' with {option}: there is no inner update of F that it could replace")
+    return ImageUpdate(image_lr)
 
 
 @dataclass
@@ -68,7 +107,7 @@ class MetaGradients:
         Raises:
             MetaGradientError: there is nothing to learn, or the gradient cannot be used.
         """
-        checks.check_learnable(learner.fusion, learner.loss)
+        checks.check_learnable(None if isinstance(self.method, ImageUpdate) else learner.fusion, learner.loss)
         gradient = self.method(self.problem(learner), meta_train, meta_test)
         self.count += 1
         outcome = checks.check_meta_gradient(gradient, learner.loss, finite=finite)

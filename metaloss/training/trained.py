@@ -27,8 +27,10 @@ class Trained(ABC):
         optimizers: of each.
         schedulers: of their learning rates.
         outer: what lies between the meta-gradients and the steps of G.
+        settings: plain values.
 
     Attributes:
+        settings: what a training's result depends on, but for the networks and their optimizers.
         progress: where the training stands: ``epoch``, the epochs done; ``step``, the steps done of the next one, and
             ``means``, their running means; ``seed``, of all that is drawn; ``log``, the means of each epoch.
         skipped: meta steps and fusion steps that were left out.
@@ -42,19 +44,16 @@ class Trained(ABC):
         optimizers: Optimizers,
         schedulers: Sequence[Any],
         outer: OuterUpdate,
+        settings: Mapping[str, Any],
     ) -> None:
         self.fusion, self.loss, self.task = variant.fusion, loss, task
         self.optimizers, self.schedulers, self.skipped = optimizers, list(schedulers), 0
         self.progress: dict[str, Any] = new_progress()
-        self._variant, self._outer = variant, outer
+        self._variant, self._outer, self.settings = variant, outer, dict(settings)
 
     @abstractmethod
     def step(self, phase: Phase, *batches: FusionBatch) -> dict[str, Tensor]:
         """Takes one step of a :class:`metaloss.training.Schedule`."""
-
-    @abstractmethod
-    def settings(self) -> dict[str, Any]:
-        """What a training's result depends on, but for the networks and their optimizers: plain values."""
 
     @abstractmethod
     def load_state_dict(self, state: Mapping[str, Any]) -> None:

@@ -278,6 +278,18 @@ def test_weights_from_a_local_file(shared, tmp_path):
     assert same(state(task.segmentor.backbone), state(shared.segmentor.backbone))
 
 
+@pytest.mark.parametrize("prefix", ["module.", "_orig_mod.", "module._orig_mod."])
+def test_weights_saved_from_a_wrapped_network(shared, tmp_path, prefix):
+    whole = {name: value + 1 for name, value in state(shared.segmentor).items()}
+    backbone = {name.removeprefix("backbone."): value for name, value in whole.items() if name.startswith("backbone.")}
+    torch.save({"state_dict": {prefix + name: value for name, value in whole.items()}}, tmp_path / "whole.pth")
+    torch.save({prefix + name: value for name, value in backbone.items()}, tmp_path / "backbone.pth")
+    assert same(state(build(checkpoint=tmp_path / "whole.pth").segmentor), whole)
+    with pytest.warns(UserWarning, match=r"backbone\.pth: \d+ entries stay as initialised, the first 'decode_head"):
+        task = build(checkpoint=tmp_path / "backbone.pth")
+    assert same(state(task.segmentor.backbone), backbone)
+
+
 def test_foreign_weights_are_refused(tmp_path):
     files.save(tmp_path / "foreign.pth", {"state_dict": {"layer.weight": torch.ones(3)}})
     with pytest.raises(CheckpointError, match=r"foreign\.pth: holds no weights of EncoderDecoder with this backbone"):

@@ -147,6 +147,10 @@ def test_the_backend_of_an_absent_package(train, monkeypatch):
     assert "vis_backends[0]: TensorboardVisBackend needs tensorboard, not installed: pip install 'metaloss[ten" in line
 
 
+def test_folders_above_the_work_dir_are_not_left(train):
+    assert "max_epochs=0" in train("", "train_cfg.max_epochs=0", work_dir="new/and/deep")
+
+
 def test_work_dirs_that_cannot_be_written(train, tmp_path):
     (tmp_path / "file").write_text("")
     assert train(work_dir="file").endswith("file: is a file; give a folder")

@@ -21,6 +21,7 @@ with warnings.catch_warnings():
 import metaloss
 from metaloss.data.episodes import share
 from metaloss.hypergradient import finite_difference, forward, reverse
+from metaloss.hypergradient.image_update import ImageUpdate
 from metaloss.inner import adam, sgd
 from metaloss.runtime.processes import (
     average_buffers,
@@ -32,6 +33,7 @@ from metaloss.runtime.processes import (
 )
 
 METHODS = {"forward": forward, "reverse": reverse, "finite_difference": finite_difference}
+IMAGE = {"image": ImageUpdate(), "image lr": ImageUpdate(0.1)}
 RULES = {"sgd": lambda: sgd(0.5), "adam": lambda: adam(0.05)}
 VIEWS = {"one view": None, "two views": (6, 6)}
 KINDS = (("sgd", "one view"), ("sgd", "two views"), ("adam", "two views"))
@@ -72,7 +74,7 @@ def batch(seed, **settings):
 def meta_gradient(method, rule, steps, view):
     torch.manual_seed(0)
     posed = problem(task=PlainTask(), rule=RULES[rule](), steps=steps)
-    found = METHODS[method](posed, batch(1, view=view), batch(2))
+    found = {**METHODS, **IMAGE}[method](posed, batch(1, view=view), batch(2))
     losses = {"inner": found.inner_loss, "task inner": found.task_inner_loss, "outer": found.outer_loss}
     return {**found.gradients, **losses}
 
@@ -160,13 +162,14 @@ def averages():
 def everything(folder):
     found = {
         f"{method}, {rule}, K={steps}, {views}": meta_gradient(method, rule, steps, VIEWS[views])
-        for method in METHODS
+        for method in (*METHODS, *IMAGE)
         for rule, views in KINDS
         for steps in (1, 2, 3)
     }
     found["reference networks"] = reference_networks()
     for method in METHODS:
         found[f"trained, {method}"] = trained(hypergradient=method, inner_steps=2, inner_clip=0.02)
+    found["trained, image"] = trained(inner_update="image", inner_steps=2)
     found["trained, low memory"] = trained(memory="low")
     found["trained, max_normalised_sgd"] = trained(outer_update="max_normalised_sgd")
     found["trained, accumulate"] = trained(accumulate=2)

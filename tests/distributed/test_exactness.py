@@ -44,7 +44,7 @@ def groups(runs, word):
     return chosen
 
 
-@pytest.mark.parametrize("method", ["forward", "reverse", "finite_difference"])
+@pytest.mark.parametrize("method", ["forward", "reverse", "finite_difference", "image", "image lr"])
 def test_the_meta_gradient_is_that_of_the_whole_batch(ended, method):
     whole, first, _ = ended
     errors = {name: relative(first[name], whole[name]) for name in groups(whole, f"{method}, ")}
@@ -60,7 +60,7 @@ def test_the_papers_networks(ended):
 def test_five_meta_and_five_fusion_steps(ended):
     whole, first, _ = ended
     errors = {name: relative(first[name], whole[name]) for name in groups(whole, "trained")}
-    assert len(errors) == 7  # by each method, and with each setting of the outer update
+    assert len(errors) == 8  # by each method, and with each setting of the outer update
     assert max(errors.values()) < 1e-6, errors
 
 

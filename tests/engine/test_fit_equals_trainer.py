@@ -15,6 +15,7 @@ import metaloss
 from metaloss.data import SyntheticScenes
 from metaloss.engine import MetaLossModel, MetaLossRunner, load_config
 from metaloss.runtime import files
+from metaloss.training.folder import newest
 
 LOOP = {"meta_steps": 3, "warmup_epochs": 1, "fusion_crop": (16, 12), "task_size": (24, 24), "exchange": True}
 SCHEDULED = ("fusion", "task")  # the loss has no step in the first epoch, and torch warns of its rate
@@ -41,7 +42,7 @@ class RampedLoss(metaloss.LearnableFusionLoss):
     """Its gradient term comes in over the epochs."""
 
     def at_epoch(self, epoch, epochs):
-        self.alpha = epoch / epochs
+        self.alpha = epoch / 4
 
 
 def parts():
@@ -61,7 +62,7 @@ class Start(Hook):
             self.random, self.seed = files.random_state(), runner.seed
 
 
-def by_trainer(folder, epochs, scenes):
+def by_trainer(folder, epochs, scenes, scheduled=SCHEDULED, resume=False):
     start, model = Start(), MetaLossModel(**parts(), **SETTINGS)
     config = load_config("tdfusion/segformer_synthetic")
     runner = MetaLossRunner(
@@ -70,40 +71,71 @@ def by_trainer(folder, epochs, scenes):
         train_dataloader={"dataset": scenes, "batch_size": 2},
         train_cfg={"type": "MetaLossTrainLoop", "max_epochs": epochs, **LOOP},
         optim_wrapper=config.optim_wrapper,
-        param_scheduler={"loss": [], **{name: [{"type": "ExponentialLR", "gamma": 0.5}] for name in SCHEDULED}},
+        param_scheduler={
+            name: [{"type": "ExponentialLR", "gamma": 0.5}] if name in scheduled else []
+            for name in ("fusion", "loss", "task")
+        },
+        load_from=str(newest(folder)) if resume is True else None,
+        resume=bool(resume),
         custom_hooks=[start],
         randomness={"seed": 11},
         default_scope="metaloss",
-        experiment_name=folder.name,
+        experiment_name=f"{folder.name}_{epochs}_{resume}",
     )
     runner.train()
     return model, start, {name: wrapper.optimizer for name, wrapper in runner.optim_wrapper.items()}
 
 
-def by_fit(epochs, scenes, start, optimizers):
+def by_fit(epochs, scenes, optimizers, start=None, scheduled=SCHEDULED, **settings):
     networks = parts()
     own = {
         f"{name}_optimizer": type(optimizer)(networks[name].parameters(), **optimizer.defaults)
         for name, optimizer in optimizers.items()
     }
-    schedulers = [torch.optim.lr_scheduler.ExponentialLR(own[f"{name}_optimizer"], gamma=0.5) for name in SCHEDULED]
+    schedulers = [torch.optim.lr_scheduler.ExponentialLR(own[f"{name}_optimizer"], gamma=0.5) for name in scheduled]
     learner = metaloss.MetaLearner(**networks, **own, schedulers=schedulers, **SETTINGS)
-    learner.progress["seed"] = start.seed
-    files.restore_random_state(start.random)
-    learner.fit(scenes, epochs=epochs, batch_size=2, **LOOP)
+    if start is not None:
+        learner.progress["seed"] = start.seed
+        files.restore_random_state(start.random)
+    learner.fit(scenes, epochs=epochs, batch_size=2, **LOOP, **settings)
     return learner
+
+
+def assert_equal(learner, model):
+    for name in ("fusion", "loss", "task"):
+        mine, theirs = (getattr(each, name).state_dict() for each in (learner, model))
+        assert mine.keys() == theirs.keys()
+        assert all(torch.equal(mine[key], theirs[key]) for key in mine), name
 
 
 def test_three_epochs_are_equal_to_the_bit(tmp_path):
     scenes = SyntheticScenes(7, size=(32, 40))
     model, start, optimizers = by_trainer(tmp_path / "trainer", 3, scenes)
-    learner = by_fit(3, scenes, start, copy.deepcopy(optimizers))
+    learner = by_fit(3, scenes, copy.deepcopy(optimizers), start)
+    assert_equal(learner, model)
     untouched = parts()
-    for name, trained in (("fusion", model.fusion), ("loss", model.loss), ("task", model.task)):
-        mine, theirs, before = (
-            dict(module.state_dict()) for module in (getattr(learner, name), trained, untouched[name])
-        )
-        assert mine.keys() == theirs.keys()
-        assert all(torch.equal(mine[key], theirs[key]) for key in mine), name
-        assert not all(torch.equal(mine[key], before[key]) for key in mine), name
+    for name in ("fusion", "loss", "task"):
+        before, after = untouched[name].state_dict(), getattr(learner, name).state_dict()
+        assert not all(torch.equal(before[key], after[key]) for key in before), name
     assert learner.skipped == 0
+    assert learner.progress["log"] == model.learner.progress["log"]
+
+
+def test_each_goes_on_from_the_others_checkpoint(tmp_path):
+    scenes = SyntheticScenes(7, size=(32, 40))
+    whole, start, optimizers = by_trainer(tmp_path / "whole", 3, scenes, scheduled=())
+    by_trainer(tmp_path / "trainer", 2, scenes, scheduled=())
+    resumed = by_fit(3, scenes, optimizers, scheduled=(), work_dir=tmp_path / "trainer", resume=True)
+    assert_equal(resumed, whole)
+    assert resumed.progress["log"] == whole.learner.progress["log"]
+    by_fit(2, scenes, optimizers, start, scheduled=(), work_dir=tmp_path / "fit")
+    assert_equal(by_trainer(tmp_path / "fit", 3, scenes, scheduled=(), resume=True)[0], whole)
+
+
+def test_a_runner_finds_the_newest_whole_checkpoint_by_itself(tmp_path):
+    scenes = SyntheticScenes(7, size=(32, 40))
+    model, *_ = by_trainer(tmp_path, 2, scenes)
+    (tmp_path / "epoch_3.pth").write_bytes(b"torn")
+    with pytest.warns(UserWarning, match=r"epoch_3\.pth: .*going on from .*epoch_2\.pth"):
+        again, *_ = by_trainer(tmp_path, 2, scenes, resume="newest")
+    assert_equal(again.learner, model)

@@ -1,14 +1,17 @@
 """What the pictures show, and not only that they are there."""
 
+import io
+
 import pytest
 import torch
+from rich.console import Console
 
 pytest.importorskip("mmengine")
 pytest.importorskip("matplotlib")
 
 from metaloss.colour import ycbcr_to_rgb
 from metaloss.data import read_image
-from metaloss.engine.hooks import summary
+from metaloss.engine.hooks import region_table, summary
 from metaloss.engine.pictures import Scene, heat_map, strip, write_pictures
 
 BLUE, YELLOW = torch.tensor([68, 1, 84]) / 255, torch.tensor([253, 231, 37]) / 255  # viridis at 0 and at 1
@@ -82,3 +85,13 @@ def test_the_table_has_before_on_the_left():
     assert [column.header for column in table.columns] == ["", "before", "after"]
     rows = list(zip(*(column.cells for column in table.columns), strict=True))
     assert rows == [("task loss", "2", "1"), ("mean weight of vi", "0.25", "0.75"), ("mIoU", "-", "51.25")]
+
+
+def test_the_table_of_the_weights_by_region():
+    metrics = {"mIoU": 3.0, "weight/ir/on/person": 0.75, "weight/ir/off/person": 0.25, "weight/vi/on/person": 0.125}
+    console = Console(width=80, record=True, file=io.StringIO())
+    console.print(region_table(metrics))
+    words = [line.replace("┃", " ").replace("│", " ").split() for line in console.export_text().splitlines()]
+    assert ["ir", "on", "ir", "off", "vi", "on", "vi", "off"] in words
+    assert ["person", "0.750", "0.250", "0.125", "-"] in words
+    assert region_table({"mIoU": 3.0}) is None

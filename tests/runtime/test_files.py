@@ -1,6 +1,8 @@
 import os
 import pickle
 import random
+import subprocess
+import sys
 import zipfile
 
 import numpy as np
@@ -117,6 +119,33 @@ def test_a_link_in_the_place_of_a_partial_file_is_never_followed(tmp_path, monke
     victim.write_text("mine")
     monkeypatch.setattr(files, "partial_name", lambda name: "guessed.partial")
     (tmp_path / "guessed.partial").symlink_to(victim)
-    with pytest.raises(FileExistsError):
+    with pytest.raises(CheckpointError, match="File exists"):
         files.save(tmp_path / "x.pth", {"a": 1})
     assert victim.read_text() == "mine"
+
+
+FULL = """
+import resource, sys, torch
+from metaloss.errors import CheckpointError
+from metaloss.runtime import files
+files.save(sys.argv[1], {"x": torch.zeros(10)})
+resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
+for size in (10_000, 4_000_000):
+    try:
+        files.save(sys.argv[1], {"x": torch.ones(size)})
+    except CheckpointError as error:
+        print(error)
+print(files.load(sys.argv[1])["x"].tolist() == [0] * 10)
+"""
+
+
+def test_what_is_whole_stays_whole_when_no_more_can_be_written(tmp_path):
+    path = tmp_path / "epoch_1.pth"
+    done = subprocess.run([sys.executable, "-c", FULL, path], capture_output=True, text=True, check=True)
+    *lines, whole = done.stdout.splitlines()
+    assert lines == 2 * [
+        f"{path}: cannot be written (File too large); older checkpoints are as they were: make room, or let the folder "
+        "be written, and resume"
+    ]
+    assert whole == "True"
+    assert [each.name for each in tmp_path.iterdir()] == ["epoch_1.pth"]

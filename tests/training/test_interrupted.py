@@ -9,7 +9,7 @@ import torch
 from toys import DropoutNet, Scenes, TinyTask, held, learner, same
 
 import metaloss
-from metaloss.runtime.signals import ENDING
+from metaloss.runtime.signals import ENDING, terminable
 
 SETTINGS = {"epochs": 3, "meta_steps": 3, "warmup_epochs": 1, "fusion_crop": 6, "num_workers": 0}
 STEPS = 3 + 6 + 6  # of six scenes in batches of two
@@ -130,3 +130,12 @@ def test_in_a_thread_nobody_handles_signals(tmp_path):
     thread.start()
     thread.join()
     assert [path.name for path in tmp_path.iterdir()] == ["epoch_1.pth"]
+
+
+def test_where_nothing_is_to_be_saved_sigterm_ends_the_block_with_one_line(capfd):
+    before = signal.getsignal(signal.SIGTERM)
+    with pytest.raises(SystemExit) as caught, terminable():
+        os.kill(os.getpid(), signal.SIGTERM)
+    assert caught.value.code == 143
+    assert capfd.readouterr().err == "SIGTERM: stopped; what was saved is whole\n"
+    assert signal.getsignal(signal.SIGTERM) == before

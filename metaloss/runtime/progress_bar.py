@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -10,7 +11,7 @@ Advance = Callable[[str], None]
 
 
 @contextmanager
-def progress(label: str, total: int) -> Iterator[Advance]:
+def progress_bar(label: str, total: int) -> Iterator[Advance]:
     """Shows a bar on stderr while the block runs, if stderr is a terminal and Rich is installed.
 
     Args:
@@ -20,6 +21,7 @@ def progress(label: str, total: int) -> Iterator[Advance]:
     Yields:
         A function to call after each step, with a note to show behind the bar.
     """
+    before = random.getstate()
     try:
         from rich.console import Console
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
@@ -27,6 +29,8 @@ def progress(label: str, total: int) -> Iterator[Advance]:
     except ImportError:
         yield lambda note: None
         return
+    finally:
+        random.setstate(before)  # Rich draws when it is imported
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
