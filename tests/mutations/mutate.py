@@ -16,6 +16,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,7 @@ from table import MUTATIONS
 
 RESULTS = ROOT / ".cache" / "mutations.json"
 Result = dict[str, Any]
+NOT_RUN: Result = {"outcome": "not run", "by": "", "seconds": 0}
 
 
 def main() -> None:
@@ -37,15 +39,13 @@ def main() -> None:
     chosen = choose(options.only)
     results = read()
     if not options.list:
-        check_unmutated(chosen, results, options.limit)
-        for number, mutation in enumerate(chosen, 1):
-            key = key_of(mutation.test_files(), mutation, (ROOT / mutation.file).read_text(encoding="utf-8"))
-            if key not in results:
-                results[key] = {"name": mutation.name, **attempt(mutation, options.limit)}
-                write(results)
-            print(f"{number}/{len(chosen)}  {line(mutation, results[key])}", flush=True)
-        print()
-    sys.exit(report(chosen, results))
+        check_unmutated([mutation for mutation in chosen if key_of(mutation) not in results], results, options.limit)
+    for mutation in chosen:
+        if not options.list and key_of(mutation) not in results:
+            results[key_of(mutation)] = {"name": mutation.name, **attempt(mutation, options.limit)}
+            write(results)
+        print(line(mutation, results.get(key_of(mutation), NOT_RUN)), flush=True)
+    sys.exit(summary(chosen, results))
 
 
 def choose(names: Sequence[str] | None) -> list[Mutation]:
@@ -60,12 +60,12 @@ def choose(names: Sequence[str] | None) -> list[Mutation]:
 def check_unmutated(chosen: Sequence[Mutation], results: dict[str, Result], limit: float) -> None:
     """Runs all their tests on the code as it is: what fails there says nothing of a mutation."""
     tests = sorted({place for mutation in chosen for place in mutation.tests})
-    key = key_of(python_files((*tests, "tests/*.py", "metaloss")), tests)
-    if key in results:
+    key = digest(tests, python_files((*tests, "tests/*.py", "metaloss", "adapters")))
+    if not tests or key in results:
         return
-    print(f"the code as it is: {len(tests)} places of tests", flush=True)
+    print(f"the code without a mutation: {', '.join(tests)}", flush=True)
     with copied() as folder:
-        found = run_tests(Path(folder), tests, max(limit, 900), first=False)
+        found = run_tests(Path(folder), tests, max(limit, 900))
     if found["outcome"] != "survived":
         sys.exit(f"error: the tests fail without any mutation ({found['outcome']}): {found['by']}")
     results[key] = {"name": "", **found}
@@ -92,19 +92,18 @@ def copied() -> tempfile.TemporaryDirectory[str]:
     return folder
 
 
-def run_tests(folder: Path, tests: Iterable[str], limit: float, *, first: bool = True) -> Result:
-    """Runs fast tests in a folder.
+def run_tests(folder: Path, tests: Iterable[str], limit: float) -> Result:
+    """Runs fast tests in a folder, up to the first that fails.
 
     Args:
         folder: of a copy.
         tests: files or folders.
         limit: seconds.
-        first: stop at the first that fails.
 
     Returns:
-        ``outcome``, which is ``killed``, ``survived`` or ``timeout``; ``by``, the test that failed first; ``seconds``.
+        ``outcome``, which is ``killed``, ``survived`` or ``timeout``; ``by``, the test that failed; ``seconds``.
     """
-    command = [sys.executable, "-m", "pytest", *["-x"] * first, "-q", "-m", "not slow", "-p", "no:cacheprovider"]
+    command = [sys.executable, "-m", "pytest", "-x", "-q", "-m", "not slow", "-p", "no:cacheprovider"]
     paths = os.pathsep.join(map(str, (folder, folder / "adapters")))
     environment = {"OMP_NUM_THREADS": "1", **os.environ, "PYTHONPATH": paths, "PYTHONDONTWRITEBYTECODE": "1"}
     began = time.monotonic()
@@ -132,12 +131,18 @@ def run_tests(folder: Path, tests: Iterable[str], limit: float, *, first: bool =
     return {"outcome": outcome, "by": failed[1] if failed else "", "seconds": round(time.monotonic() - began)}
 
 
-def key_of(files: Iterable[Path], *others: Any) -> str:
-    """Makes the key of a result, of all that it depends on."""
-    digest = hashlib.sha256(repr(others).encode())
+def key_of(mutation: Mutation) -> str:
+    """Makes the key of a mutation's result, of what it depends on but for the rest of the code."""
+    made = (mutation.file, mutation.find, mutation.replace, mutation.tests)
+    return digest(made, [ROOT / mutation.file, *mutation.test_files()])
+
+
+def digest(value: Any, files: Iterable[Path]) -> str:
+    """Sums up a plain value and the contents of files."""
+    found = hashlib.sha256(repr(value).encode())
     for file in files:
-        digest.update(file.read_bytes())
-    return digest.hexdigest()[:16]
+        found.update(file.read_bytes())
+    return found.hexdigest()[:16]
 
 
 def read() -> dict[str, Result]:
@@ -151,22 +156,15 @@ def write(results: dict[str, Result]) -> None:
     RESULTS.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
 
 
-def report(chosen: Sequence[Mutation], results: dict[str, Result]) -> int:
-    """Prints the table and its totals; gives the status of the command."""
-    found: list[tuple[Mutation, Result]] = []
-    for mutation in chosen:
-        key = key_of(mutation.test_files(), mutation, (ROOT / mutation.file).read_text(encoding="utf-8"))
-        found.append((mutation, results.get(key, {"outcome": "not run", "by": "", "seconds": 0})))
-    for mutation, result in found:
-        print(line(mutation, result))
-        if mutation.survives:
-            print(f"{'':10}{mutation.survives}")
-    outcomes = [result["outcome"] for _, result in found]
-    print(f"\n{len(found)} mutations: " + ", ".join(f"{outcomes.count(name)} {name}" for name in sorted({*outcomes})))
+def summary(chosen: Sequence[Mutation], results: dict[str, Result]) -> int:
+    """Prints the totals; gives the status of the command."""
+    outcomes = {mutation: results.get(key_of(mutation), NOT_RUN)["outcome"] for mutation in chosen}
+    counted = Counter(outcomes.values())
+    print(f"{len(chosen)} mutations: {', '.join(f'{count} {name}' for name, count in counted.most_common())}")
     wrong = [
         mutation.name
-        for mutation, result in found
-        if (result["outcome"] == "survived") != bool(mutation.survives) and result["outcome"] != "not run"
+        for mutation, outcome in outcomes.items()
+        if outcome != "not run" and (outcome == "survived") != bool(mutation.survives)
     ]
     if wrong:
         print(f"not what the table says: {', '.join(wrong)}")
@@ -174,8 +172,9 @@ def report(chosen: Sequence[Mutation], results: dict[str, Result]) -> int:
 
 
 def line(mutation: Mutation, result: Result) -> str:
-    """Shows one result."""
-    return f"{result['outcome']:10}{mutation.name:54}{mutation.file:42}{result['by']}"
+    """Shows one result, with the test that noticed, or why none can."""
+    why = mutation.survives if result["outcome"] == "survived" else result["by"]
+    return f"{result['outcome']:10}{mutation.name:52}{mutation.file:40}{why}"
 
 
 if __name__ == "__main__":

@@ -32,7 +32,7 @@ MUTATIONS = (
         file="metaloss/hypergradient/functional.py",
         find="if name in buffers and key in store",
         replace="if False",
-        tests=("tests/hypergradient",),
+        tests=("tests/hypergradient/test_pitfalls.py",),
     ),
     Mutation(
         name="compiled networks not run eagerly",
@@ -40,7 +40,7 @@ MUTATIONS = (
         find="""    with torch.compiler.set_stance("force_eager"):
         yield""",
         replace="    yield",
-        tests=("tests/hypergradient",),
+        tests=("tests/hypergradient/test_execution.py",),
     ),
     Mutation(
         name="statistics of G stand still in fusion steps",

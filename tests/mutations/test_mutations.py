@@ -3,7 +3,7 @@
 import ast
 
 import pytest
-from mutation import ROOT, Mutation
+from mutation import Mutation
 from table import MUTATIONS
 
 
@@ -14,8 +14,7 @@ def test_names_are_of_one_mutation_each():
 
 @pytest.mark.parametrize("mutation", MUTATIONS, ids=lambda mutation: mutation.name)
 def test_each_can_be_made_in_todays_code(mutation):
-    mutated = mutation.mutated()
-    assert ast.dump(ast.parse(mutated)) != ast.dump(ast.parse((ROOT / mutation.file).read_text(encoding="utf-8")))
+    ast.parse(mutation.mutated())
     assert mutation.test_files()
 
 
