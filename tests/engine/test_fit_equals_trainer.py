@@ -18,7 +18,7 @@ from metaloss.runtime import files
 from metaloss.training.folder import newest
 
 LOOP = {"meta_steps": 3, "warmup_epochs": 1, "fusion_crop": (16, 12), "task_size": (24, 24), "exchange": True}
-SCHEDULED = ("fusion", "task")  # the loss has no step in the first epoch, and torch warns of its rate
+SCHEDULED = ("fusion", "loss", "task")
 SETTINGS = {"inner_lr": 0.1, "accumulate": 2, "inner_steps": 2}
 
 
@@ -42,7 +42,7 @@ class RampedLoss(metaloss.LearnableFusionLoss):
     """Its gradient term comes in over the epochs."""
 
     def at_epoch(self, epoch, epochs):
-        self.alpha = epoch / 4
+        self.alpha, self.told = epoch / 4, (epoch, epochs)
 
 
 def parts():
@@ -57,12 +57,15 @@ class Start(Hook):
 
     priority = "LOWEST"
 
+    def before_train(self, runner):
+        torch.rand(3)  # what is drawn before a training is no part of it
+
     def before_train_epoch(self, runner):
         if runner.epoch == 0:
             self.random, self.seed = files.random_state(), runner.seed
 
 
-def by_trainer(folder, epochs, scenes, scheduled=SCHEDULED, resume=False):
+def by_trainer(folder, epochs, scenes, scheduled=SCHEDULED, resume=False, end=None):
     start, model = Start(), MetaLossModel(**parts(), **SETTINGS)
     config = load_config("tdfusion/segformer_synthetic")
     runner = MetaLossRunner(
@@ -70,9 +73,10 @@ def by_trainer(folder, epochs, scenes, scheduled=SCHEDULED, resume=False):
         work_dir=str(folder),
         train_dataloader={"dataset": scenes, "batch_size": 2},
         train_cfg={"type": "MetaLossTrainLoop", "max_epochs": epochs, **LOOP},
+        default_hooks={"param_scheduler": config.default_hooks.param_scheduler},
         optim_wrapper=config.optim_wrapper,
         param_scheduler={
-            name: [{"type": "ExponentialLR", "gamma": 0.5}] if name in scheduled else []
+            name: [{"type": "ExponentialLR", "gamma": 0.5, "end": end or epochs}] if name in scheduled else []
             for name in ("fusion", "loss", "task")
         },
         load_from=str(newest(folder)) if resume is True else None,
@@ -118,6 +122,7 @@ def test_three_epochs_are_equal_to_the_bit(tmp_path):
         before, after = untouched[name].state_dict(), getattr(learner, name).state_dict()
         assert not all(torch.equal(before[key], after[key]) for key in before), name
     assert learner.skipped == 0
+    assert learner.loss.told == model.loss.told == (2, 3)
     assert learner.progress["log"] == model.learner.progress["log"]
 
 
@@ -130,6 +135,16 @@ def test_each_goes_on_from_the_others_checkpoint(tmp_path):
     assert resumed.progress["log"] == whole.learner.progress["log"]
     by_fit(2, scenes, optimizers, start, scheduled=(), work_dir=tmp_path / "fit")
     assert_equal(by_trainer(tmp_path / "fit", 3, scenes, scheduled=(), resume=True)[0], whole)
+
+
+def test_a_longer_run_goes_on_with_its_own_rates(tmp_path):
+    scenes = SyntheticScenes(4, size=(32, 40))
+    whole, _, expected = by_trainer(tmp_path / "whole", 3, scenes)
+    by_trainer(tmp_path / "part", 1, scenes, end=2)  # of two epochs, and stopped after one
+    again, _, found = by_trainer(tmp_path / "part", 3, scenes, resume=True)
+    assert_equal(again.learner, whole)
+    for name in SCHEDULED:
+        assert found[name].param_groups[0]["lr"] == expected[name].param_groups[0]["lr"], name
 
 
 def test_a_runner_finds_the_newest_whole_checkpoint_by_itself(tmp_path):

@@ -164,6 +164,19 @@ def test_the_log_has_each_validations_own_numbers(run):
     assert len({line["task_loss"] for line in logged}) == 3
 
 
+def test_the_last_epoch_is_validated_and_sources_are_exchanged_only_where_asked_for(tmp_path):
+    witness, orders = Witness(), []
+
+    class Look(Hook):
+        def before_train_iter(self, runner, batch_idx, data_batch=None):
+            batches = data_batch if runner.train_loop.phase == "meta" else [data_batch]
+            orders.extend(batch.order for batch in batches)
+
+    trainer(tmp_path, hooks=[witness, Look()], max_epochs=3, val_interval=2, exchange=False).train()
+    assert [epoch for epoch, _ in witness.validations] == [2, 3]
+    assert orders == [None] * 3 * (2 * 2 + 2)
+
+
 def test_the_means_of_each_phase(run):
     assert [(epoch, phase) for epoch, phase, _ in run.witness.phases] == [
         (1, "fusion"),

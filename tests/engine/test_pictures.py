@@ -62,8 +62,12 @@ def test_each_scenes_files_show_its_own_weights(tmp_path):
     overview = read_image(tmp_path / "overview.png")
     height, width = overview.shape[-2:]
     upper, lower = overview[:, : height // 2], overview[:, height // 2 :]
-    for half, expected in ((upper, (YELLOW, BLUE)), (lower, (BLUE, YELLOW))):  # the last two columns, row by row
-        for column, colour in zip((0.68, 0.86), expected, strict=True):
+    first, second = torch.full((3,), 0.2), torch.full((3,), 0.6)
+    for half, expected in (
+        (upper, (first, second, torch.full((3,), 0.3), YELLOW, BLUE)),
+        (lower, (first, second, torch.full((3,), 0.7), BLUE, YELLOW)),
+    ):
+        for column, colour in zip((0.1, 0.3, 0.49, 0.68, 0.86), expected, strict=True):
             region = half[:, :, int((column - 0.05) * width) : int((column + 0.05) * width)]
             near = ((region - colour[:, None, None]).abs().amax(0) < 0.02).float().mean()
             assert near > 0.2, (column, near)

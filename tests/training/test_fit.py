@@ -110,6 +110,7 @@ def test_resumed_equals_uninterrupted(tmp_path, after):
 def test_resume_takes_the_newest_and_stops_where_it_is_done(tmp_path):
     subject = fresh()
     log = subject.fit(Scenes(4), epochs=11, meta_steps=0, work_dir=tmp_path)
+    assert {path.name for path in tmp_path.iterdir()} == {f"epoch_{epoch}.pth" for epoch in (9, 10, 11)}
     (tmp_path / ".epoch_12.pth.77.partial").write_bytes(b"half")
     (tmp_path / "epoch_x.pth").write_bytes(b"not ours")
     again = learner(DropoutNet(), accumulate=2)

@@ -9,6 +9,7 @@ import torch
 from toys import DropoutNet, Scenes, TinyTask, held, learner, same
 
 import metaloss
+from metaloss.runtime import files
 from metaloss.runtime.signals import ENDING, terminable
 
 SETTINGS = {"epochs": 3, "meta_steps": 3, "warmup_epochs": 1, "fusion_crop": 6, "num_workers": 0}
@@ -84,6 +85,16 @@ def test_stopped_again_and_again(tmp_path, whole):
     assert again.fit(Scenes(6), **SETTINGS, work_dir=tmp_path, resume=True) == log
     assert again.taken == 0
     assert same(state(again), end)
+
+
+def test_only_whole_epochs_can_be_the_best(tmp_path):
+    with pytest.raises(SystemExit):
+        fresh((4,)).fit(Scenes(6), **SETTINGS, work_dir=tmp_path, save_best="task_loss")
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "best_task_loss_epoch_1.pth", "epoch_1.pth", "epoch_2_step_1.pth"
+    ]  # fmt: skip
+    best = files.load(tmp_path / "best_task_loss_epoch_1.pth")["progress"]
+    assert (best["epoch"], best["step"]) == (1, 0)
 
 
 def test_a_signal_while_an_epoch_ends(tmp_path, whole):

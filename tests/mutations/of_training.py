@@ -1,0 +1,141 @@
+"""Mutations of the training in the library: steps, epochs, what a run leaves in its folder."""
+
+from mutation import Mutation
+
+MUTATIONS = (
+    Mutation(
+        name="warm-up with meta steps",
+        file="metaloss/training/schedule.py",
+        find="if epoch < self.warmup_epochs:",
+        replace="if epoch < 0:",
+        tests=("tests/training/test_fit.py",),
+    ),
+    Mutation(
+        name="schedulers step twice",
+        file="metaloss/training/fit.py",
+        find="                scheduler.step()",
+        replace="                scheduler.step(), scheduler.step()",
+        tests=("tests/training/test_learner.py",),
+    ),
+    Mutation(
+        name="loss not told the epoch",
+        file="metaloss/training/epoch.py",
+        find="        learner.begin_epoch(self.number, epochs)",
+        replace="",
+        tests=("tests/training/test_fit.py",),
+    ),
+    Mutation(
+        name="accumulated gradients summed",
+        file="metaloss/training/outer.py",
+        find="share = value / self.accumulate",
+        replace="share = value",
+        tests=("tests/training/test_learner.py",),
+    ),
+    Mutation(
+        name="ablation IV draws anew",
+        file="metaloss/training/learner.py",
+        find="            with random.replayed():",
+        replace="            if True:",
+        tests=("tests/training/test_variants.py",),
+    ),
+    Mutation(
+        name="collapse told too early",
+        file="metaloss/training/epoch.py",
+        find="COLLAPSED = 0.98",
+        replace="COLLAPSED = 0.9",
+        tests=("tests/training/test_fit.py",),
+    ),
+    Mutation(
+        name="collapse never told",
+        file="metaloss/training/epoch.py",
+        find="            warn_of_collapse(log)",
+        replace="            pass",
+        tests=("tests/training/test_fit.py",),
+    ),
+    Mutation(
+        name="rate of the loss falls during warm-up",
+        file="metaloss/training/fit.py",
+        find='if loss or scheduler.optimizer is not learner.optimizers["loss"]:',
+        replace="if True:",
+        tests=("tests/training/test_folder.py",),
+    ),
+    Mutation(
+        name="signal waits for the end of the epoch",
+        file="metaloss/training/fit.py",
+        find="""            if stop.everywhere(device):
+                break""",
+        replace="",
+        tests=("tests/training/test_interrupted.py",),
+    ),
+    Mutation(
+        name="means of a resumed epoch begin anew",
+        file="metaloss/training/epoch.py",
+        find="Means(saved.get(name))",
+        replace="Means()",
+        tests=("tests/training/test_interrupted.py",),
+    ),
+    Mutation(
+        name="best loss is the largest",
+        file="metaloss/training/store.py",
+        find='sign = -1 if "loss" in name else 1',
+        replace="sign = 1",
+        tests=("tests/training/test_folder.py",),
+    ),
+    Mutation(
+        name="best epoch looked for within an epoch",
+        file="metaloss/training/store.py",
+        find=' and learner.progress["step"] == 0',
+        replace="",
+        tests=("tests/training/test_folder.py", "tests/training/test_interrupted.py"),
+    ),
+    Mutation(
+        name="checkpoints in the order of their names",
+        file="metaloss/training/folder.py",
+        find="key=lambda path: found[path]",
+        replace="key=lambda path: path.name",
+        tests=("tests/training/test_fit.py",),
+    ),
+    Mutation(
+        name="checkpoints within an epoch stay",
+        file="metaloss/training/folder.py",
+        find='*(path for path in found[1:] if "_step_" in path.name)',
+        replace="",
+        tests=("tests/training/test_interrupted.py",),
+    ),
+    Mutation(
+        name="used optimizer not emptied",
+        file="metaloss/training/checkpoint.py",
+        find="            optimizer.state.clear()",
+        replace="            pass",
+        tests=("tests/training/test_learner.py",),
+    ),
+    Mutation(
+        name="moments of another shape taken up",
+        file="metaloss/training/checkpoint.py",
+        find="            _check_moments(name, learner.optimizer(name), saved)",
+        replace="            pass",
+        tests=("tests/training/test_fit.py",),
+    ),
+    Mutation(
+        name="run resumed at another task size",
+        file="metaloss/training/changes.py",
+        find="""
+        "task_size": _plain(episodes.task_size),""",
+        replace="",
+        tests=("tests/training/test_folder.py",),
+    ),
+    Mutation(
+        name="fusion phase of a resumed epoch begins anew",
+        file="metaloss/training/schedule.py",
+        find="skip = max(0, skip - self.episodes.meta_steps)",
+        replace="skip = 0",
+        tests=("tests/training/test_interrupted.py",),
+    ),
+    Mutation(
+        name="signals not given back",
+        file="metaloss/runtime/signals.py",
+        find="            signal.signal(number, signal.SIG_DFL if handler is None else handler)",
+        replace="            pass",
+        tests=("tests/training/test_interrupted.py",),
+    ),
+)
