@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from torch import Tensor, nn
 
-from metaloss.errors import CheckpointError, MetaLossError
+from metaloss.errors import CheckpointError
 from metaloss.networks.official import is_official, load_official
 from metaloss.networks.wrappers import plain_names
 from metaloss.plugins.manager import build_fusion, build_loss_generator
+from metaloss.plugins.rebuild import rebuild
 from metaloss.runtime import files
 
 BuildFromConfig = Callable[[dict[str, Any], list[str]], nn.Module]
@@ -41,8 +42,9 @@ def load_fusion(path: str | os.PathLike[str], build_from_config: BuildFromConfig
             f"{path}: holds no fusion network: expected a checkpoint of `metaloss train` or `MetaLearner.fit`, or a "
             "published ReFusion or TDFusion file"
         )
-    network = _rebuild(spec, path, "fusion network", build_fusion, build_from_config)
-    load_strictly(network, part_state(content, "fusion"), path)
+    state = part_state(content, "fusion")
+    network = rebuild(spec, state, path, "fusion network", build_fusion, build_from_config)
+    load_strictly(network, state, path)
     return network.eval()
 
 
@@ -68,8 +70,9 @@ def load_generator(path: str | os.PathLike[str], build_from_config: BuildFromCon
             f"{path}: {what}: expected a checkpoint of `metaloss train` or `MetaLearner.fit` with learned weights"
         )
 
-    generator = _rebuild(spec, path, "loss generator", build_loss_generator, build_from_config)
-    load_strictly(generator, part_state(content, "loss", "generator."), path)
+    state = part_state(content, "loss", "generator.")
+    generator = rebuild(spec, state, path, "loss generator", build_loss_generator, build_from_config)
+    load_strictly(generator, state, path)
     return generator.eval()
 
 
@@ -79,39 +82,15 @@ def _spec(content: dict[str, Any], part: str) -> dict[str, Any] | None:
     return spec if isinstance(spec, dict) else None
 
 
-def _rebuild(
-    spec: dict[str, Any],
-    path: str | os.PathLike[str],
-    what: str,
-    build: Callable[..., nn.Module],
-    build_from_config: BuildFromConfig | None,
-) -> nn.Module:
-    try:
-        if isinstance(spec.get("name"), str) and isinstance(spec.get("arguments"), dict):
-            return build(spec["name"], **{str(name): value for name, value in spec["arguments"].items()})
-        if isinstance(spec.get("config"), dict) and build_from_config is not None:
-            imports = spec.get("imports", [])
-            return build_from_config(spec["config"], list(imports) if isinstance(imports, (list, tuple)) else [imports])
-    except CheckpointError as error:
-        raise CheckpointError(f"{path}: {error}") from None
-    except MetaLossError:
-        raise
-    except Exception as error:  # arguments that its factory does not take
-        raise CheckpointError(
-            f"{path}: its {what} cannot be built again ({type(error).__name__}: {' '.join(str(error).split())[:120]})"
-        ) from error
-    raise CheckpointError(
-        f"{path}: its {what} {spec.get('class', 'from a config')} was not built by name, so it cannot be rebuilt here: "
-        "register it as a plug-in and build it by name, or load the file in Python"
-    )
-
-
 def part_state(content: dict[str, Any], part: str, prefix: str = "") -> dict[str, Tensor]:
     """The entries of one part of a checkpoint whose names begin with a prefix."""
     if "state_dict" in content and part not in content:  # as MMEngine's own runner writes it
         content, prefix = {part: content["state_dict"]}, f"{part}.{prefix}"
-    state = content.get(part, {})
-    return {key.removeprefix(prefix): value for key, value in state.items() if key.startswith(prefix)}
+    state = content.get(part)
+    entries = state.items() if isinstance(state, Mapping) else ()
+    return {
+        key.removeprefix(prefix): value for key, value in entries if isinstance(key, str) and key.startswith(prefix)
+    }
 
 
 def load_strictly(module: nn.Module, state: dict[str, Tensor], path: str | os.PathLike[str]) -> None:

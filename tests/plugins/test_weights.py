@@ -186,3 +186,30 @@ def test_difference_says_what_does_not_fit():
     assert difference(module, {**state, "other": torch.ones(1)}) == "1 unexpected, the first 'other'"
     assert difference(module, {**state, "weight": torch.ones(3, 3)}) == "1 of another shape, the first 'weight'"
     assert difference(module, {**state, "weight": 3}) == "1 of another shape, the first 'weight'"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        ({"sources": 200_000}, "is to be built with 200,000, and its weights have nothing of that size"),
+        ({"sources": 10**30}, "nothing of that size"),
+        ({"sources": 900}, r"would have [\d,]+ weights, and the file has [\d,]+"),
+        ({"sources": 3}, "not the weights of this ReFusionNet"),
+        ({"sources": "two"}, "cannot be built again|sources"),
+    ],
+)
+def test_a_file_cannot_ask_for_a_larger_network_than_its_own(tmp_path, arguments, reason):
+    state = build_fusion("refusion").state_dict()
+    files.save(
+        tmp_path / "x.pth", {"fusion": state, "metaloss": {"fusion": {"name": "refusion", "arguments": arguments}}}
+    )
+    with pytest.raises(metaloss.MetaLossError, match=reason):
+        load_fusion(tmp_path / "x.pth")
+
+
+@pytest.mark.parametrize("state", [[1], None, {1: torch.zeros(2)}, {"head.weight": "none"}])
+def test_a_part_of_another_form(tmp_path, state):
+    spec = {"fusion": {"name": "refusion", "arguments": {}}}
+    files.save(tmp_path / "x.pth", {"fusion": state, "metaloss": spec})
+    with pytest.raises(CheckpointError, match=r"x\.pth: not the weights of this ReFusionNet"):
+        load_fusion(tmp_path / "x.pth")
