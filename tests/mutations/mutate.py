@@ -39,12 +39,12 @@ def main() -> None:
     chosen = choose(options.only)
     results = read()
     if not options.list:
-        check_unmutated([mutation for mutation in chosen if key_of(mutation) not in results], results, options.limit)
+        check_unmutated([each for each in chosen if is_open(known(each, results))], results, options.limit)
     for mutation in chosen:
-        if not options.list and key_of(mutation) not in results:
+        if not options.list and is_open(known(mutation, results)):
             results[key_of(mutation)] = {"name": mutation.name, **attempt(mutation, options.limit)}
             write(results)
-        print(line(mutation, results.get(key_of(mutation), NOT_RUN)), flush=True)
+        print(line(mutation, known(mutation, results)), flush=True)
     sys.exit(summary(chosen, results))
 
 
@@ -131,6 +131,16 @@ def run_tests(folder: Path, tests: Iterable[str], limit: float) -> Result:
     return {"outcome": outcome, "by": failed[1] if failed else "", "seconds": round(time.monotonic() - began)}
 
 
+def known(mutation: Mutation, results: dict[str, Result]) -> Result:
+    """Gives what is known of a mutation."""
+    return results.get(key_of(mutation), NOT_RUN)
+
+
+def is_open(result: Result) -> bool:
+    """Whether a mutation has to be tried, again where the time was short."""
+    return result["outcome"] in ("not run", "timeout")
+
+
 def key_of(mutation: Mutation) -> str:
     """Makes the key of a mutation's result, of what it depends on but for the rest of the code."""
     made = (mutation.file, mutation.find, mutation.replace, mutation.tests)
@@ -158,7 +168,7 @@ def write(results: dict[str, Result]) -> None:
 
 def summary(chosen: Sequence[Mutation], results: dict[str, Result]) -> int:
     """Prints the totals; gives the status of the command."""
-    outcomes = {mutation: results.get(key_of(mutation), NOT_RUN)["outcome"] for mutation in chosen}
+    outcomes = {mutation: known(mutation, results)["outcome"] for mutation in chosen}
     counted = Counter(outcomes.values())
     print(f"{len(chosen)} mutations: {', '.join(f'{count} {name}' for name, count in counted.most_common())}")
     wrong = [
