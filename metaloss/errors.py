@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
+from numbers import Integral
 from typing import Any, TypeVar
 
 Choice = TypeVar("Choice")
@@ -66,7 +67,7 @@ def at_least(name: str, number: Any, least: int, call: str = "") -> None:
     Raises:
         ConfigError: anything but a whole number of at least that.
     """
-    if not isinstance(number, int) or isinstance(number, bool) or number < least:
+    if isinstance(number, bool) or not isinstance(number, Integral) or number < least:
         given = f"{call}({name}={number!r})" if call else f"{name}={number!r}"
         raise ConfigError(f"{given}: expected a whole number of at least {least}")
 

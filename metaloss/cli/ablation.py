@@ -14,7 +14,7 @@ import typer
 
 from metaloss.cli.engine import load_engine
 from metaloss.cli.options import CFG_OPTIONS, folder_of
-from metaloss.cli.train import check, resume_newest
+from metaloss.cli.train import check, newest_to_resume
 from metaloss.errors import ConfigError
 from metaloss.evaluation.results import read_result, write_result
 from metaloss.report.seeds import FORMATS
@@ -81,11 +81,11 @@ def _run(config: str, settings: Mapping[str, Any], work_dir: Path) -> dict[str, 
     loaded.work_dir = str(work_dir)
     # MMEngine keeps logs and messages by this name, for the life of the process
     loaded.experiment_name = f"{Path(config).stem}_{work_dir.name}_{time.time_ns()}"
-    loaded.allow_changes = False
     model, schedule = check(loaded)
-    if newest(work_dir) is not None:
-        resume_newest(loaded, model, schedule)
+    path = newest_to_resume(loaded, model, schedule) if newest(work_dir) is not None else None
     runner = engine.build_runner(loaded)
+    if path is not None:
+        runner.go_on_from(path)
     runner.train()
     found = runner.val_loop.run()
     metrics = {

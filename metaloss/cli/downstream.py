@@ -9,12 +9,12 @@ from typing import Any
 import typer
 
 from metaloss.cli.engine import builder, load_engine
-from metaloss.cli.folders import check_folder
 from metaloss.cli.named import named
 from metaloss.cli.options import CFG_OPTIONS, folder_of
 from metaloss.errors import CheckpointError, ConfigError, DataError
 from metaloss.plugins import load_fusion
 from metaloss.report.seeds import FORMATS
+from metaloss.runtime.folders import check_folder
 
 Format = Enum("Format", {name: name for name in FORMATS}, type=str)  # type: ignore[misc]
 

@@ -12,7 +12,6 @@ import typer
 from metaloss.cli import fuse_images, fuse_video
 from metaloss.cli.compiled import Compiled
 from metaloss.cli.engine import builder
-from metaloss.cli.folders import check_folder
 from metaloss.data import check_pairs, pair_folders
 from metaloss.data.pairing import is_pattern
 from metaloss.data.video import is_video
@@ -20,6 +19,7 @@ from metaloss.errors import CheckpointError, ConfigError, DataError, nearest
 from metaloss.inference.fuser import Colour, Fuser, Stretch
 from metaloss.networks.spec import source_count
 from metaloss.plugins import load_fusion
+from metaloss.runtime.folders import check_folder
 from metaloss.runtime.progress_bar import progress_bar
 
 _SMALLEST_TILE = 32

@@ -8,22 +8,24 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
+import torch
 import torch.distributed as dist
 import typer
 
 from metaloss.cli.engine import class_count, load_engine
-from metaloss.cli.folders import check_folder, no_empty_folders
 from metaloss.cli.options import CFG_OPTIONS, folder_of
 from metaloss.cli.train_checks import check_optimizers, check_settings, check_smallest_batch, check_views
 from metaloss.data import check_dataset, paired_datasets
 from metaloss.errors import CheckpointError, ConfigError, MetaLossError
 from metaloss.runtime import files
+from metaloss.runtime.folders import check_folder, no_empty_folders
 from metaloss.runtime.processes import rank
 from metaloss.runtime.progress_bar import progress_bar
 from metaloss.runtime.signals import terminable
 from metaloss.training import folder
 from metaloss.training.changes import check_changes, run_of
 from metaloss.training.checkpoint import check_networks
+from metaloss.training.parts import PARTS
 from metaloss.training.schedule import Schedule
 
 
@@ -53,7 +55,6 @@ def train(
         engine = load_engine("train")
         loaded = _start(config, cfg_options, launcher)
         loaded.work_dir = str(work_dir or loaded.get("work_dir") or Path("work_dirs", folder_of(config)))
-        loaded.allow_changes = allow_changes
         with _together():
             if rank() == 0:
                 check_folder(Path(loaded.work_dir), "--work-dir")
@@ -62,11 +63,12 @@ def train(
                 if not resume and not overwrite:
                     folder.check_unused(Path(loaded.work_dir), "--resume", "--overwrite")
             model, schedule = check(loaded)
-            if resume:
-                resume_newest(loaded, model, schedule)
-            elif overwrite and rank() == 0:
+            path = newest_to_resume(loaded, model, schedule, allow_changes=allow_changes) if resume else None
+            if overwrite and rank() == 0:
                 folder.clear(Path(loaded.work_dir))
         runner = engine.build_runner(loaded)
+        if path is not None:
+            runner.go_on_from(path, allow_changes=allow_changes)
         runner.train()
     if dist.is_initialized():
         dist.destroy_process_group()
@@ -137,14 +139,29 @@ def check(config: Any) -> tuple[Any, Schedule | None]:
             seed = (config.get("randomness") or {}).get("seed") or 0
             schedule = engine.schedule_of(model.learner, dataset, config.train_dataloader, loop, seed)
             check_views(schedule.episodes)
+    if config.get("load_from"):
+        _check_start(config.load_from)
     if schedule is not None:
         check_optimizers(config, model)
         check_smallest_batch(model, schedule.episodes)
     return model, schedule
 
 
-def resume_newest(config: Any, model: Any, schedule: Schedule | None) -> None:
-    """Lets a run go on from the newest checkpoint in its work dir, and says so where there is none.
+def _check_start(path: str) -> None:
+    """Checks a file of weights to start from.
+
+    Raises:
+        CheckpointError: unreadable, or without weights.
+    """
+    content = files.load(path)
+    state = content.get("state_dict", {part: content[part] for part in PARTS if part in content} or content)
+    tensors = [value for part in (state, *state.values()) if isinstance(part, dict) for value in part.values()]
+    if not any(isinstance(value, torch.Tensor) for value in tensors):
+        raise CheckpointError(f"load_from={path!r}: no weights are in it: expected a checkpoint, or a state dict")
+
+
+def newest_to_resume(config: Any, model: Any, schedule: Schedule | None, *, allow_changes: bool = False) -> Path | None:
+    """Finds the newest whole checkpoint in a work dir, and says so where there is none.
 
     Raises:
         CheckpointError: it is not one of this config's networks, or of other data or settings.
@@ -163,7 +180,7 @@ def resume_newest(config: Any, model: Any, schedule: Schedule | None) -> None:
     if path is None:
         if rank() == 0:
             typer.echo(f"no checkpoint in {config.work_dir}: starting from the beginning", err=True)
-        return
+        return None
     content = found[1] if found else files.load(path)
     try:
         check_networks(model.learner, content)
@@ -174,10 +191,10 @@ def resume_newest(config: Any, model: Any, schedule: Schedule | None) -> None:
             run = run_of(model.learner, schedule)
             if (config.get("randomness") or {}).get("seed") is None:  # the checkpoint's is taken
                 run["settings"].pop("seed")
-            check_changes(content, run, allow=config.allow_changes, option="--allow-changes", say=_silent)
+            check_changes(content, run, allow=allow_changes, option="--allow-changes", say=_silent)
     except CheckpointError as error:
         raise CheckpointError(f"{path}: {error}") from None
-    config.resume, config.load_from = True, str(path)
+    return Path(path)
 
 
 def _silent(words: str) -> None:

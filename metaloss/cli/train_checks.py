@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import torch
-from torch import nn
 
 from metaloss.cli.engine import load_engine
 from metaloss.data import Episodes
@@ -160,8 +159,8 @@ def _known(part: Mapping[str, Any], place: str, names: tuple[str, ...]) -> None:
         )
 
 
-def check_optimizers(config: Any, model: nn.Module) -> None:
-    """Builds the optimizers, as the training will.
+def check_optimizers(config: Any, model: Any) -> None:
+    """Builds the optimizers, as the training will, and gives them to the model.
 
     Raises:
         ConfigError: none, another kind than F, T and G's, or one that cannot be built.
@@ -176,7 +175,7 @@ def check_optimizers(config: Any, model: nn.Module) -> None:
             _type_of(engine, "optim_wrapper", part, f"optim_wrapper.{name}")
             _type_of(engine, "optimizer", part.get("optimizer"), f"optim_wrapper.{name}.optimizer")
     try:
-        engine.build_optimizers(model, wrapper)
+        model.use(engine.build_optimizers(model, wrapper))
     except MetaLossError:
         raise
     except Exception as error:  # an optimizer may refuse its options in any way

@@ -11,7 +11,6 @@ import typer
 from torch import Tensor, nn
 
 from metaloss.cli.engine import builder
-from metaloss.cli.folders import check_folder
 from metaloss.cli.named import named
 from metaloss.colour import luma
 from metaloss.data import check_pairs, pair_folders, read_image, write_image
@@ -20,6 +19,7 @@ from metaloss.networks.spec import source_count
 from metaloss.plugins import install_hint, load_generator
 from metaloss.report.tables import aligned
 from metaloss.report.weight_maps import draw_weight_maps
+from metaloss.runtime.folders import check_folder
 from metaloss.runtime.progress_bar import progress_bar
 
 

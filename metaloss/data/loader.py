@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import signal
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -27,7 +28,7 @@ class Loader(DataLoader[Any]):
     """
 
     def __init__(self, dataset: Dataset[Any], *, collate_fn: Callable[[list[Any]], Any], **options: Any) -> None:
-        super().__init__(_Items(dataset), collate_fn=_Batches(collate_fn), **options)
+        super().__init__(_Items(dataset), collate_fn=_Batches(collate_fn), worker_init_fn=_stay, **options)
 
     def __iter__(self) -> Iterator[Any]:  # type: ignore[override]
         """Gives the batches.
@@ -39,6 +40,12 @@ class Loader(DataLoader[Any]):
             if isinstance(batch, _Failure):
                 raise batch.error from WorkerTraceback(f"\n{batch.trace}")
             yield batch
+
+
+def _stay(number: int) -> None:
+    """Leaves signals that reach the whole group of processes to the training, which ends its workers itself."""
+    for name in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(name, signal.SIG_IGN)
 
 
 @dataclass(frozen=True)

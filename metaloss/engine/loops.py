@@ -18,6 +18,7 @@ from metaloss.engine.build import dataset_of, model_of
 from metaloss.engine.registry import LOOPS
 from metaloss.runtime.signals import Interrupted, StopRequest, stop_requests
 from metaloss.training import folder
+from metaloss.training.changes import run_of
 from metaloss.training.epoch import EpochRun, fetched
 from metaloss.training.learner import MetaLearner
 from metaloss.training.parts import Phase
@@ -25,6 +26,7 @@ from metaloss.training.schedule import Schedule
 
 Size = int | Sequence[int] | None
 META_STEPS = 200  # of an epoch, as published
+_VALIDATED = "metaloss_validated"  # the epoch that was validated last
 
 
 class EpochSteps:
@@ -110,6 +112,7 @@ class MetaLossTrainLoop(BaseLoop):
         self.steps = EpochSteps(self.schedule)
         super().__init__(runner, self.steps)
         self._closed = 0
+        self._run: dict[str, dict[str, Any]] | None = None
         self._max_epochs, self.val_begin, self.val_interval = max_epochs, val_begin, val_interval
         self.phase: Phase = "fusion"
         self.stop_training, self.stop = False, StopRequest()
@@ -139,6 +142,13 @@ class MetaLossTrainLoop(BaseLoop):
     def _progress(self) -> dict[str, Any]:
         return model_of(self.runner).learner.progress
 
+    def described(self) -> dict[str, dict[str, Any]]:
+        """What the run depends on, for its checkpoints; looked at once, since its data may change meanwhile."""
+        if self._run is None:
+            learner = self.runner.learner if hasattr(self.runner, "learner") else model_of(self.runner).learner
+            self._run = run_of(learner, self.schedule)
+        return self._run
+
     def use_seed(self, content: Mapping[str, Any]) -> None:
         """Draws what the run of a checkpoint would draw, where the config names no seed."""
         seed = dict(content.get("progress") or {}).get("seed")
@@ -153,16 +163,26 @@ class MetaLossTrainLoop(BaseLoop):
             Interrupted: a signal has; the state is saved.
         """
         with stop_requests() as self.stop:
+            self.described()
             self.runner.call_hook("before_train")
+            if self.epoch > 0 and not self._progress["step"]:
+                self._validate()  # the run may have ended between an epoch's checkpoint and its validation
             while self.epoch < self._max_epochs and not self.stop_training:
                 self.run_epoch()
                 self.end_if_asked()
-                due = self.epoch % self.val_interval == 0 or self.epoch == self._max_epochs
-                if self.runner.val_loop is not None and self.epoch >= self.val_begin and due:
-                    self.runner.val_loop.run()
-                    self.end_if_asked()
+                self._validate()
             self.runner.call_hook("after_train")
         return self.runner.model
+
+    def _validate(self) -> None:
+        """Validates what the last epoch has left, where that is due and not done."""
+        hub, due = self.runner.message_hub, self.epoch % self.val_interval == 0 or self.epoch == self._max_epochs
+        done = hub.get_info(_VALIDATED) if _VALIDATED in hub.runtime_info else 0
+        if self.runner.val_loop is None or self.epoch < self.val_begin or not due or done == self.epoch:
+            return
+        self.runner.val_loop.run()
+        hub.update_info(_VALIDATED, self.epoch)
+        self.end_if_asked()
 
     def run_epoch(self) -> None:
         """What is left of one meta phase and one fusion phase."""

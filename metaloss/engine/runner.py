@@ -26,7 +26,7 @@ from metaloss.engine.short_log import ShortLog
 from metaloss.errors import CheckpointError
 from metaloss.networks.spec import describe
 from metaloss.runtime.files import load, random_state, restore_random_state, save
-from metaloss.training.changes import check_changes, run_of
+from metaloss.training.changes import check_changes
 from metaloss.training.checkpoint import content_of
 from metaloss.training.folder import newest_whole
 from metaloss.training.learner import MetaLearner
@@ -50,6 +50,7 @@ class MetaLossRunner(ShortLog):
                 model_wrapper_cfg.setdefault("device_ids", None)
         return super().wrap_model(model_wrapper_cfg, model)
 
+    allow_changes = False  # go on with other data or settings
     saved = ""  # the name of the file that was written last
     resumed: dict[str, Any] | None = None  # the random state of the run that goes on
 
@@ -77,7 +78,7 @@ class MetaLossRunner(ShortLog):
     def save_checkpoint(self, out_dir: str, filename: str, *args: Any, **kwargs: Any) -> None:
         """Writes a checkpoint as the library does, and beside its content what MMEngine's hooks keep."""
         learner = self.learner
-        run = run_of(learner, self.train_loop.schedule) if isinstance(self.train_loop, MetaLossTrainLoop) else {}
+        run = self.train_loop.described() if isinstance(self.train_loop, MetaLossTrainLoop) else {}
         content = content_of(learner, spec=specs(self.cfg, learner), **run)
         content["state_dict"] = _one_state(content)
         hub = self.message_hub.state_dict()
@@ -95,11 +96,16 @@ class MetaLossRunner(ShortLog):
             save(Path(out_dir, filename), content)
         self.saved = filename
 
+    def go_on_from(self, path: Path, *, allow_changes: bool = False) -> None:
+        """Lets :meth:`train` resume from a checkpoint; the config, which the work dir keeps, does not say so."""
+        self._resume, self._load_from, self.allow_changes = True, str(path), allow_changes
+
     def load_or_resume(self) -> None:
         """Goes on from the newest whole checkpoint in the work dir where a run is to be resumed from none by name."""
-        if self._resume and not self._load_from:  # type: ignore[has-type]
+        if self._resume and not self._load_from:
             found = newest_whole(Path(self.work_dir))
-            self._resume, self._load_from = found is not None, found and str(found[0])
+            path: Any = None if found is None else str(found[0])
+            self._resume, self._load_from = found is not None, path
         super().load_or_resume()
 
     def resume(self, filename: str, *args: Any, **kwargs: Any) -> None:
@@ -119,8 +125,8 @@ class MetaLossRunner(ShortLog):
                     loop.use_seed(content)
                 fresh = check_changes(
                     content,
-                    run_of(learner, loop.schedule),
-                    allow=bool(self.cfg.get("allow_changes")),
+                    loop.described(),
+                    allow=self.allow_changes,
                     option="--allow-changes",
                     say=self.logger.warning,
                 )

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 from metaloss.batch import FusionBatch
-from metaloss.errors import MetaGradientError
+from metaloss.errors import CheckpointError, MetaGradientError
 from metaloss.hypergradient.finite_difference import finite_difference
 from metaloss.hypergradient.forward import forward
 from metaloss.hypergradient.operators import MissingDerivativeError, WrongDerivativeError
@@ -33,6 +35,20 @@ class Auto:
     def __init__(self) -> None:
         self.method = "forward"
         self._began = 0  # the meta step at which the method in use was taken
+
+    def state(self) -> dict[str, Any]:
+        """Which method is in use, and since when."""
+        return {"method": self.method, "began": self._began}
+
+    def load(self, state: Mapping[str, Any]) -> None:
+        """Takes up what :meth:`state` gave.
+
+        Raises:
+            CheckpointError: another word than a method's.
+        """
+        if state["method"] not in _METHODS:
+            raise CheckpointError(f"the hypergradient method in use was {state['method']!r}: no such method")
+        self.method, self._began = state["method"], int(state["began"])
 
     def __call__(self, problem: MetaProblem, meta_train: FusionBatch, meta_test: FusionBatch) -> MetaGradient:
         """Computes the meta-gradient (Eq. 7), exactly wherever an exact method is right.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import reduce
-from typing import Literal, NamedTuple, get_args
+from typing import Any, Literal, NamedTuple, get_args
 
 import torch
 import torch.nn.functional as F
@@ -168,6 +168,8 @@ class LearnableFusionLoss(nn.Module):
         self.register_buffer("ramp", torch.ones(()) if alpha_ramp else None, persistent=False)
         self.intensity: Intensity = intensity
         self.gradient: Gradient = gradient
+        self.settings = dict[str, Any](alpha=alpha, alpha_ramp=alpha_ramp, intensity=intensity)
+        self.settings |= {"gradient": gradient, "weights": weights}
 
     def at_epoch(self, epoch: int, epochs: int) -> None:
         """Moves the ramp on: in epoch e of L the gradient term's factor is ``alpha e / (L - 1)``.

@@ -8,7 +8,8 @@ import random
 import secrets
 import sys
 import zipfile
-from collections.abc import Iterator
+from collections import OrderedDict
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -30,8 +31,10 @@ def save(path: str | os.PathLike[str], content: dict[str, Any]) -> None:
         content: tensors and plain values.
 
     Raises:
-        CheckpointError: it cannot be written, the disk is full say; what was there before is as it was.
+        CheckpointError: it cannot be written, the disk is full say, or holds what could not be read again without
+            running code; what was there before is as it was.
     """
+    content = as_plain(content)
     try:
         with written_whole(path) as file:
             torch.save(content, file)
@@ -43,6 +46,44 @@ def save(path: str | os.PathLike[str], content: dict[str, Any]) -> None:
             f"{path}: cannot be written ({reason.strerror}); older checkpoints are as they were: make room, or let the "
             "folder be written, and resume"
         ) from error
+
+
+def as_plain(value: Any, place: str = "") -> Any:
+    """Makes plain values of NumPy's numbers and arrays and of subclasses of text and numbers.
+
+    Args:
+        value: tensors, text, numbers, ``None``, and dicts, lists and tuples of them.
+        place: where it is, for the message.
+
+    Raises:
+        CheckpointError: something else, which would need code to be read again.
+    """
+    if value is None or isinstance(value, (torch.Tensor, torch.dtype, torch.device, bytes)):
+        return value
+    if isinstance(value, np.generic):
+        return value.item()
+    if isinstance(value, np.ndarray) and value.dtype.kind in "biufc":
+        return torch.from_numpy(value.copy())
+    if isinstance(value, torch.Size):
+        return tuple(value)
+    kinds: tuple[Any, ...] = (bool, str, int, float, complex)
+    for kind in kinds:
+        if isinstance(value, kind):
+            return value if type(value) is kind else kind(value)
+    if isinstance(value, Mapping):
+        items = ((as_plain(key, place), as_plain(item, f"{place}/{key}")) for key, item in value.items())
+        if not hasattr(value, "_metadata"):
+            return dict(items)
+        state = OrderedDict(items)  # a module's: versions of its layers, by which they read older files
+        state._metadata = as_plain(value._metadata, place)  # type: ignore[attr-defined]
+        return state
+    if isinstance(value, (list, tuple)):
+        parts = [as_plain(item, f"{place}/{number}") for number, item in enumerate(value)]
+        return parts if isinstance(value, list) else tuple(parts)
+    raise CheckpointError(
+        f"{place.lstrip('/') or 'the content'} is a {type(value).__name__}: a checkpoint holds tensors, numbers, text, "
+        "and dicts, lists and tuples of them, so that no code has to be run to read it"
+    )
 
 
 def _system_error(error: BaseException | None) -> OSError | None:
@@ -83,6 +124,20 @@ def remove_partials(folder: str | os.PathLike[str]) -> None:
         partial.unlink(missing_ok=True)
 
 
+_LOCKS: set[int] = set()
+
+
+def _release_in_child() -> None:
+    """Lets no child process, a data worker say, hold the locks of a parent that has died."""
+    for place in _LOCKS:
+        os.close(place)
+    _LOCKS.clear()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_release_in_child)
+
+
 @contextmanager
 def locked(folder: str | os.PathLike[str]) -> Iterator[None]:
     """Keeps a folder to this process while the block runs; the system gives it free when the process ends.
@@ -99,6 +154,7 @@ def locked(folder: str | os.PathLike[str]) -> Iterator[None]:
         yield
         return
     place = os.open(folder, os.O_RDONLY)
+    _LOCKS.add(place)
     try:
         try:
             fcntl.flock(place, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -106,6 +162,7 @@ def locked(folder: str | os.PathLike[str]) -> Iterator[None]:
             raise ConfigError(f"{folder}: another run is training there: wait for its end, or give another") from None
         yield
     finally:
+        _LOCKS.discard(place)
         os.close(place)
         with suppress(OSError):  # something is in it
             for path in made:

@@ -7,6 +7,7 @@ from typing import Any
 
 from metaloss.data.fingerprint import fingerprint
 from metaloss.errors import CheckpointError
+from metaloss.training.parts import PARTS
 from metaloss.training.schedule import Schedule
 from metaloss.training.trained import Trained
 
@@ -20,6 +21,8 @@ def run_of(learner: Trained, schedule: Schedule) -> dict[str, dict[str, Any]]:
     episodes = schedule.episodes
     settings = {
         **learner.settings,
+        **{f"loss.{name}": value for name, value in getattr(learner.loss, "settings", {}).items()},
+        **_optimizers(learner),
         "batch_size": episodes.whole_batch_size,
         "meta_steps": episodes.meta_steps,
         "warmup_epochs": schedule.warmup_epochs,
@@ -85,6 +88,20 @@ def check_changes(
     if found:
         say(f"changed since the checkpoint: {'; '.join(found)}")
     return bool(found)
+
+
+def _optimizers(learner: Trained) -> dict[str, Any]:
+    """The kinds and the options of the optimizers; what their groups have of their own is in their states."""
+    found: dict[str, Any] = {}
+    for name in PARTS:
+        if learner.trains(name):
+            optimizer: Any = learner.optimizer(name)
+            optimizer = getattr(optimizer, "optimizer", optimizer)  # MMEngine's wrappers keep it inside
+            found[f"{name}_optimizer"] = type(optimizer).__name__
+            for option, value in getattr(optimizer, "defaults", {}).items():
+                if isinstance(value, (int, float, str, tuple)):
+                    found[f"{name}_optimizer.{option}"] = list(value) if isinstance(value, tuple) else value
+    return found
 
 
 def _plain(size: tuple[int, int] | None) -> list[int] | None:

@@ -33,6 +33,7 @@ from metaloss.runtime import files
 from metaloss.runtime.processes import gathered, rank, world_size
 from metaloss.training.finite import check_weights
 from metaloss.training.parts import PARTS
+from metaloss.training.structure import check_structure, same_kind
 from metaloss.training.trained import Trained
 
 _MOMENTS = {"exp_avg", "exp_avg_sq", "max_exp_avg_sq", "momentum_buffer"}  # of torch's own optimizers
@@ -138,35 +139,35 @@ def check_networks(learner: Trained, state: Mapping[str, Any]) -> None:
     Raises:
         CheckpointError: naming what is missing, or the first tensor that differs.
     """
-    keys = (*PARTS, "optimizers", "schedulers", "pending", "random", "progress")
-    missing = [key for key in keys if key not in state]
-    if missing:
-        raise CheckpointError(f"it lacks {missing}: expected what metaloss writes")
+    check_structure(state)
     for name in PARTS:
         network = getattr(learner, name)
-        if not isinstance(state[name], Mapping):
-            raise CheckpointError(f"its {name!r} is a {type(state[name]).__name__}: expected a state dict")
         mismatch = difference(network, state[name])
         if mismatch:
             raise CheckpointError(f"the saved {name} network is not this {type(network).__name__}: {mismatch}")
+        for key, own in network.state_dict().items():
+            if isinstance(own, Tensor) and not same_kind(state[name][key], own):
+                raise CheckpointError(
+                    f"{key!r} of the saved {name} network holds {state[name][key].dtype}, and this {own.dtype}"
+                )
 
 
 def _check(learner: Trained, state: Mapping[str, Any]) -> None:
     check_networks(learner, state)
     for name, saved in state["optimizers"].items():
-        if saved is not None and _group_sizes(saved) != _group_sizes(learner.optimizer(name).state_dict()):
+        if saved is None:
+            continue
+        if _group_sizes(saved) != _group_sizes(learner.optimizer(name).state_dict()):
             raise CheckpointError(
                 f"the saved {name} optimizer has parameter groups of {_group_sizes(saved)} tensors and this one "
                 f"of {_group_sizes(learner.optimizer(name).state_dict())}: build it as it was when it was saved"
             )
-        if saved is not None:
-            _check_moments(name, learner.optimizer(name), saved)
+        _check_moments(name, learner.optimizer(name), saved)
     _check_schedulers(learner, state["schedulers"])
-    own: Any = state["progress"]
-    kinds: dict[str, Any] = {"epoch": int, "step": int, "means": dict, "seed": (int, type(None)), "log": list}
-    wrong = [key for key, kind in kinds.items() if not isinstance(own.get(key), kind)]
-    if wrong:
-        raise CheckpointError(f"its progress lacks {wrong}, or has them in another form")
+    pending = state["pending"]["gradients"]
+    for name, param in learner.loss.named_parameters():
+        if name in pending and pending[name].shape != param.shape:
+            raise CheckpointError(f"the pending gradient of {name!r} has not its parameter's shape: it is damaged")
 
 
 def _check_schedulers(learner: Trained, states: Sequence[Mapping[str, Any]]) -> None:
@@ -177,6 +178,9 @@ def _check_schedulers(learner: Trained, states: Sequence[Mapping[str, Any]]) -> 
             raise CheckpointError(
                 f"the saved scheduler {number} is a {saved['class']}, and this a {_class_of(scheduler)}"
             )
+        lacking = scheduler.state_dict().keys() - saved["state"].keys()
+        if lacking:
+            raise CheckpointError(f"the saved scheduler {number} lacks {sorted(lacking)}: it is damaged")
 
 
 def _class_of(scheduler: Any) -> str:
@@ -189,6 +193,11 @@ def _group_sizes(state: Mapping[str, Any]) -> list[int]:
 
 def _check_moments(name: str, optimizer: Optimizer, state: Mapping[str, Any]) -> None:
     """Checks that the moments which an optimizer keeps have their parameters' shapes; torch would fail in a step."""
+    options = {"initial_lr"}  # which schedulers add
+    for own, group in zip(optimizer.state_dict()["param_groups"], state["param_groups"], strict=True):
+        differing = sorted((own.keys() ^ group.keys()) - options)
+        if differing:
+            raise CheckpointError(f"the saved {name} optimizer is of another kind: {differing} belong to one alone")
     params = [param for group in optimizer.param_groups for param in group["params"]]
     for number, kept in state["state"].items():
         for key in _MOMENTS.intersection(kept):

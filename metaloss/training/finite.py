@@ -93,13 +93,16 @@ def not_finite(log: Mapping[str, Tensor], gradients: Gradients, batch: FusionBat
 def check_weights(networks: Mapping[str, nn.Module]) -> None:
     """Refuses weights that are not finite, so that no file is written with them.
 
+    Buffers may be infinite, as the masks of attention are, but not NaN.
+
     Raises:
         MetaGradientError: naming the network and one of its tensors.
     """
     for part, module in networks.items():
-        for name, tensor in (*module.named_parameters(), *module.named_buffers()):
-            if (tensor.is_floating_point() or tensor.is_complex()) and not tensor.isfinite().all():
-                raise MetaGradientError(
-                    f"{name!r} of the {part} network is not finite: lower its learning rate and go on from the last "
-                    "checkpoint; no file is written with such weights"
-                )
+        wrong = [name for name, param in module.named_parameters() if not param.isfinite().all()]
+        wrong += [name for name, buffer in module.named_buffers() if buffer.isnan().any()]
+        if wrong:
+            raise MetaGradientError(
+                f"{wrong[0]!r} of the {part} network is not finite: lower its learning rate and go on from the last "
+                "checkpoint; no file is written with such weights"
+            )

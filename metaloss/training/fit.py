@@ -16,6 +16,7 @@ from torch.utils.data import Dataset
 
 from metaloss.data.views import Size, as_size
 from metaloss.errors import CheckpointError, ConfigError, at_least
+from metaloss.runtime import files
 from metaloss.runtime.modes import flags_kept
 from metaloss.runtime.processes import average_buffers, rank, take_from_first, world_size
 from metaloss.runtime.progress_bar import progress_bar
@@ -93,8 +94,14 @@ def fit(
         at_least("keep", keep, 1, "fit")
     if resume and overwrite:
         raise ConfigError("resume=True and overwrite=True: choose whether the run in work_dir goes on or is removed")
-    if (resume or overwrite) and work_dir is None:
-        raise ConfigError(f"fit({'resume' if resume else 'overwrite'}=True) needs work_dir, where the checkpoints are")
+    if work_dir is None:
+        for name, given in (("resume", resume), ("overwrite", overwrite), ("allow_changes", allow_changes)):
+            if given:
+                raise ConfigError(f"fit({name}=True) needs work_dir, where the checkpoints are")
+        if save_best is not None:
+            raise ConfigError(f"fit(save_best={save_best!r}) needs work_dir, where the best checkpoint would be")
+    elif not str(work_dir):
+        raise ConfigError("work_dir='': give a folder, or None for none")
     _check_schedulers(learner)
 
     with ExitStack() as stack:
@@ -132,6 +139,8 @@ def fit(
             getattr(learner, name).train()
         while learner.progress["epoch"] < epochs:
             _epoch(learner, planned, epochs, stop, store, callbacks)
+        if store is not None:
+            store.check_best(learner.progress["log"])
     return list(learner.progress["log"])
 
 
@@ -161,13 +170,15 @@ def _epoch(
             if stop.everywhere(device):
                 break
         if number := stop.everywhere(device):
-            _end(number, learner, None if store is None else store.save(learner))
+            begun = epoch.number or epoch.done
+            _end(number, learner, None if store is None or not begun else store.save(learner))
     for name in PARTS:
         average_buffers(getattr(learner, name))
     log = epoch.close()
     _step_schedulers(learner, loss="meta" in schedule.phases(epoch.number))
     for callback in callbacks:  # before the file: what they draw and add belongs to the epoch
         callback(learner, log)
+    log.update(files.as_plain({name: _number(value) for name, value in log.items()}, "the epoch's log"))
     if rank() == 0:
         _say(f"{label}: {_shown(log)}, {time.monotonic() - began:.0f} s")
     path = None if store is None else store.save(learner)
@@ -188,14 +199,21 @@ def _end(number: int, learner: Trained, path: Path | None) -> None:
     """Ends the run for a signal, now that its state is saved."""
     epoch, step = learner.progress["epoch"], learner.progress["step"]
     where = f"epoch {epoch + 1}, step {step}" if step else f"epoch {epoch}"
-    met = Interrupted(number, f"stopped after {where}; saved {path}: resume=True goes on from there")
+    words = f"stopped after {where}; saved {path}: resume=True goes on from there"
+    met = Interrupted(number, words if path is not None else "stopped before the first step; nothing was written")
     if rank() == 0:
         _say(str(met))
     raise met
 
 
+def _number(value: Any) -> Any:
+    """A number of any library as Python's; anything else as it is."""
+    return value.item() if isinstance(value, torch.Tensor) and value.numel() == 1 else value
+
+
 def _shown(log: EpochLog) -> str:
-    return ", ".join(f"{name} {value:.4g}" for name, value in log.items() if name != "epoch")
+    shown = {name: f"{value:.4g}" if isinstance(value, (int, float)) else str(value) for name, value in log.items()}
+    return ", ".join(f"{name} {value}" for name, value in shown.items() if name != "epoch")
 
 
 def _say(words: str) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 
 from metaloss.errors import CheckpointError, ConfigError
 from metaloss.runtime import files
+from metaloss.training.structure import check_structure
 
 _NAME = re.compile(r"epoch_(\d+)(?:_step_(\d+))?\.pth")
 _BEST = re.compile(r"best_.+_epoch_\d+\.pth")
@@ -48,7 +49,7 @@ def newest(folder: Path) -> Path | None:
 
 
 def newest_whole(folder: Path) -> tuple[Path, dict[str, Any]] | None:
-    """Reads the newest checkpoint in a folder that is whole; warns of newer ones that are damaged.
+    """Reads the newest checkpoint in a folder that is whole; warns of newer ones that are damaged, also in their form.
 
     Raises:
         CheckpointError: there are some, and all are damaged.
@@ -57,8 +58,9 @@ def newest_whole(folder: Path) -> tuple[Path, dict[str, Any]] | None:
     for path in checkpoints(folder):
         try:
             content = files.load(path)
+            check_structure(content)
         except CheckpointError as error:
-            damaged.append(str(error))
+            damaged.append(str(error) if str(path) in str(error) else f"{path}: {error}")
             continue
         if damaged:
             warnings.warn(f"{'; '.join(damaged)}; going on from {path}", stacklevel=2)

@@ -125,7 +125,7 @@ class MetaLearner(Trained):
             memory=one_of("memory", memory, get_args(Memory)),
             compiled=compiled(*networks.values()) if compile else {},
         )
-        self._meta = MetaGradients(method, inner, self._execution)
+        self._meta: MetaGradients = MetaGradients(method, inner, self._execution)
 
     @property
     def problem(self) -> MetaProblem:

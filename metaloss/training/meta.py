@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -67,6 +68,16 @@ class MetaGradients:
     inner: InnerUpdates
     execution: Execution
     count: int = 0
+
+    def state(self) -> dict[str, Any]:
+        """What the next meta-gradient depends on, but for the networks: how many came before, and the method in use."""
+        return {"count": self.count, **(self.method.state() if isinstance(self.method, Auto) else {})}
+
+    def load(self, state: Mapping[str, Any]) -> None:
+        """Takes up what :meth:`state` gave; another method begins with its own state."""
+        self.count = int(state["count"])
+        if isinstance(self.method, Auto) and "method" in state:
+            self.method.load(state)
 
     def problem(self, learner: Trained) -> MetaProblem:
         """The problem of the next meta step, at the optimizers' present rates and moments."""

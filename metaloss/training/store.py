@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,6 +11,7 @@ from typing import Any
 
 from metaloss.errors import CheckpointError, ConfigError, nearest
 from metaloss.runtime import files
+from metaloss.runtime.folders import check_folder
 from metaloss.runtime.processes import gathered, rank
 from metaloss.training import folder
 from metaloss.training.changes import check_changes
@@ -42,6 +43,8 @@ class Store:
         Raises:
             ConfigError: another process trains there, or it is no folder.
         """
+        if rank() == 0:
+            check_folder(path, "work_dir")
         with files.locked(path) if rank() == 0 else nullcontext():
             yield cls(path, keep, save_best)
 
@@ -123,15 +126,21 @@ class Store:
 
     def _save_best(self, progress: Mapping[str, Any], content: dict[str, Any]) -> None:
         name, log = str(self.save_best), progress["log"]
-        if name not in log[-1]:
-            raise ConfigError(
-                f"save_best={name!r}: the epoch's log has no such value{nearest(name, log[-1])}: {[*log[-1]]}"
-            )
         sign = -1 if "loss" in name else 1
-        *before, value = [sign * entry.get(name, -math.inf) for entry in log]
+        *before, value = [sign * entry.get(name, -sign * math.inf) for entry in log]
         if value > max((one for one in before if not math.isnan(one)), default=-math.inf):
             files.save(self.path / folder.best_name(name, progress["epoch"]), content)
             folder.keep_best(self.path, name, progress["epoch"])
+
+    def check_best(self, log: Sequence[Mapping[str, float]]) -> None:
+        """Checks, at the end, that the value to choose the best epoch by has been there.
+
+        Raises:
+            ConfigError: it was in no epoch's log.
+        """
+        name, known = self.save_best, list(dict.fromkeys(key for entry in log for key in entry))
+        if name is not None and log and name not in known:
+            raise ConfigError(f"save_best={name!r}: no epoch's log has such a value{nearest(name, known)}: {known}")
 
 
 def _silent(words: str) -> None:

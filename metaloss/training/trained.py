@@ -36,6 +36,8 @@ class Trained(ABC):
         skipped: meta steps and fusion steps that were left out.
     """
 
+    _meta: Any  # what takes the meta-gradients
+
     def __init__(
         self,
         variant: Variant,
@@ -88,12 +90,13 @@ class Trained(ABC):
             self.loss.at_epoch(epoch, epochs)  # type: ignore[operator]
 
     def pending_state(self) -> dict[str, Any]:
-        """What lies between two updates of G: accumulated meta-gradients, and how many steps were skipped."""
-        return {**self._outer.state(), "skipped": self.skipped}
+        """What lies between two updates of G: accumulated meta-gradients, how many steps were skipped, the method."""
+        return {**self._outer.state(), "skipped": self.skipped, "meta": self._meta.state()}
 
     def load_pending_state(self, state: Mapping[str, Any]) -> None:
         """Takes up what :meth:`pending_state` gave."""
         self._outer.load(state, next(self.loss.parameters(), torch.empty(0)).device)
+        self._meta.load(state["meta"])
         self.skipped = state["skipped"]
 
 

@@ -10,12 +10,12 @@ from torch import nn
 pytest.importorskip("mmengine")
 
 import metaloss
-from metaloss.cli.folders import check_folder
 from metaloss.cli.train_checks import check_smallest_batch
 from metaloss.data import Episodes, SyntheticScenes
 from metaloss.engine import MetaLossModel
 from metaloss.engine.registry import MODELS
 from metaloss.errors import ConfigError
+from metaloss.runtime.folders import check_folder
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore:`torch.jit:DeprecationWarning"),
