@@ -33,7 +33,7 @@ def _faults(content: Mapping[str, Any]) -> Iterator[tuple[str, bool]]:
     """Gives the parts in an order in which each may rely on those before, and whether they are wrong."""
     for name in PARTS:
         yield f"{name!r}", not _is_state(content[name])
-    yield "'metaloss'", not isinstance(content.get("metaloss", {}), Mapping)
+    yield "'metaloss'", not _is_about(content.get("metaloss", {}))
     optimizers = content["optimizers"]
     yield "'optimizers'", not (isinstance(optimizers, Mapping) and optimizers.keys() == set(PARTS))
     for name, saved in optimizers.items():
@@ -50,7 +50,22 @@ def _faults(content: Mapping[str, Any]) -> Iterator[tuple[str, bool]]:
 
 
 def _is_state(part: Any) -> bool:
-    return isinstance(part, Mapping) and all(isinstance(key, str) for key in part)
+    return isinstance(part, Mapping) and all(
+        isinstance(key, str) and not (isinstance(value, Tensor) and bool(value.isnan().any()))
+        for key, value in part.items()
+    )
+
+
+def _is_about(ours: Any) -> bool:
+    return isinstance(ours, Mapping) and all(
+        isinstance(ours.get(part, {}), Mapping) and not _holds_tensors(ours.get(part)) for part in ("settings", "data")
+    )
+
+
+def _holds_tensors(part: Any) -> bool:
+    if isinstance(part, Mapping):
+        return any(map(_holds_tensors, part.values()))
+    return isinstance(part, Tensor) or (isinstance(part, (list, tuple)) and any(map(_holds_tensors, part)))
 
 
 def _is_finite(value: Any) -> bool:

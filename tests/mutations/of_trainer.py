@@ -55,8 +55,8 @@ MUTATIONS = (
     Mutation(
         name="val_begin one too late",
         file="metaloss/engine/loops.py",
-        find="self.epoch >= self.val_begin",
-        replace="self.epoch > self.val_begin",
+        find="self.epoch < self.val_begin",
+        replace="self.epoch <= self.val_begin",
         tests=("tests/engine/test_loops.py",),
     ),
     Mutation(
