@@ -171,7 +171,7 @@ def newest_to_resume(config: Any, model: Any, schedule: Schedule | None, *, allo
         files.remove_partials(config.work_dir)
     found, error = None, None
     try:
-        found = folder.newest_whole(Path(config.work_dir)) if rank() == 0 else None
+        found = folder.newest_whole(Path(config.work_dir), "this config's networks") if rank() == 0 else None
     except CheckpointError as met:  # the others wait for the path
         error = str(met)
     path, error = engine.as_first((found[0] if found else None, error))

@@ -91,8 +91,8 @@ def check(config: Config, inherited: Mapping[str, Any], path: Path) -> None:
 def follow(config: Config) -> None:
     """Brings settings up to date with their places, which are what a training takes.
 
-    Where all places of a setting have one other value, that is the setting's. A place that has a value of its own is no
-    longer a place of the setting: task and fusion network may have rates of their own, say.
+    Where no place of a setting has its value, that of the first place is the setting's. A place that has a value of its
+    own is no longer a place of the setting: task and fusion network may have rates of their own, say.
     """
     for name, found in places(config).items():
         if name not in config or not found:
@@ -103,6 +103,8 @@ def follow(config: Config) -> None:
             if not _same(config[name], first):
                 config[name] = copy.deepcopy(first)
             continue
+        if not any(_same(value, config[name]) for value in values.values()):
+            config[name] = copy.deepcopy(first)
         apart = [place for place, value in values.items() if not _same(value, config[name])]
         if apart:
             config.settings[name] = [place for place in _written(config)[name] if place not in apart]

@@ -10,6 +10,7 @@ from typing import Any
 
 from metaloss.errors import CheckpointError, ConfigError
 from metaloss.runtime import files
+from metaloss.training.parts import PARTS
 from metaloss.training.structure import check_structure
 
 _NAME = re.compile(r"epoch_(\d+)(?:_step_(\d+))?\.pth")
@@ -48,17 +49,29 @@ def newest(folder: Path) -> Path | None:
     return next(iter(checkpoints(folder)), None)
 
 
-def newest_whole(folder: Path) -> tuple[Path, dict[str, Any]] | None:
+class ForeignError(CheckpointError):
+    """A file that is whole, and no checkpoint of a training."""
+
+
+def newest_whole(folder: Path, whose: str = "a training") -> tuple[Path, dict[str, Any]] | None:
     """Reads the newest checkpoint in a folder that is whole; warns of newer ones that are damaged, also in their form.
 
+    Args:
+        folder: of the run.
+        whose: checkpoints are looked for, for messages.
+
     Raises:
-        CheckpointError: there are some, and all are damaged.
+        CheckpointError: there are some, and all are damaged, or the newest is something else.
     """
     damaged: list[str] = []
     for path in checkpoints(folder):
         try:
             content = files.load(path)
+            if not any(part in content for part in PARTS):
+                raise ForeignError(f"{path}: not a checkpoint of {whose}: it has none of {', '.join(PARTS)}")
             check_structure(content)
+        except ForeignError as error:
+            raise CheckpointError(str(error)) from None
         except CheckpointError as error:
             damaged.append(str(error) if str(path) in str(error) else f"{path}: {error}")
             continue

@@ -55,7 +55,7 @@ train_cfg = dict(
     meta_steps=meta_steps,
     fusion_crop=crop_size,
     task_size=task_size,
-    val_interval=max_epochs,
+    val_interval=1000,  # at the end alone
 )
 val_cfg = dict(type="metaloss.MetaLossValLoop", task_size=task_size)
 randomness = dict(seed=seed)
@@ -64,7 +64,7 @@ settings = dict(
     train_scenes="train_dataloader.dataset.length",
     val_scenes="val_dataloader.dataset.length",
     image_size=["train_dataloader.dataset.size", "val_dataloader.dataset.size"],
-    max_epochs=["train_cfg.max_epochs", "train_cfg.val_interval"],
+    max_epochs="train_cfg.max_epochs",
     warmup_epochs="train_cfg.warmup_epochs",
     meta_steps="train_cfg.meta_steps",
     batch_size=["train_dataloader.batch_size", "val_dataloader.batch_size"],

@@ -29,12 +29,12 @@ train_cfg = dict(
     meta_steps=meta_steps,
     fusion_crop=crop_size,
     task_size=task_size,
-    val_interval=max_epochs,
+    val_interval=1000,  # at the end alone
 )
 val_cfg = dict(task_size=task_size)
 
 settings = dict(
-    max_epochs=["train_cfg.max_epochs", "train_cfg.val_interval"],
+    max_epochs="train_cfg.max_epochs",
     lr=["optim_wrapper.fusion.optimizer.lr", "optim_wrapper.task.optimizer.lr"],
     loss_lr="optim_wrapper.loss.optimizer.lr",
 )
