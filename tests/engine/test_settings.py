@@ -105,7 +105,7 @@ def test_a_seed_draws_other_scenes_to_validate_on():
     ("lines", "said"),
     [
         ("max_epochs = 5", "max_epochs = 5 changes nothing by itself, train_cfg.max_epochs is 10: write `train_cfg = "
-         "dict(max_epochs=5, val_interval=5)`, too"),
+         "dict(max_epochs=5)`, too"),
         ("crop_size = (16, 16)", "write `train_cfg = dict(fusion_crop=(16, 16))`, too"),
         ("lr = 0.5\noptim_wrapper = dict(fusion=dict(optimizer=dict(lr=lr)))",
          "optim_wrapper.task.optimizer.lr is 0.001: write `optim_wrapper = dict(task=dict(optimizer=dict(lr=0.5)))`"),
@@ -131,10 +131,12 @@ def test_what_a_run_left_is_held_to_it_as_well(write, tmp_path):
 
 
 def test_a_setting_with_its_places(write):
-    path = write("mine.py", BASE + "max_epochs = 5\ntrain_cfg = dict(max_epochs=max_epochs, val_interval=max_epochs)\n")
+    path = write("mine.py", BASE + "max_epochs = 5\ntrain_cfg = dict(max_epochs=max_epochs)\n")
     config = load_config(path)
     assert config.to_dict() == Config.fromfile(path).to_dict()
-    assert load_config(path, {"max_epochs": 6}).train_cfg.val_interval == 6
+    assert load_config(path, {"max_epochs": 6}).train_cfg.max_epochs == 6
+    other = write("other.py", BASE + "train_cfg = dict(max_epochs=20, meta_steps=3)\n")  # the top is left as it was
+    assert load_config(other, {"max_epochs": 6}).train_cfg.max_epochs == 6
 
 
 def test_dicts_alone_are_all_that_a_config_needs(write, tmp_path):
