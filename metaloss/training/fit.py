@@ -107,6 +107,7 @@ def fit(
     with ExitStack() as stack:
         store = None if work_dir is None else stack.enter_context(Store.opened(Path(work_dir), keep, save_best))
         content = store.newest() if store is not None and resume else None
+        content = None if content is None else _with_seed(content)
         if store is not None and not resume and not overwrite:
             store.check_unused("resume=True", "overwrite=True")
         if content is None and learner.progress["seed"] is None:
@@ -231,10 +232,20 @@ def _shared_seed(learner: Trained, content: Mapping[str, Any] | None) -> int:
         take_from_first([drawn])
         learner.progress["seed"] = int(drawn)
         return int(drawn)
-    seed = dict(content.get("progress") or {}).get("seed")
-    if not isinstance(seed, int):
-        raise CheckpointError("the checkpoint lacks its seed: it is not from metaloss, or damaged")
+    seed: int = content["progress"]["seed"]
     return seed
+
+
+def _with_seed(content: dict[str, Any]) -> dict[str, Any]:
+    """Draws the seed of a checkpoint that was written before its training began, as the training would have."""
+    if content["progress"]["seed"] is not None:
+        return content
+    before = files.random_state()
+    files.restore_random_state(content["random"])
+    progress = {**content["progress"], "seed": int(torch.randint(2**62, ()))}
+    content = {**content, "progress": progress, "random": files.random_state()}
+    files.restore_random_state(before)
+    return content
 
 
 def _start_alike(learner: Trained) -> None:

@@ -84,6 +84,21 @@ class Trained(ABC):
         """Whether there is a fusion phase; in ablation IV there is none."""
         return self._variant.fusion_phase
 
+    @property
+    def lr(self) -> float:
+        """Of the default optimizers."""
+        return self.optimizers.lr
+
+    @property
+    def outer_update(self) -> str:
+        """How G is stepped: ``"optimizer"`` or ``"max_normalised_sgd"``."""
+        return str(self.settings["outer_update"])
+
+    @property
+    def accumulate(self) -> int:
+        """Meta steps per update of G."""
+        return self._outer.accumulate
+
     def begin_epoch(self, epoch: int, epochs: int) -> None:
         """Tells a loss that changes with the epochs which one begins, from 0, by its ``at_epoch(epoch, epochs)``."""
         if hasattr(self.loss, "at_epoch"):
