@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import sys
+import traceback
+import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -68,14 +71,27 @@ def _reading(path: Path) -> Iterator[None]:
     sys.path.insert(0, folder)
     try:
         yield
-    except MetaLossError:
+    except MetaLossError as error:
+        _close_files(error)
         raise
     except SystemExit as error:
+        _close_files(error)
         raise ConfigError(f"config {path}: ends the process with sys.exit({error.code!r})") from None
     except Exception as error:  # a config is code, and may raise anything
+        _close_files(error)
         raise ConfigError(f"config {path}: {_in_one_line(error)}") from error
     finally:
         sys.path.remove(folder)
+
+
+def _close_files(error: BaseException | None) -> None:
+    """Closes the copy of a config that MMEngine leaves open, and an error's frames keep, when it cannot be read."""
+    while error is not None:
+        traceback.clear_frames(error.__traceback__)
+        error = error.__cause__ or error.__context__
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)
+        gc.collect()
 
 
 def _in_one_line(error: BaseException) -> str:
