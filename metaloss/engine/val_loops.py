@@ -32,7 +32,8 @@ class _Evaluation:
     """
 
     def _build(self, runner: Any, dataloader: dict[str, Any], evaluator: Any, task_size: Size) -> None:
-        dataset = Resized(dataset_of(dataloader), as_size(task_size))
+        self.scenes = dataset_of(dataloader)
+        dataset = Resized(self.scenes, as_size(task_size))
         loader = Loader(
             dataset,
             sampler=DefaultSampler(dataset, shuffle=False, seed=0, round_up=False),
@@ -84,10 +85,8 @@ class _Evaluation:
 
     def _names(self, count: int) -> tuple[Sequence[str], Sequence[str], int]:
         """The names of the sources and of the classes, and the id of no class, from the data set where it has them."""
-        dataset = self.dataloader.dataset.dataset  # type: ignore[attr-defined]
-        classes = getattr(dataset, "classes", ())
-        ignore = getattr(dataset, "ignore", 255)
-        return source_names(dataset, count), classes if isinstance(classes, (list, tuple)) else (), ignore
+        classes, ignore = getattr(self.scenes, "classes", ()), getattr(self.scenes, "ignore", 255)
+        return source_names(self.scenes, count), classes if isinstance(classes, (list, tuple)) else (), ignore
 
 
 @LOOPS.register_module()

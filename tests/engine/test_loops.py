@@ -143,6 +143,21 @@ def test_validation_means_are_over_scenes(run):
     assert abs(np.mean([np.mean(losses[:2]), losses[2]]) - np.mean(losses)) > 1e-4 * np.mean(losses)
 
 
+def test_the_weights_on_and_off_each_class_are_in_the_metrics(run):
+    generator = run.runner.model.loss.generator
+    on, off = [], []
+    with torch.no_grad():
+        for batch in (collate([scene]) for scene in VALIDATION):
+            weight, ids = generator(*batch.sources)[0, 0], batch.target[0]
+            if (ids == 1).any():
+                on.append(weight[ids == 1])
+                off.append(weight[(ids != 1) & (ids != 255)])
+    metrics = run.witness.validations[-1][1]
+    assert on
+    assert metrics["weight/ir/on/person"] == pytest.approx(float(torch.cat(on).mean()), rel=1e-5)
+    assert metrics["weight/ir/off/person"] == pytest.approx(float(torch.cat(off).mean()), rel=1e-5)
+
+
 def test_validation_leaves_the_random_generators_alone(run):
     before = files.random_state()
     run.runner.val_loop.run()
