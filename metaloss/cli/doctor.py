@@ -24,6 +24,7 @@ from metaloss.errors import DataError, MetaLossError
 from metaloss.networks.spec import source_count
 from metaloss.plugins import plugin_manager
 from metaloss.report.diagnosis import Finding, advice, diagnose
+from metaloss.runtime.versions import version_of
 
 SIZE = (32, 32)
 _PACKAGES = {
@@ -84,19 +85,12 @@ def versions() -> Table:
     shown.add_row("  python", f"{platform.python_version()}, {platform.system()}, {cuda}")
     shown.add_row("  metaloss", importlib.metadata.version("metaloss"))
     for extra, packages in _PACKAGES.items():
-        found = [f"{name} {version}" for name in packages if (version := _version(name)) is not None]
+        found = [f"{name} {version}" for name in packages if (version := version_of(name)) is not None]
         if found and extra == "mmcv":
             found.append("with its operators" if _has_operators() else "without its operators, which MMDetection needs")
         hint = "" if extra in ("torch", "mmcv") else rf": pip install 'metaloss\[{extra}]'"
         shown.add_row(f"  {extra}", ", ".join(found) or f"not installed{hint}")
     return shown
-
-
-def _version(package: str) -> str | None:
-    try:
-        return importlib.metadata.version(package)
-    except importlib.metadata.PackageNotFoundError:
-        return None
 
 
 def _has_operators() -> bool:

@@ -191,11 +191,7 @@ def newest_to_resume(config: Any, model: Any, schedule: Schedule | None, *, allo
             run = run_of(model.learner, schedule)
             if (config.get("randomness") or {}).get("seed") is None:  # the checkpoint's is taken
                 run["settings"].pop("seed")
-            check_changes(content, run, allow=allow_changes, option="--allow-changes", say=_silent)
+            check_changes(content, run, allow=allow_changes, option="--allow-changes")  # the trainer says them
     except CheckpointError as error:
         raise CheckpointError(f"{path}: {error}") from None
     return Path(path)
-
-
-def _silent(words: str) -> None:
-    """Says nothing: the trainer does."""

@@ -149,12 +149,10 @@ class MetaLossTrainLoop(BaseLoop):
             self._run = run_of(learner, self.schedule)
         return self._run
 
-    def use_seed(self, content: Mapping[str, Any]) -> None:
+    def use_seed(self, seed: int) -> None:
         """Draws what the run of a checkpoint would draw, where the config names no seed."""
-        seed = dict(content.get("progress") or {}).get("seed")
-        if isinstance(seed, int):
-            self.schedule = replace(self.schedule, episodes=replace(self.schedule.episodes, seed=seed))
-            self.steps.schedule = self.schedule
+        self.schedule = replace(self.schedule, episodes=replace(self.schedule.episodes, seed=seed))
+        self.steps.schedule = self.schedule
 
     def run(self) -> nn.Module:
         """Trains to the last epoch, or until a signal asks the run to end.

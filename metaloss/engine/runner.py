@@ -18,6 +18,7 @@ from mmengine.optim import OptimWrapperDict
 from mmengine.runner.checkpoint import load_state_dict
 from torch import nn
 
+from metaloss.engine.build import model_of
 from metaloss.engine.hooks import ProgressHook
 from metaloss.engine.launch import launch
 from metaloss.engine.loops import MetaLossTrainLoop
@@ -31,6 +32,7 @@ from metaloss.training.checkpoint import content_of
 from metaloss.training.folder import newest_whole
 from metaloss.training.learner import MetaLearner
 from metaloss.training.parts import PARTS
+from metaloss.training.structure import check_structure
 
 
 @RUNNERS.register_module()
@@ -66,7 +68,7 @@ class MetaLossRunner(ShortLog):
     @property
     def learner(self) -> MetaLearner:
         """The learner that is trained, with the trainer's optimizers and schedulers."""
-        model: Any = getattr(self.model, "module", self.model)
+        model = model_of(self)
         learner: MetaLearner = model.learner
         if isinstance(self.optim_wrapper, OptimWrapperDict):
             model.use(self.optim_wrapper)
@@ -120,9 +122,10 @@ class MetaLossRunner(ShortLog):
         learner, fresh = self.learner, None
         ends = [getattr(scheduler, "end", None) for scheduler in learner.schedulers]
         try:
+            check_structure(content)
             if isinstance(loop, MetaLossTrainLoop):
                 if self._randomness_cfg.get("seed") is None:
-                    loop.use_seed(content)
+                    loop.use_seed(content["progress"]["seed"])
                 fresh = check_changes(
                     content,
                     loop.described(),
@@ -158,7 +161,7 @@ class MetaLossRunner(ShortLog):
         state = content.get("state_dict", _one_state(content) or content)
         for pattern, replacement in revise_keys:
             state = {re.sub(pattern, replacement, key): value for key, value in state.items()}
-        load_state_dict(getattr(self.model, "module", self.model), state, strict, self.logger)
+        load_state_dict(model_of(self), state, strict, self.logger)
         self._has_loaded = True
         self.logger.info(f"weights loaded from {filename}")
         return content

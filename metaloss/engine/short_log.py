@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 import logging
 import platform
 import sys
@@ -12,6 +11,8 @@ from typing import Any
 import torch
 from mmengine.device import get_device
 from mmengine.runner import Runner
+
+from metaloss.runtime.versions import version_of
 
 # the packages whose versions tell, by the module that is imported from them
 _PACKAGES = {
@@ -83,17 +84,10 @@ def versions() -> list[str]:
 
     found = [f"metaloss {metaloss.__version__}", f"torch {torch.__version__}", f"Python {platform.python_version()}"]
     for module, names in _PACKAGES.items():
-        version = next(filter(None, map(_version, names)), None) if module in sys.modules else None
+        version = next(filter(None, map(version_of, names)), None) if module in sys.modules else None
         if version is not None:
             found.append(f"{module} {version}")
     return found
-
-
-def _version(distribution: str) -> str | None:
-    try:
-        return importlib.metadata.version(distribution)
-    except importlib.metadata.PackageNotFoundError:
-        return None
 
 
 def _dumped(runner: Any) -> Path:

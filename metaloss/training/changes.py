@@ -62,7 +62,7 @@ def check_changes(
     *,
     allow: bool,
     option: str,
-    say: Callable[[str], Any] = print,
+    say: Callable[[str], Any] | None = None,
 ) -> bool:
     """Refuses to go on with a run whose data or settings are others, unless that is allowed.
 
@@ -71,7 +71,7 @@ def check_changes(
         now: what :func:`run_of` gave.
         allow: go on all the same.
         option: how its user allows it.
-        say: where allowed changes are said.
+        say: where allowed changes are said; ``None``: nowhere.
 
     Returns:
         Whether there are any.
@@ -85,7 +85,7 @@ def check_changes(
             f"it belongs to a run with other data or settings ({'; '.join(found)}): go on with those, or allow the "
             f"changes ({option}), or begin a new run in another folder"
         )
-    if found:
+    if found and say is not None:
         say(f"changed since the checkpoint: {'; '.join(found)}")
     return bool(found)
 

@@ -19,7 +19,6 @@ from __future__ import annotations
 import copy
 import platform
 from collections.abc import Mapping, Sequence
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 import torch
@@ -31,6 +30,7 @@ from metaloss.networks.spec import describe
 from metaloss.plugins import difference
 from metaloss.runtime import files
 from metaloss.runtime.processes import gathered, rank, world_size
+from metaloss.runtime.versions import version_of
 from metaloss.training.finite import check_weights
 from metaloss.training.parts import PARTS
 from metaloss.training.structure import check_structure, same_kind
@@ -66,12 +66,8 @@ def _buffers(learner: Trained) -> dict[str, dict[str, Tensor]]:
 def versions() -> dict[str, str]:
     """The versions of what a training depends on."""
     found = {"python": platform.python_version(), "torch": str(torch.__version__)}
-    for package in ("metaloss", "numpy"):
-        try:
-            found[package] = version(package)
-        except PackageNotFoundError:  # run from its source, not installed
-            continue
-    return found
+    installed = {package: version_of(package) for package in ("metaloss", "numpy")}
+    return found | {package: number for package, number in installed.items() if number is not None}
 
 
 def state_of(learner: Trained) -> dict[str, Any]:

@@ -49,10 +49,6 @@ def newest(folder: Path) -> Path | None:
     return next(iter(checkpoints(folder)), None)
 
 
-class ForeignError(CheckpointError):
-    """A file that is whole, and no checkpoint of a training."""
-
-
 def newest_whole(folder: Path, whose: str = "a training") -> tuple[Path, dict[str, Any]] | None:
     """Reads the newest checkpoint in a folder that is whole; warns of newer ones that are damaged, also in their form.
 
@@ -67,14 +63,14 @@ def newest_whole(folder: Path, whose: str = "a training") -> tuple[Path, dict[st
     for path in checkpoints(folder):
         try:
             content = files.load(path)
-            if not any(part in content for part in PARTS):
-                raise ForeignError(f"{path}: not a checkpoint of {whose}: it has none of {', '.join(PARTS)}")
-            check_structure(content)
-        except ForeignError as error:
-            raise CheckpointError(str(error)) from None
+            ours = any(part in content for part in PARTS)
+            if ours:
+                check_structure(content)
         except CheckpointError as error:
             damaged.append(str(error) if str(path) in str(error) else f"{path}: {error}")
             continue
+        if not ours:
+            raise CheckpointError(f"{path}: not a checkpoint of {whose}: it has none of {', '.join(PARTS)}")
         if damaged:
             warnings.warn(f"{'; '.join(damaged)}; going on from {path}", stacklevel=2)
         return path, content

@@ -96,9 +96,7 @@ class Store:
         if content is None:
             return
         try:
-            changed = check_changes(
-                content, run, allow=allow_changes, option=option, say=say if rank() == 0 else _silent
-            )
+            changed = check_changes(content, run, allow=allow_changes, option=option, say=say if rank() == 0 else None)
             learner.load_state_dict(content)
         except CheckpointError as error:
             raise CheckpointError(f"{content['path']}: {error}") from None
@@ -141,7 +139,3 @@ class Store:
         name, known = self.save_best, list(dict.fromkeys(key for entry in log for key in entry))
         if name is not None and log and name not in known:
             raise ConfigError(f"save_best={name!r}: no epoch's log has such a value{nearest(name, known)}: {known}")
-
-
-def _silent(words: str) -> None:
-    """Says nothing."""

@@ -12,7 +12,7 @@ from metaloss.errors import CheckpointError
 from metaloss.training.parts import PARTS
 
 KEYS = (*PARTS, "optimizers", "schedulers", "pending", "random", "progress")
-_PAIRS = ({"step", "exp_avg", "exp_avg_sq"},)  # moments that torch's Adam, and its kin, keep together
+_ADAM = {"step", "exp_avg", "exp_avg_sq"}  # what torch's Adam, and its kin, keep together
 
 
 def check_structure(content: Mapping[str, Any]) -> None:
@@ -43,10 +43,8 @@ def _faults(content: Mapping[str, Any]) -> Iterator[tuple[str, bool]]:
     yield "'schedulers'", not (isinstance(schedulers, list) and all(map(_is_scheduler, schedulers)))
     yield "'progress'", not _is_progress(content["progress"])
     yield "'pending'", not _is_pending(content["pending"])
-    yield (
-        "'random'",
-        not (isinstance(content["random"], Mapping) and {"torch", "numpy", "python"} <= content["random"].keys()),
-    )
+    random = content["random"]
+    yield "'random'", not (isinstance(random, Mapping) and {"torch", "numpy", "python"} <= random.keys())
 
 
 def _is_state(part: Any) -> bool:
@@ -88,7 +86,7 @@ def _is_optimizer(saved: Any) -> bool:
 
 
 def _are_moments(kept: Mapping[str, Any]) -> bool:
-    whole = all(pair <= kept.keys() for pair in _PAIRS if "exp_avg" in kept or "exp_avg_sq" in kept)
+    whole = kept.keys() >= _ADAM or not {"exp_avg", "exp_avg_sq"} & kept.keys()
     moments = [value for value in kept.values() if isinstance(value, Tensor) and value.ndim]
     return whole and all((value.is_floating_point() or value.is_complex()) and _is_finite(value) for value in moments)
 

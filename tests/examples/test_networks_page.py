@@ -44,7 +44,7 @@ def learner(network, **options):
     return metaloss.MetaLearner(fusion=network, loss=loss, task=task, lr=1e-3, **options)
 
 
-def holds(network):
+def assert_trains(network):
     """Checks a network, takes both steps and fuses an odd size; every parameter has to move."""
     check_fusion(network, *batch().sources)
     training = learner(network, fusion_optimizer=torch.optim.SGD(network.parameters(), lr=0.1))
@@ -131,11 +131,11 @@ def test_several_modules(name):
         def forward(self, image):
             return torch.cat(super().forward(image), 1)
 
-    holds(run(block("by_name ="), encoder=Add(), decoder=Decoder())[name])
+    assert_trains(run(block("by_name ="), encoder=Add(), decoder=Decoder())[name])
 
 
 def test_an_rgb_network():
-    holds(run(block("Adapted(rgb_network"), rgb_network=Convolutions(3))["network"])
+    assert_trains(run(block("Adapted(rgb_network"), rgb_network=Convolutions(3))["network"])
 
 
 @pytest.mark.parametrize("name", ["tanh", "symmetric", "bytes_", "imagenet"])
@@ -143,7 +143,7 @@ def test_another_range(name):
     last = {"bytes_": lambda x: 255 * x.sigmoid(), "imagenet": torch.sigmoid}.get(name, torch.tanh)
     network = run(block("symmetric ="), net=Convolutions(3 if name == "imagenet" else 1, last))[name]
     assert 0 <= network(*batch().sources).min() <= network(*batch().sources).max() <= 1
-    holds(network)
+    assert_trains(network)
 
 
 @pytest.mark.parametrize("name", ["network", "square"])
@@ -167,7 +167,7 @@ def test_recipes_with_stand_ins(name, module, classes, monkeypatch):
     for depth in range(module.count(".") + 1):
         monkeypatch.setitem(sys.modules, module.rsplit(".", depth)[0], types.ModuleType(module))
     vars(sys.modules[module]).update(classes)
-    holds(run(recipe(name))["network"])
+    assert_trains(run(recipe(name))["network"])
 
 
 def test_weights_in_and_out(tmp_path, monkeypatch):
@@ -177,7 +177,7 @@ def test_weights_in_and_out(tmp_path, monkeypatch):
     network = run(block("removeprefix"), path="theirs.pth", net=Convolutions())["network"]
     ir, vi = batch().sources
     assert torch.equal(network(ir, vi), theirs(vi, ir))
-    run(block("for_their_test.pth"), learner=holds(network))
+    run(block("for_their_test.pth"), learner=assert_trains(network))
     back = torch.load("for_their_test.pth", weights_only=True)
     theirs.load_state_dict(back)
     assert torch.equal(network(ir, vi), theirs(vi, ir))
