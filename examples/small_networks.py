@@ -24,24 +24,32 @@ class SmallGenerator(nn.Module):
 
     Mean and contrast are taken out of the sources, and out of what is seen in each by itself: the last layer's bias
     says which source is preferred at all, its weights say where. 9,666 parameters for two sources.
+
+    Args:
+        sources: n.
+        width: channels of each source.
+        outputs: ``("intensity",)``, or several names, which get weights of their own each.
     """
 
-    def __init__(self, sources: int = 2, width: int = 16) -> None:
+    def __init__(self, sources: int = 2, width: int = 16, outputs: tuple[str, ...] = ("intensity",)) -> None:
         super().__init__()
+        self.outputs = outputs
         layers, features = [], sources * width
         for before, dilation in ((sources, 1), (features, 2), (features, 4)):
             look = nn.Conv2d(before, features, 3, padding=dilation, dilation=dilation, groups=sources)
             nn.init.kaiming_normal_(look.weight, nonlinearity="relu")
             layers += [look, nn.ReLU()]
-        self.look, self.weigh = nn.Sequential(*layers), nn.Conv2d(features, sources, 1)
+        self.look, self.weigh = nn.Sequential(*layers), nn.Conv2d(features, sources * len(outputs), 1)
         nn.init.zeros_(self.weigh.weight)  # no source is preferred before there is a reason
         nn.init.zeros_(self.weigh.bias)
 
-    def forward(self, *sources: Tensor) -> Tensor:
-        """Maps n images (B, 1, H, W) to weights (B, n, H, W) that sum to 1 over the sources."""
+    def forward(self, *sources: Tensor) -> Tensor | dict[str, Tensor]:
+        """Maps n images (B, 1, H, W) to weights (B, n, H, W) that sum to 1 over the sources; several by their names."""
         level = nn.functional.instance_norm
         features = level(self.look(torch.cat([level(source) for source in sources], dim=1)))
-        return self.weigh(features / features.shape[1] ** 0.5).softmax(dim=1)
+        logits = self.weigh(features / features.shape[1] ** 0.5)
+        weights = [each.softmax(dim=1) for each in logits.split(len(sources), dim=1)]
+        return dict(zip(self.outputs, weights, strict=True)) if len(weights) > 1 else weights[0]
 
 
 class SmallSegmenter(nn.Module):

@@ -29,6 +29,9 @@ class Settings:
         loss_lr: of the loss generator's update.
         outer_update: as of :class:`metaloss.MetaLearner`.
         inner_lr: of the inner updates.
+        inner_update: as of :class:`metaloss.MetaLearner`.
+        schedule: as of :meth:`metaloss.MetaLearner.fit`.
+        gradient: the form of the loss's gradient term.
         task_epochs: of the judging task network's training.
     """
 
@@ -46,4 +49,7 @@ class Settings:
     loss_lr: float = 1e-3
     outer_update: Literal["optimizer", "max_normalised_sgd"] = "optimizer"
     inner_lr: float = 1e-2
+    inner_update: Literal["network", "image"] = "network"
+    schedule: Literal["phases", "interleaved"] = "phases"
+    gradient: Literal["per_axis", "learned"] = "per_axis"
     task_epochs: int = 16

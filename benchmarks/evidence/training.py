@@ -44,6 +44,7 @@ def train(settings: Settings, folder: Path) -> nn.Module:
         work_dir=folder,
         resume=True,
         keep=None,
+        schedule=settings.schedule,
     )
     return learner.fusion.eval()
 
@@ -53,14 +54,16 @@ def make_learner(settings: Settings, problem: Problem) -> MetaLearner:
     count = len(problem.sources)
     fusion, task = seeded(lambda: SmallFusion(count), settings.seed), seeded(problem.task, settings.seed)
     kind = GENERATORS[settings.generator]
-    generator = seeded(lambda: kind(count), settings.seed) if settings.weights == "learned" else None
-    loss = LearnableFusionLoss(generator, alpha=settings.alpha, weights=settings.weights)
+    outputs = {"outputs": ("intensity", "gradient")} if settings.gradient == "learned" else {}
+    generator = seeded(lambda: kind(count, **outputs), settings.seed) if settings.weights == "learned" else None
+    loss = LearnableFusionLoss(generator, alpha=settings.alpha, weights=settings.weights, gradient=settings.gradient)
     rule = torch.optim.SGD if settings.outer_update == "max_normalised_sgd" else torch.optim.Adam
     return MetaLearner(
         fusion=fusion,
         loss=loss,
         task=task,
-        hypergradient="forward",
+        hypergradient="forward" if settings.inner_update == "network" else "auto",
+        inner_update=settings.inner_update,
         inner_lr=settings.inner_lr,
         fusion_optimizer=torch.optim.Adam(fusion.parameters(), lr=settings.lr),
         task_optimizer=torch.optim.Adam(task.parameters(), lr=settings.task_lr),
@@ -109,6 +112,7 @@ def region_means(problem: Problem, generator: nn.Module) -> dict[str, float]:
 
 
 def propose(generator: nn.Module, scene: Scene) -> Tensor:
-    """A scene's weights (n, H, W)."""
+    """A scene's intensity weights (n, H, W)."""
     with torch.no_grad():
-        return generator(*(source.unsqueeze(0) for source in scene["sources"]))[0]
+        found = generator(*(source.unsqueeze(0) for source in scene["sources"]))
+    return (found["intensity"] if isinstance(found, dict) else found)[0]

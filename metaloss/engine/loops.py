@@ -58,6 +58,7 @@ def schedule_of(
         dataset,
         meta_steps=loop.get("meta_steps", META_STEPS),
         warmup_epochs=loop.get("warmup_epochs", 0),
+        order=loop.get("schedule", "phases"),
         batch_size=dataloader.get("batch_size", 2),
         num_workers=dataloader.get("num_workers", 0),
         fusion_crop=as_size(loop.get("fusion_crop")),
@@ -69,9 +70,10 @@ def schedule_of(
 
 @LOOPS.register_module()
 class MetaLossTrainLoop(BaseLoop):
-    """Algorithm 1: per epoch a meta phase and a fusion phase, with every MMEngine hook point.
+    """Algorithm 1: per epoch meta steps and fusion steps, with every MMEngine hook point.
 
-    One more, ``after_train_phase(runner, phase, means)``, is at the end of each phase, with the means of its steps.
+    One more, ``after_train_phase(runner, phase, means)``, is after the last step of each phase, with the means of its
+    steps.
 
     Args:
         runner: the runner.
@@ -79,6 +81,7 @@ class MetaLossTrainLoop(BaseLoop):
         max_epochs: L.
         meta_steps: M, meta steps per epoch.
         warmup_epochs: first epochs without meta steps.
+        schedule: ``"phases"``, an epoch's meta steps first, or ``"interleaved"``, spread between its fusion steps.
         fusion_crop: height and width of the random crop that the fusion loss sees.
         task_size: height and width that the task's view is resized to.
         exchange: permute the sources in half of each batch.
@@ -93,6 +96,7 @@ class MetaLossTrainLoop(BaseLoop):
         max_epochs: int,
         meta_steps: int = META_STEPS,
         warmup_epochs: int = 0,
+        schedule: str = "phases",
         fusion_crop: Size = None,
         task_size: Size = None,
         exchange: bool = True,
@@ -104,6 +108,7 @@ class MetaLossTrainLoop(BaseLoop):
         loop = {
             "meta_steps": meta_steps,
             "warmup_epochs": warmup_epochs,
+            "schedule": schedule,
             "fusion_crop": fusion_crop,
             "task_size": task_size,
             "exchange": exchange,

@@ -26,6 +26,7 @@ def run_of(learner: Trained, schedule: Schedule) -> dict[str, dict[str, Any]]:
         "batch_size": episodes.whole_batch_size,
         "meta_steps": episodes.meta_steps,
         "warmup_epochs": schedule.warmup_epochs,
+        "schedule": schedule.order,
         "fusion_crop": _plain(episodes.fusion_crop),
         "task_size": _plain(episodes.task_size),
         "exchange": episodes.exchange,

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import warnings
 from collections.abc import Iterator, Mapping
-from itertools import accumulate
 
 from torch import Tensor
 
@@ -63,6 +62,8 @@ class EpochRun:
         self.number: int = learner.progress["epoch"]
         saved = learner.progress["means"]
         self.means = {name: Means(saved.get(name)) for name in ("epoch", *schedule.phases(self.number))}
+        phases = schedule.phase_of_each(self.number)
+        self._ends = {len(phases) - phases[::-1].index(phase) for phase in set(phases)}
         learner.begin_epoch(self.number, epochs)
 
     @property
@@ -90,8 +91,8 @@ class EpochRun:
 
     @property
     def ends_phase(self) -> bool:
-        """Whether the step that was taken last was the last of its phase."""
-        return self.done in accumulate(self.schedule.counts(self.number).values())
+        """Whether the step that was taken last was the last of its phase in this epoch."""
+        return self.done in self._ends
 
     def close(self) -> EpochLog:
         """Ends the epoch in the learner's progress, and warns of weights that have collapsed.

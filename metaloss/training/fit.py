@@ -24,7 +24,7 @@ from metaloss.runtime.signals import Interrupted, StopRequest, stop_requests
 from metaloss.training.changes import run_of
 from metaloss.training.epoch import EpochLog, EpochRun, fetched
 from metaloss.training.parts import PARTS
-from metaloss.training.schedule import Schedule
+from metaloss.training.schedule import Order, Schedule
 from metaloss.training.store import Store
 from metaloss.training.trained import Trained
 
@@ -49,8 +49,9 @@ def fit(
     keep: int | None = 3,
     save_best: str | None = None,
     callbacks: Sequence[Callback] = (),
+    schedule: Order = "phases",
 ) -> list[EpochLog]:
-    """Trains by Algorithm 1: per epoch ``meta_steps`` meta steps, then one pass of fusion steps.
+    """Trains by Algorithm 1: per epoch ``meta_steps`` meta steps and one pass of fusion steps.
 
     Each epoch splits the data into two disjoint halves, meta-train and meta-test, each cycled with reshuffling.
     Warm-up epochs are fusion steps only.
@@ -77,6 +78,8 @@ def fit(
         save_best: a name of the epoch's log, to which callbacks may add, as ``log["mIoU"] = ...``; the best epoch's
             checkpoint stays as ``best_NAME_epoch_N.pth``. Of names with "loss" in them the least is best.
         callbacks: called after each epoch as ``callback(learner, log)``, before its checkpoint is written.
+        schedule: ``"phases"``, an epoch's meta steps before its fusion steps as published; or ``"interleaved"``, spread
+            evenly between them, so that the loss generator never runs ahead of F and T.
 
     Returns:
         One mapping of means per epoch, from the first.
@@ -117,6 +120,7 @@ def fit(
             dataset,
             meta_steps=meta_steps,
             warmup_epochs=warmup_epochs,
+            order=schedule,
             batch_size=batch_size,
             fusion_crop=as_size(fusion_crop),
             task_size=as_size(task_size),

@@ -10,7 +10,7 @@ from torch.optim import Optimizer
 
 from metaloss.batch import FusionBatch, check_sources
 from metaloss.errors import at_least, one_of
-from metaloss.hypergradient import MetaGradient, MetaProblem
+from metaloss.hypergradient import MetaGradient
 from metaloss.hypergradient.execution import PRECISIONS, Execution, Memory, compiled
 from metaloss.hypergradient.random_state import RandomState, own_generators
 from metaloss.inference.fuse import fuse_any_size
@@ -22,6 +22,7 @@ from metaloss.training.meta import MetaGradients, method_of
 from metaloss.training.optimizers import Optimizers
 from metaloss.training.outer import OuterUpdate
 from metaloss.training.parts import Phase
+from metaloss.training.signal import signal
 from metaloss.training.steps import Gradients, step_all, step_with
 from metaloss.training.trained import Trained
 from metaloss.training.variants import Variant
@@ -127,11 +128,6 @@ class MetaLearner(Trained):
         )
         self._meta: MetaGradients = MetaGradients(method, inner, self._execution)
 
-    @property
-    def problem(self) -> MetaProblem:
-        """The problem of the next meta step, at the optimizers' present rates and moments."""
-        return self._meta.problem(self)
-
     def meta_gradient(self, meta_train: FusionBatch, meta_test: FusionBatch) -> MetaGradient:
         """Computes the gradient of the outer loss with respect to the loss generator (Eq. 4-7).
 
@@ -223,7 +219,7 @@ class MetaLearner(Trained):
         self.skipped += not gradients
         return gradients, step.log
 
-    fit = fit
+    fit, signal = fit, signal
 
     def fuse(self, *sources: Tensor) -> Tensor:
         """Fuses, without gradient and in evaluation mode.

@@ -2,38 +2,51 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal, get_args
 
 from torch.utils.data import Dataset
 
 from metaloss.batch import FusionBatch
 from metaloss.data.episodes import Episodes
-from metaloss.errors import ConfigError, at_least
+from metaloss.errors import ConfigError, at_least, one_of
 from metaloss.training.parts import Phase
 from metaloss.training.trained import Trained
 
 Step = tuple[Phase, tuple[FusionBatch, ...]]
+Order = Literal["phases", "interleaved"]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Schedule:
-    """The steps of every epoch: meta steps, then one pass of fusion steps (TDFusion, Algorithm 1).
+    """The steps of every epoch: meta steps, and one pass of fusion steps.
+
+    In Algorithm 1 of TDFusion all meta steps of an epoch come first, and see one state of F and T. Interleaved, they
+    are spread evenly between the fusion steps: the same batches in another order.
 
     Attributes:
         episodes: the batches, from the seed and the number of the epoch alone.
         warmup_epochs: first epochs without meta steps.
         fusion_phase: whether later epochs have fusion steps; ablation IV has none.
+        order: ``"phases"``, meta steps first (Algorithm 1), or ``"interleaved"``.
     """
 
     episodes: Episodes
     warmup_epochs: int = 0
     fusion_phase: bool = True
+    order: Order = "phases"
 
     @staticmethod
     def of(
-        learner: Trained, dataset: Dataset[Any], *, meta_steps: int, warmup_epochs: int = 0, **views: Any
+        learner: Trained,
+        dataset: Dataset[Any],
+        *,
+        meta_steps: int,
+        warmup_epochs: int = 0,
+        order: Order = "phases",
+        **views: Any,
     ) -> Schedule:
         """Makes the schedule of a learner; a loss that does not learn has no meta steps.
 
@@ -42,21 +55,28 @@ class Schedule:
             dataset: items with the keys of :class:`metaloss.FusionBatch`.
             meta_steps: M, meta steps per epoch.
             warmup_epochs: first epochs without meta steps.
+            order: ``"phases"`` or ``"interleaved"``.
             views: the other arguments of :class:`metaloss.data.Episodes`.
 
         Raises:
-            ConfigError: neither meta steps nor a fusion phase.
+            ConfigError: neither meta steps nor a fusion phase, or an unknown order.
             DataError: too few items for two disjoint halves, or a crop larger than an image.
         """
         for name, number, least in (("meta_steps", meta_steps, 0), ("warmup_epochs", warmup_epochs, 0)):
             at_least(name, number, least)
+        one_of("schedule", order, get_args(Order))
         if not learner.separate_fusion_learning and meta_steps == 0:
             raise ConfigError(
                 "separate_fusion_learning=False leaves the fusion phase out, and meta_steps=0 the meta steps: nothing "
                 "would be trained; give meta_steps"
             )
         episodes = Episodes(dataset=dataset, meta_steps=meta_steps if learner.learns_loss else 0, **views)
-        return Schedule(episodes=episodes, warmup_epochs=warmup_epochs, fusion_phase=learner.separate_fusion_learning)
+        return Schedule(
+            episodes=episodes,
+            warmup_epochs=warmup_epochs,
+            fusion_phase=learner.separate_fusion_learning,
+            order=order,
+        )
 
     def phases(self, epoch: int) -> tuple[Phase, ...]:
         """The phases of an epoch, in their order; epochs count from 0."""
@@ -73,6 +93,14 @@ class Schedule:
         """How many steps an epoch has."""
         return sum(self.counts(epoch).values())
 
+    def phase_of_each(self, epoch: int) -> list[Phase]:
+        """The phase of each step of an epoch, in their order."""
+        counts = self.counts(epoch)
+        steps = [(phase, (number + 0.5) / count) for phase, count in counts.items() for number in range(count)]
+        if self.order == "interleaved":
+            steps.sort(key=lambda step: step[1])  # by their places in the epoch; meta before fusion where they are one
+        return [phase for phase, _ in steps]
+
     def steps(self, epoch: int, skip: int = 0) -> Iterator[Step]:
         """Gives an epoch's steps: ``("meta", (meta_train, meta_test))`` or ``("fusion", (batch,))``.
 
@@ -80,9 +108,8 @@ class Schedule:
             epoch: from 0.
             skip: how many steps to leave out at the beginning, without loading their data.
         """
-        for phase in self.phases(epoch):
-            if phase == "meta":
-                yield from ((phase, pair) for pair in self.episodes.meta(epoch, skip))
-                skip = max(0, skip - self.episodes.meta_steps)
-            else:
-                yield from ((phase, (batch,)) for batch in self.episodes.fusion(epoch, skip))
+        phases = self.phase_of_each(epoch)
+        done = Counter(phases[:skip])
+        meta, fusion = self.episodes.meta(epoch, done["meta"]), self.episodes.fusion(epoch, done["fusion"])
+        for phase in phases[skip:]:
+            yield (phase, next(meta)) if phase == "meta" else (phase, (next(fusion),))

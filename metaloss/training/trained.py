@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from metaloss.batch import FusionBatch
+from metaloss.hypergradient import HypergradientMethod, MetaProblem
 from metaloss.training.optimizers import Optimizers
 from metaloss.training.outer import OuterUpdate
 from metaloss.training.parts import Part, Phase
@@ -83,6 +84,21 @@ class Trained(ABC):
     def separate_fusion_learning(self) -> bool:
         """Whether there is a fusion phase; in ablation IV there is none."""
         return self._variant.fusion_phase
+
+    @property
+    def problem(self) -> MetaProblem:
+        """The problem of the next meta step, at the optimizers' present rates and moments."""
+        return self._meta.problem(self)  # type: ignore[no-any-return]
+
+    @property
+    def method(self) -> HypergradientMethod:
+        """What computes the meta-gradients."""
+        return self._meta.method  # type: ignore[no-any-return]
+
+    @property
+    def weighted_sum(self) -> bool:
+        """Whether the weighted sum of the sources stands for F (ablation V), so that there is no L_f."""
+        return self._variant.sums
 
     @property
     def lr(self) -> float:

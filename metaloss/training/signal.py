@@ -1,0 +1,155 @@
+"""What the task asks of the fusion loss, before hours of training: how one-sided it is, and where it points."""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from itertools import combinations
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from metaloss.batch import FusionBatch
+from metaloss.data.regions import class_name, regions_of
+from metaloss.errors import ConfigError
+from metaloss.runtime.processes import world_size
+from metaloss.training import checks
+from metaloss.training.signal_map import SignalMap, map_of
+from metaloss.training.trained import Trained
+
+Pair = tuple[FusionBatch, FusionBatch]
+ELSEWHERE = "elsewhere"
+
+
+class Asked(NamedTuple):
+    """A mean over pairs of batches.
+
+    Attributes:
+        mean: how much weight is asked for, in units of the maps' mean size.
+        t: the mean in standard errors over the pairs; not a number for one.
+        pairs: how many pairs show the region.
+    """
+
+    mean: float
+    t: float
+    pairs: int
+
+    @staticmethod
+    def of(values: Sequence[float]) -> Asked:
+        """Takes the mean of one value per pair."""
+        mean = statistics.fmean(values)
+        if len(values) < 2:
+            return Asked(mean, math.nan, len(values))
+        error = statistics.stdev(values) / math.sqrt(len(values))
+        return Asked(mean, mean / error if error else math.copysign(math.inf, mean), len(values))
+
+
+@dataclass(frozen=True)
+class Signal:
+    """What some meta steps ask of the loss.
+
+    Attributes:
+        one_sided: the mean over pairs of ``abs(mean(u)) / mean(abs(u))``: 1 where all pixels should become brighter, or
+            all darker, and near 0 where the task's wish arrives whole.
+        agreement: the mean cosine between the meta-gradients of two pairs; not a number for one pair.
+        regions: by class and by source what is asked for; ``"elsewhere"`` is outside all boxes.
+        maps: of each pair.
+    """
+
+    one_sided: float
+    agreement: float
+    regions: dict[str, dict[str, Asked]]
+    maps: tuple[SignalMap, ...]
+
+    @staticmethod
+    def of(
+        maps: Iterable[SignalMap], sources: Sequence[str] = (), classes: Sequence[str] = (), ignore: int = 255
+    ) -> Signal:
+        """Sums up maps; the arguments are those of :func:`signal`."""
+        maps = tuple(maps)
+        names = sources or [str(number) for number in range(maps[0].asked.shape[1])]
+        sides = [float(each.wishes.mean().abs() / each.wishes.abs().mean()) for each in maps]
+        found = _by_region(maps, classes, ignore)
+        regions = {
+            name: {source: Asked.of([float(values[k]) for values in parts]) for k, source in enumerate(names)}
+            for name, parts in found.items()
+        }
+        return Signal(statistics.fmean(sides), _agreement([each.gradient for each in maps]), regions, maps)
+
+
+def signal(
+    learner: Trained,
+    pairs: Iterable[Pair],
+    sources: Sequence[str] = (),
+    classes: Sequence[str] = (),
+    ignore: int = 255,
+) -> Signal:
+    """Finds out what the task asks of the fusion loss, at the networks' present weights; they stay as they are.
+
+    The fusion loss sees the task's view here, so that labels and maps lie over each other.
+
+    Args:
+        learner: of any inner update and any hypergradient method.
+        pairs: meta-train and meta-test batches; a dozen gives usable t values.
+        sources: names; default their numbers.
+        classes: names by class id; default their numbers.
+        ignore: the class id that stands for "no class".
+
+    Returns:
+        How one-sided the wishes are, how far they agree, and which source each class asks for, with the maps.
+
+    Raises:
+        ConfigError: no pairs, a weighted sum, which has no fusion loss, or a loss that does not return its weights.
+        MetaGradientError: there is nothing to learn, or what comes out is not finite.
+
+    Example:
+        >>> found = learner.signal(Episodes(dataset=scenes, meta_steps=12).meta(0))  # doctest: +SKIP
+        >>> found.regions["1"]["0"].mean  # of source 0, on the objects of class 1  # doctest: +SKIP
+        1.3
+    """
+    if world_size() > 1:
+        raise ConfigError(f"signal: {world_size()} processes, which would mix their maps: run it in one")
+    if learner.weighted_sum:
+        raise ConfigError("signal: with fusion='weighted_sum' there is no fusion loss that could hear the task")
+    checks.check_learnable(None, learner.loss)
+    maps = [map_of(learner, *(replace(batch, fusion_view=None) for batch in pair)) for pair in pairs]
+    if not maps:
+        raise ConfigError("signal: no pairs of batches were given")
+    return Signal.of(maps, sources, classes, ignore)
+
+
+def _agreement(gradients: Sequence[Tensor]) -> float:
+    """The mean cosine between two of some vectors."""
+    unit = [gradient / gradient.norm() for gradient in gradients]
+    cosines = [float(one @ other) for one, other in combinations(unit, 2)]
+    return statistics.fmean(cosines) if cosines else math.nan
+
+
+def _by_region(maps: Sequence[SignalMap], classes: Sequence[str], ignore: int) -> dict[str, list[Tensor]]:
+    """By class and pair what each source is asked for, the mean over the class's pixels (n,)."""
+    found: dict[int, list[Tensor]] = {}
+    outside: list[Tensor] = []
+    for each in maps:
+        pixels: dict[int, list[Tensor]] = {}
+        rest: list[Tensor] = []
+        for scene, asked in enumerate(each.asked):
+            regions = list(regions_of(each.batch.target, scene, asked.shape[-2:], ignore, asked.device))
+            for region in regions:
+                pixels.setdefault(region.number, []).append(asked[:, region.on])
+            if regions:
+                rest.append(asked[:, torch.stack([region.off for region in regions]).all(0)])
+        for number, parts in pixels.items():
+            found.setdefault(number, []).extend(_mean(parts))
+        outside += _mean(rest)
+    named = {class_name(number, classes): found[number] for number in sorted(found) if found[number]}
+    return {**named, ELSEWHERE: outside} if outside else named
+
+
+def _mean(parts: Sequence[Tensor]) -> list[Tensor]:
+    """The mean over all pixels (n, P) of some parts, where there are any."""
+    if not sum(part.shape[1] for part in parts):
+        return []
+    return [torch.cat(list(parts), dim=1).double().mean(1).cpu()]
