@@ -14,7 +14,7 @@ from typing import Any
 from benchmarks.evidence.arguments import parser, run_command, settings_of
 from benchmarks.evidence.pages import sensitivity
 from benchmarks.evidence.problems import load
-from benchmarks.evidence.runs import Run, execute, histories, seeds_of
+from benchmarks.evidence.runs import Folders, Run, execute, seeds_of
 
 BUDGET = ("epochs", "crops", "task_epochs")
 SGD = "max_normalised_sgd"
@@ -34,20 +34,21 @@ CHANGES: dict[str, dict[str, Any]] = {
 
 def main(arguments: list[str] | None = None) -> None:
     """Runs, prints and writes."""
-    reader = parser(__doc__.splitlines()[0], data="cwfid", seeds=2, budget=BUDGET)
+    reader = parser(__doc__.splitlines()[0], data="cwfid", seeds="2", budget=BUDGET)
     reader.add_argument("--only", nargs="+", choices=CHANGES, default=list(CHANGES), metavar="NAME")
     given = reader.parse_args(arguments)
     settings = settings_of(given, BUDGET)
-    own = given.out / given.data / f"alpha_{given.alpha:g}"
-    rows: dict[str, list[Run]] = {"learned": seeds_of("learned", settings, own, given.seeds)}
+    own = Folders(given.results, given.out).of(given.data, f"alpha_{given.alpha:g}")
+    rows: dict[str, list[Run]] = {"network": seeds_of("network", settings, own, given.seeds)}
     rows |= {name: seeds_of(name, replace(settings, **CHANGES[name]), own, given.seeds) for name in given.only}
     values = execute([run for runs in rows.values() for run in runs], given.jobs)
-    found = {name: histories(runs) for name, runs in rows.items()}
-    report = f"# {given.data}, alpha {given.alpha:g}, {given.seeds} seeds\n\n" + sensitivity(
+    found = {name: [run.history for run in runs] for name, runs in rows.items()}
+    report = f"# {given.data}, alpha {given.alpha:g}, {len(given.seeds)} seeds\n\n" + sensitivity(
         values, found, load(given.data)
     )
-    (own / "sensitivity.md").write_text(report)
-    print(f"{report}\nwritten: {own / 'sensitivity.md'}")
+    page = own.work / "sensitivity.md"
+    page.write_text(report)
+    print(f"{report}\nwritten: {page}")
 
 
 if __name__ == "__main__":

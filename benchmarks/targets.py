@@ -8,10 +8,12 @@ from benchmarks.interleaved import Bench, Result, relative_difference
 from benchmarks.plan import Plan
 from benchmarks.problem import Case
 from benchmarks.sections import BASELINE, LABELS, Table, exact_case
+from benchmarks.ways import IMAGE
 
 Row = tuple[str, float, float]
 PUBLISHED = {"time": 0.45, "memory": 0.32}
 OTHERS = {"time": 0.55, "memory": 0.35}
+OF_IMAGE = {"time": 1.1, "memory": 1.1}  # over a fusion step
 
 
 def targets_table(bench: Bench, plan: Plan, networks: dict[str, dict[str, float]]) -> Table:
@@ -95,3 +97,10 @@ def whole(bench: Bench, plan: Plan) -> Iterator[Row]:
                 error = relative_difference(approximate.gradients, exact.gradients)
                 name += f" (relative error of the gradient {error:.0e})"
             yield name, limit, found(bench, plan.case(f"meta step, {method}", size)).over(base)
+        ours = found(bench, plan.case(f"meta step, {IMAGE}", size))
+        for what, limit in OF_IMAGE.items():
+            ratio = ours.over(base) if what == "time" else ours.memory / base.memory
+            yield f"{size}x{size}: {what} of a meta step in image space over a fusion step", limit, ratio
+        published = found(bench, plan.case("published", size))
+        ratio = found(bench, plan.case(IMAGE, size)).over(published)
+        yield f"{size}x{size}: time of the meta-gradient in image space over {LABELS['published']}", 0.15, ratio

@@ -1,4 +1,4 @@
-"""Each way of taking one meta-gradient of the same problem (TDFusion Eq. 4-7).
+"""Each way of taking one meta-gradient of the same problem (TDFusion Eq. 4-7), and the inner update in image space.
 
 A way is made once for a problem and gives a function without arguments that takes one step and
 returns the gradients of the loss generator by name. SGD inner steps; T' follows detached fused images
@@ -18,15 +18,17 @@ from benchmarks.problem import INNER_LR, Case, Problem, make_problem
 
 Gradients = dict[str, Tensor]
 Step = Callable[[], Gradients]
+IMAGE = "image"
 
 
 def learner(problem: Problem, method: str) -> metaloss.MetaLearner:
-    """The learner of a problem."""
+    """The learner of a problem, of a hypergradient method or of the inner update in image space."""
+    inner = {"inner_update": "image"} if method == IMAGE else {"hypergradient": method}
     return metaloss.MetaLearner(
         fusion=problem.fusion,
         loss=problem.loss,
         task=problem.task,
-        hypergradient=method,
+        **inner,  # type: ignore[arg-type]
         inner_lr=INNER_LR,
         inner_steps=problem.case.steps,
         **dict(problem.case.options),
@@ -138,7 +140,8 @@ OWN = ("forward", "reverse", "finite_difference")
 PEERS = ("torchopt", "higher")
 WAYS: dict[str, Callable[[Problem], Step]] = {
     **{method: by_metaloss(method) for method in OWN},
-    **{f"meta step, {method}": meta_step(method) for method in OWN},
+    IMAGE: by_metaloss(IMAGE),
+    **{f"meta step, {method}": meta_step(method) for method in (*OWN, IMAGE)},
     "fusion step": fusion_step,
     "double backward": double_backward,
     "published": double_backward,

@@ -16,6 +16,7 @@ from benchmarks.evidence.settings import Settings
 from benchmarks.evidence.tasks import seeded
 from metaloss.evaluation.downstream import (
     Budget,
+    FolderImage,
     Image,
     Images,
     average_image,
@@ -28,9 +29,10 @@ from metaloss.inference.fuse import fuse_any_size
 
 
 def simple_images(problem: Problem) -> dict[str, Image]:
-    """What can be had without training: each source alone, their average, their maximum."""
+    """What can be had without training: each source alone, their average, their maximum, and what others have fused."""
     alone = {name: source_image(number) for number, name in enumerate(problem.sources)}
-    return {**alone, "average": average_image, "maximum": maximum_image}
+    published = {name: FolderImage(folder) for name, folder in problem.published.items()}
+    return {**alone, "average": average_image, "maximum": maximum_image, **published}
 
 
 def fused_image(network: nn.Module) -> Image:

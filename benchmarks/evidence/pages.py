@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 
 from benchmarks.evidence.differences import HEADER, difference, paired
 from benchmarks.evidence.problems import Problem
@@ -13,23 +14,43 @@ from metaloss.report.tables import markdown
 History = Sequence[dict[str, float]]
 
 
-def gains(values: Values) -> str:
-    """What learned weights have over uniform ones, seed by seed."""
-    rows = [["learned - uniform", *HEADER]]
-    rows += [[name, *paired(values, "learned", "uniform", name).cells(2)] for name in metric_names(values)]
+def gains(values: Values, pairs: Sequence[tuple[str, str]]) -> str:
+    """What rows have over others, seed by seed."""
+    rows = [["difference", "metric", *HEADER]]
+    for one, other in pairs:
+        cells = [[name, *paired(values, one, other, name).cells(2)] for name in metric_names(values)]
+        rows += [[f"{one} - {other}", *each] for each in cells]
     return markdown(rows)
 
 
-def weight_table(histories: Sequence[History], problem: Problem) -> str:
-    """Each source's mean weight at the end, inside and outside the objects of each kind."""
-    rows = [["weight of", "in all", "on objects of", "on", "off", "on - off", *HEADER[1:]]]
-    last = [history[-1] for history in histories]
-    for source in problem.sources:
-        for name in problem.regions(problem.scored[0]):
-            on, off = ([epoch[f"{source} {where} {name}"] for epoch in last] for where in ("on", "off"))
-            apart = difference([a - b for a, b in zip(on, off, strict=True)])
-            means = [f"{sum(found) / len(found):.3f}" for found in ([epoch[source] for epoch in last], on, off)]
-            rows.append([source, means[0], name, *means[1:], *apart.cells(3)])
+def weight_table(histories: Mapping[str, Sequence[History]], problem: Problem) -> str:
+    """Each source's mean weight at the end, inside and outside the objects of each kind, by row."""
+    rows = [["row", "weight of", "in all", "on objects of", "on", "off", "on - off", *HEADER[1:]]]
+    for row, runs in histories.items():
+        last = [history[-1] for history in runs]
+        for source in problem.sources:
+            for name in problem.regions(problem.scored[0]):
+                on, off = ([epoch[f"{source} {where} {name}"] for epoch in last] for where in ("on", "off"))
+                apart = difference([a - b for a, b in zip(on, off, strict=True)])
+                means = [f"{sum(found) / len(found):.3f}" for found in ([epoch[source] for epoch in last], on, off)]
+                rows.append([row, source, means[0], name, *means[1:], *apart.cells(3)])
+    return markdown(rows)
+
+
+def swing(history: History, settled: int = 5) -> float:
+    """The largest change of a source's mean weight on a class from one epoch to the next, after the fifth."""
+    late = [epoch for epoch in history if epoch["epoch"] >= settled]
+    changes = [abs(after[key] - before[key]) for before, after in pairwise(late) for key in before if " on " in key]
+    return max(changes, default=0.0)
+
+
+def swing_table(histories: Mapping[str, Sequence[History]]) -> str:
+    """How far the weights swing between epochs, by row."""
+    rows = [["row", "swing, median over seeds", "least", "most", "seeds"]]
+    for row, runs in histories.items():
+        found = sorted(map(swing, runs))
+        numbers = (statistics.median(found), found[0], found[-1])
+        rows.append([row, *(f"{number:.3f}" for number in numbers), str(len(found))])
     return markdown(rows)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -33,6 +33,8 @@ class Problem:
         task: makes a fresh task network.
         regions: masks (H, W) of a scene's objects by name.
         crop: (h, w) of what a step sees of a scene, or ``None`` for all of it.
+        budget: settings in which its trainings differ from the others'.
+        published: folders of images that others have fused of the same scenes, by row.
     """
 
     sources: tuple[str, ...]
@@ -41,6 +43,8 @@ class Problem:
     task: Callable[[], TaskAdapter]
     regions: Callable[[Scene], dict[str, Tensor]]
     crop: Size | None
+    budget: Mapping[str, int] = field(default_factory=dict)
+    published: Mapping[str, Path] = field(default_factory=dict)
 
     @property
     def scored(self) -> list[Scene]:
@@ -77,7 +81,8 @@ def synthetic() -> Problem:
 
 def msrs() -> Problem:
     """Persons, bicycles and cars in infrared and visible images of streets, day and night apart."""
-    train, test = (_resized(_folder("msrs_det", "labels", split), (240, 320)) for split in ("train.txt", "test.txt"))
+    folder = "msrs_det_large"
+    train, test = (_resized(_folder(folder, "labels", split), (240, 320)) for split in ("train.txt", "test.txt"))
     return Problem(
         sources=("ir", "vi"),
         train=train,
@@ -88,6 +93,8 @@ def msrs() -> Problem:
         task=lambda: Detection(("person", "bicycle", "car")),
         regions=_boxes,
         crop=(96, 128),
+        budget={"warmup": 4, "crops": 400, "task_epochs": 10},
+        published={"seafusion": DATA / folder / "fused_seafusion"},
     )
 
 

@@ -21,11 +21,30 @@ from benchmarks.evidence.problems import load
 from benchmarks.evidence.settings import VERSION, Settings
 from benchmarks.evidence.training import train, weight_history
 from metaloss.evaluation.results import read_result, write_result
+from metaloss.runtime.files import written_whole
 from metaloss.runtime.progress_bar import progress_bar
 
 # what a network that learns no weights does not depend on, and what an image that needs no training does not
-_OF_META = ("warmup", "meta_steps", "generator", "loss_lr", "outer_update", "inner_lr")
-_OF_JUDGED = (*_OF_META, "alpha", "weights", "epochs", "lr")
+_OF_META = ("warmup", "meta_steps", "generator", "loss_lr", "outer_update", "inner_lr", "inner_update", "schedule")
+_OF_JUDGED = (*_OF_META, "alpha", "weights", "epochs", "lr", "fusion", "gradient")
+RESULTS = Path(__file__).parents[1] / "results"
+
+
+@dataclass(frozen=True)
+class Folders:
+    """Where a study's files lie.
+
+    Attributes:
+        results: a small JSON file for each finished run, kept in the repository: a study goes on from any checkout.
+        work: checkpoints, messages and pictures, which are not kept.
+    """
+
+    results: Path = RESULTS
+    work: Path = Path("work_dirs/evidence")
+
+    def of(self, *parts: str) -> Folders:
+        """The folders of a part."""
+        return Folders(self.results.joinpath(*parts), self.work.joinpath(*parts))
 
 
 @dataclass(frozen=True)
@@ -35,19 +54,24 @@ class Run:
     Attributes:
         name: of the row: of a way to train, or of an image that needs no training.
         settings: of the training.
-        folder: where the result and the checkpoints go.
+        folders: of the row.
         trained: whether there is a fusion network; else the name says which image it is.
     """
 
     name: str
     settings: Settings
-    folder: Path
+    folders: Folders
     trained: bool = True
 
     @property
     def result(self) -> Path:
-        """The JSON file."""
-        return self.folder / "result.json"
+        """The JSON file with settings, metrics and, where weights are learned, those after every epoch."""
+        return self.folders.results / f"seed_{self.settings.seed}.json"
+
+    @property
+    def folder(self) -> Path:
+        """Where checkpoints and messages go."""
+        return self.folders.work / f"seed_{self.settings.seed}"
 
     @property
     def identity(self) -> dict[str, Any]:
@@ -61,13 +85,19 @@ class Run:
         """The metrics, where the run is finished.
 
         Raises:
-            ConfigError: what lies in the folder is of other settings.
+            ConfigError: what lies in the folders is of other settings.
         """
         for file in (self.result, self.folder / "started.json"):
             found = read_result(file, self.identity)
             if found:
                 return found
         return None
+
+    @property
+    def history(self) -> list[dict[str, float]]:
+        """The weights' way through the epochs, of a finished run that learned them."""
+        history: list[dict[str, float]] = json.loads(self.result.read_text())["weights"]
+        return history
 
     def execute(self) -> None:
         """Trains and judges, or goes on with it; what it warns of goes into ``messages.txt``."""
@@ -81,42 +111,44 @@ class Run:
         if read_result(self.folder / "started.json", self.identity) is None:
             write_result(self.folder / "started.json", self.identity, {})
         image = fused_image(train(self.settings, self.folder)) if self.trained else self._simple()
-        if self.trained and self.settings.weights == "learned" and not self.weights.is_file():
-            partial = self.weights.with_suffix(".partial")
-            partial.write_text(json.dumps(weight_history(self.settings, self.folder), indent=1) + "\n")
-            partial.replace(self.weights)
+        learns = self.trained and self.settings.weights == "learned"
+        weights = {"weights": self._weights()} if learns else {}
         state = self.folder / "judge.pth"
         metrics = judge(self.settings, image, state)
-        write_result(self.result, self.identity, metrics)
+        write_result(self.result, self.identity, metrics, **weights)
         state.unlink(missing_ok=True)
         for epoch in range(1, self.settings.epochs if self.trained else 0):
             self.checkpoint(epoch).unlink(missing_ok=True)
+
+    def _weights(self) -> list[dict[str, float]]:
+        """The weights after each epoch, from the checkpoints; they go when the run is finished, and the file stays."""
+        file = self.folder / "weights.json"
+        if not file.is_file():
+            with written_whole(file) as opened:
+                opened.write(json.dumps(weight_history(self.settings, self.folder)).encode())
+        found: list[dict[str, float]] = json.loads(file.read_text())
+        return found
 
     def checkpoint(self, epoch: int) -> Path:
         """The file after an epoch; the first and the last are kept."""
         return self.folder / f"epoch_{epoch}.pth"
 
-    @property
-    def weights(self) -> Path:
-        """Where the weights lay after each epoch, as JSON."""
-        return self.folder / "weights.json"
-
-    def _simple(self):
+    def _simple(self) -> Any:
         return simple_images(load(self.settings.data))[self.name]
 
 
-def seeds_of(name: str, settings: Settings, folder: Path, seeds: int, *, trained: bool = True) -> list[Run]:
-    """A row's runs, in folders of their own."""
-    return [
-        Run(name, replace(settings, seed=seed), folder / name.replace(" ", "_") / f"seed_{seed}", trained)
-        for seed in range(seeds)
-    ]
+def seeds_of(
+    name: str, settings: Settings, folders: Folders, seeds: Sequence[int], *, trained: bool = True
+) -> list[Run]:
+    """A row's runs."""
+    own = folders.of(name.replace(" ", "_"))
+    return [Run(name, replace(settings, seed=seed), own, trained) for seed in seeds]
 
 
-def simple_runs(settings: Settings, folder: Path, seeds: int) -> list[Run]:
+def simple_runs(settings: Settings, folders: Folders, seeds: Sequence[int]) -> list[Run]:
     """Floor and ceiling: they depend on no loss."""
     names = simple_images(load(settings.data))
-    return [run for name in names for run in seeds_of(name, settings, folder, seeds, trained=False)]
+    return [run for name in names for run in seeds_of(name, settings, folders, seeds, trained=False)]
 
 
 def execute(runs: Sequence[Run], jobs: int) -> dict[str, dict[int, dict[str, float]]]:
@@ -154,8 +186,3 @@ def _end_with_parent() -> None:
     if parent is not None:
         parent.join()
         os._exit(1)  # else a study that was killed would leave its workers computing
-
-
-def histories(runs: Sequence[Run]) -> list[list[dict[str, float]]]:
-    """The weights' way through the epochs, of each run that learned them."""
-    return [json.loads(run.weights.read_text()) for run in runs]

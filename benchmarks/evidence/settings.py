@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-VERSION = 2
+VERSION = 3
 """Raise it with every change of what a run does that its settings do not show: older results are refused then."""
 
 
@@ -30,6 +30,7 @@ class Settings:
         outer_update: as of :class:`metaloss.MetaLearner`.
         inner_lr: of the inner updates.
         inner_update: as of :class:`metaloss.MetaLearner`.
+        fusion: ``"small"``, five convolutions, or ``"weighted_sum"`` (ablation V), the sources' sum with G's weights.
         schedule: as of :meth:`metaloss.MetaLearner.fit`.
         gradient: the form of the loss's gradient term.
         task_epochs: of the judging task network's training.
@@ -50,6 +51,7 @@ class Settings:
     outer_update: Literal["optimizer", "max_normalised_sgd"] = "optimizer"
     inner_lr: float = 1e-2
     inner_update: Literal["network", "image"] = "network"
+    fusion: Literal["small", "weighted_sum"] = "small"
     schedule: Literal["phases", "interleaved"] = "phases"
     gradient: Literal["per_axis", "learned"] = "per_axis"
     task_epochs: int = 16

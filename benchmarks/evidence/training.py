@@ -57,15 +57,16 @@ def make_learner(settings: Settings, problem: Problem) -> MetaLearner:
     outputs = {"outputs": ("intensity", "gradient")} if settings.gradient == "learned" else {}
     generator = seeded(lambda: kind(count, **outputs), settings.seed) if settings.weights == "learned" else None
     loss = LearnableFusionLoss(generator, alpha=settings.alpha, weights=settings.weights, gradient=settings.gradient)
+    summed = settings.fusion == "weighted_sum"
     rule = torch.optim.SGD if settings.outer_update == "max_normalised_sgd" else torch.optim.Adam
     return MetaLearner(
-        fusion=fusion,
+        fusion=settings.fusion if summed else fusion,
         loss=loss,
         task=task,
-        hypergradient="forward" if settings.inner_update == "network" else "auto",
+        hypergradient="auto" if summed or settings.inner_update == "image" else "forward",
         inner_update=settings.inner_update,
         inner_lr=settings.inner_lr,
-        fusion_optimizer=torch.optim.Adam(fusion.parameters(), lr=settings.lr),
+        fusion_optimizer=None if summed else torch.optim.Adam(fusion.parameters(), lr=settings.lr),
         task_optimizer=torch.optim.Adam(task.parameters(), lr=settings.task_lr),
         loss_optimizer=rule(generator.parameters(), lr=settings.loss_lr) if generator is not None else None,
         outer_update=settings.outer_update,

@@ -11,15 +11,16 @@ from metaloss.errors import CheckpointError, ConfigError
 from metaloss.runtime.files import written_whole
 
 
-def write_result(path: Path, settings: Mapping[str, Any], metrics: Mapping[str, float]) -> None:
+def write_result(path: Path, settings: Mapping[str, Any], metrics: Mapping[str, float], **more: Any) -> None:
     """Writes what a run gave and with which settings, never half.
 
     Args:
         path: the file; its folder is made when missing.
         settings: plain values.
         metrics: by name.
+        more: further plain values that belong to the run.
     """
-    content = {"settings": settings, "metrics": metrics}
+    content = {"settings": settings, "metrics": metrics, **more}
     with written_whole(path) as file:
         file.write((json.dumps(content, indent=2, default=str) + "\n").encode())
 

@@ -11,13 +11,14 @@ import pytest
 import torch
 
 from benchmarks import learned_vs_uniform, sensitivity
-from benchmarks.evidence import problems, runs
-from benchmarks.evidence.arguments import parser, run_command, settings_of
+from benchmarks.evidence import pages, problems, runs
+from benchmarks.evidence.arguments import parser, run_command, seeds_from, settings_of
 from benchmarks.evidence.crops import Crops
 from benchmarks.evidence.differences import difference, paired
 from benchmarks.evidence.judging import fused_image, judge, simple_images
 from benchmarks.evidence.problems import load
-from benchmarks.evidence.runs import Run, execute, seeds_of
+from benchmarks.evidence.rows import ROWS
+from benchmarks.evidence.runs import RESULTS, Folders, Run, execute, seeds_of
 from benchmarks.evidence.settings import Settings
 from benchmarks.evidence.tasks import Detection
 from benchmarks.evidence.training import GENERATORS, make_learner, region_means, train, weight_history
@@ -34,6 +35,10 @@ def settings():
     return Settings(
         data="synthetic", alpha=0.0, weights="learned", seed=0, epochs=2, warmup=1, meta_steps=1, crops=4, task_epochs=1
     )
+
+
+def folders(place):
+    return Folders(place / "results", place / "work")
 
 
 def test_learned_and_uniform_start_alike(settings):
@@ -150,7 +155,7 @@ def test_a_stopped_judge_ends_with_the_same_scores(settings, tmp_path, monkeypat
 
 @pytest.mark.slow
 def test_a_finished_run_is_taken_up(settings, tmp_path):
-    study = seeds_of("learned", settings, tmp_path, 2)
+    study = seeds_of("learned", settings, folders(tmp_path), range(2))
     values = execute(study, 2)
     assert values["learned"].keys() == {0, 1}
     stamps = [run.result.stat().st_mtime_ns for run in study]
@@ -159,27 +164,32 @@ def test_a_finished_run_is_taken_up(settings, tmp_path):
     content = json.loads(study[1].result.read_text())
     assert content["settings"]["seed"] == 1
     assert content["metrics"] == values["learned"][1]
+    assert [epoch["epoch"] for epoch in study[1].history] == [0, 1, 2]
+    elsewhere = seeds_of("learned", settings, Folders(tmp_path / "results", tmp_path / "another checkout"), range(2))
+    assert execute(elsewhere, 1) == values
+    assert not (tmp_path / "another checkout").exists()
 
 
 def test_runs_of_other_settings_are_not_mixed(settings, tmp_path, monkeypatch):
-    run = Run("learned", settings, tmp_path)
-    write_result(tmp_path / "started.json", run.identity, {})
+    place = folders(tmp_path)
+    run = Run("learned", settings, place)
+    write_result(run.folder / "started.json", run.identity, {})
     assert run.known is None
     with pytest.raises(ConfigError, match=r"other settings \(crops; crops was 4\)"):
-        Run("learned", replace(settings, crops=8), tmp_path).known  # noqa: B018
+        Run("learned", replace(settings, crops=8), place).known  # noqa: B018
     uniform = replace(settings, weights="uniform")
     same = replace(uniform, loss_lr=1.0)
     before = runs.VERSION
     monkeypatch.setattr(runs, "VERSION", before + 1)
     with pytest.raises(ConfigError, match=rf"other settings \(version; version was {before}\)"):
         run.known  # noqa: B018
-    assert Run("uniform", uniform, tmp_path).identity == Run("uniform", same, tmp_path).identity
-    assert "alpha" not in Run("average", settings, tmp_path, trained=False).identity
+    assert Run("uniform", uniform, place).identity == Run("uniform", same, place).identity
+    assert "alpha" not in Run("average", settings, place, trained=False).identity
 
 
 @pytest.mark.slow
 def test_what_a_run_warns_of_is_kept(settings, tmp_path, capfd):
-    [run] = seeds_of("learned", replace(settings, generator="plain", loss_lr=100.0), tmp_path, 1)
+    [run] = seeds_of("learned", replace(settings, generator="plain", loss_lr=100.0), folders(tmp_path), [0])
     execute([run], 1)
     assert "collapsed onto source" in (run.folder / "messages.txt").read_text()
     assert "collapsed" not in capfd.readouterr().err
@@ -193,7 +203,7 @@ def test_what_was_given_wrongly_ends_with_one_line(monkeypatch, tmp_path):
 
 @pytest.mark.slow
 def test_a_run_whose_result_was_removed_is_judged_again(settings, tmp_path):
-    [run] = seeds_of("learned", settings, tmp_path, 1)
+    [run] = seeds_of("learned", settings, folders(tmp_path), [0])
     first = execute([run], 1)
     run.result.unlink()
     assert execute([run], 1) == first
@@ -201,18 +211,20 @@ def test_a_run_whose_result_was_removed_is_judged_again(settings, tmp_path):
 
 @pytest.mark.slow
 def test_the_first_error_ends_a_study(settings, tmp_path, capfd):
-    study = seeds_of("learned", replace(settings, crops=1), tmp_path, 6)
+    study = seeds_of("learned", replace(settings, crops=1), folders(tmp_path), range(6))
     with pytest.raises(DataError, match="needs at least two"):
         execute(study, 1)
     assert f"failed: {study[0].folder}" in capfd.readouterr().err
-    assert len(list(tmp_path.glob("learned/*/started.json"))) < 6
+    assert len(list(tmp_path.glob("work/learned/*/started.json"))) < 6
 
 
 @pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="looks for processes in /proc")
 def test_a_killed_study_leaves_no_worker(tmp_path):
     command = [sys.executable, "-m", "benchmarks.learned_vs_uniform", "--data", "synthetic", "--jobs", "1"]
-    study = subprocess.Popen([*command, "--out", str(tmp_path)], cwd=Path(__file__).parents[2])
+    study = subprocess.Popen(
+        [*command, "--out", str(tmp_path), "--results", str(tmp_path)], cwd=Path(__file__).parents[2]
+    )
     try:
         wait_until(lambda: list(tmp_path.rglob("epoch_0.pth")) or study.poll() is not None)
         workers = Path(f"/proc/{study.pid}/task/{study.pid}/children").read_text().split()
@@ -245,7 +257,7 @@ def test_the_judge_of_a_fusion_network_sees_its_images(settings, tmp_path):
     with torch.no_grad():
         expected = network(*(source[None] for source in scene["sources"]))[0]
     assert torch.equal(image, expected.clamp(0, 1))
-    assert Run("learned", settings, tmp_path).known is None
+    assert Run("learned", settings, folders(tmp_path)).known is None
 
 
 def documented(study):
@@ -259,11 +271,47 @@ def test_the_documentation_has_a_command_for_each_data_set():
     assert len(documented("sensitivity")) == 1
 
 
-def test_the_documented_budget_arrives():
-    [command] = [each for each in documented("learned_vs_uniform") if "msrs" in each]
-    given = parser("", seeds=5, budget=learned_vs_uniform.BUDGET).parse_args(command.split())
+def test_a_problem_has_a_budget_of_its_own(real_data):
+    real_data("msrs_det_large")
+    given = parser("", seeds="5", budget=learned_vs_uniform.BUDGET).parse_args(["--data", "msrs", "--crops", "8"])
     found = settings_of(given, learned_vs_uniform.BUDGET)
-    assert (found.warmup, found.crops, found.task_epochs, given.seeds) == (4, 400, 10, 3)
+    assert (found.warmup, found.crops, found.task_epochs, found.meta_steps) == (4, 8, 10, Settings.meta_steps)
+
+
+def test_seeds_are_a_number_or_a_range(capsys):
+    assert seeds_from("3") == [0, 1, 2]
+    assert seeds_from("5-9") == [5, 6, 7, 8, 9]
+    with pytest.raises(SystemExit):
+        parser("", seeds="5", budget=()).parse_args(["--data", "cwfid", "--seeds", "5,6"])
+    assert "'5,6': expected how many, as 5, or the first and the last, as 5-9" in capsys.readouterr().err
+
+
+def test_the_swing_is_the_largest_change_after_the_fifth_epoch():
+    on = [0.1, 0.9, 0.1, 0.9, 0.1, 0.9, 0.7, 0.75]
+    history = [
+        {"epoch": epoch, "ir": 0.5, "ir on persons": value, "ir off persons": 0.0} for epoch, value in enumerate(on)
+    ]
+    assert pages.swing(history) == pytest.approx(0.2)
+    assert pages.swing(history[:6]) == 0
+    table = pages.swing_table({"image": [history, history[:6], history]})
+    assert "| image | 0.200 | 0.000 | 0.200 | 3 |" in table
+
+
+@pytest.mark.parametrize("row", ROWS)
+def test_every_row_of_the_study_is_what_it_says(settings, row):
+    learner = make_learner(replace(settings, **ROWS[row]), load("synthetic"))
+    assert learner.learns_loss == (row != "uniform")
+    assert learner.weighted_sum == (row == "weighted sum")
+    assert learner.settings["inner_update"] == ("image" if row in ("image", "recommended") else "network")
+
+
+def test_every_kept_result_is_whole():
+    for file in RESULTS.rglob("*.json"):
+        content = json.loads(file.read_text())
+        assert content["metrics"], file
+        assert file.stem == f"seed_{content['settings']['seed']}", file
+        if content["settings"].get("weights") == "learned":
+            assert len(content["weights"]) == content["settings"]["epochs"] + 1, file
 
 
 @pytest.mark.parametrize("change", sensitivity.CHANGES.values(), ids=list(sensitivity.CHANGES))
@@ -288,21 +336,23 @@ def test_every_row_of_the_sensitivity_changes_what_it_says(settings, change, mon
 def test_the_documented_command(command, real_data, tmp_path, capsys):
     given = command.split()
     data, alpha = given[given.index("--data") + 1], given[given.index("--alpha") + 1]
-    seeds = 2 if data == "synthetic" else 1
-    for folder in {"cwfid": ["cwfid_seg"], "msrs": ["msrs_det"]}.get(data, []):
+    for folder in {"cwfid": ["cwfid_seg"], "msrs": ["msrs_det_large"]}.get(data, []):
         real_data(folder)
-    learned_vs_uniform.main([*given, "--seeds", str(seeds), "--jobs", "2", *SHORT, "--out", str(tmp_path)])
+    rows = ["--rows", "uniform", "network", "weighted sum"] if data == "cwfid" else ["--rows", "uniform", "recommended"]
+    places = ["--out", str(tmp_path / "work"), "--results", str(tmp_path / "results")]
+    learned_vs_uniform.main([*given, "--seeds", "1", "--jobs", "2", *SHORT, *rows, *places])
     printed = capsys.readouterr().out
-    for row in ("average", "maximum", "uniform", "learned", "learned - uniform", "weight of"):
+    for row in ("average", "maximum", *rows[1:], f"{rows[-1]} - uniform"):
         assert f"| {row} |" in printed
-    own = tmp_path / data / f"alpha_{alpha}"
-    assert (tmp_path / data / f"alpha_{alpha}.md").read_text() in printed
-    assert len(list(own.glob("learned/seed_*/result.json"))) == seeds
-    history = json.loads((own / "learned" / "seed_0" / "weights.json").read_text())
+    assert ("| seafusion |" in printed) == (data == "msrs")
+    work = tmp_path / "work" / data
+    assert (work / f"alpha_{alpha}.md").read_text() in printed
+    last = rows[-1].replace(" ", "_")
+    history = json.loads((tmp_path / "results" / data / f"alpha_{alpha}" / last / "seed_0.json").read_text())["weights"]
     assert [epoch["epoch"] for epoch in history] == [0, 1, 2]
     assert history[2] != {**history[1], "epoch": 2}
     for picture in ("weights.png", "maps.png", "fused.png"):
-        assert (own / picture).stat().st_size > 10_000
+        assert (work / f"alpha_{alpha}" / last / picture).stat().st_size > 10_000
 
 
 @pytest.mark.slow
@@ -310,11 +360,12 @@ def test_the_documented_sensitivity(tmp_path, capsys):
     [command] = documented("sensitivity")
     chosen = ["--data", "synthetic", "--seeds", "1", "--only", "5 meta steps", "plain G"]
     budget = ["--epochs", "3", "--crops", "4", "--task-epochs", "1"]
-    sensitivity.main([*command.split(), *chosen, *budget, "--jobs", "2", "--out", str(tmp_path)])
+    places = ["--out", str(tmp_path / "work"), "--results", str(tmp_path / "results")]
+    sensitivity.main([*command.split(), *chosen, *budget, "--jobs", "2", *places])
     printed = capsys.readouterr().out
     assert "| 5 meta steps |" in printed
     assert "| plain G |" in printed
-    own = tmp_path / "synthetic" / "alpha_0"
-    assert (own / "sensitivity.md").read_text() in printed
-    results = [json.loads((own / row / "seed_0" / "result.json").read_text()) for row in ("learned", "5_meta_steps")]
+    assert (tmp_path / "work" / "synthetic" / "alpha_0" / "sensitivity.md").read_text() in printed
+    own = tmp_path / "results" / "synthetic" / "alpha_0"
+    results = [json.loads((own / row / "seed_0.json").read_text()) for row in ("network", "5_meta_steps")]
     assert [result["settings"]["meta_steps"] for result in results] == [Settings.meta_steps, 5]

@@ -1,0 +1,15 @@
+"""The rows of a study: what each changes in the settings of a training."""
+
+from __future__ import annotations
+
+from typing import Any
+
+UNIFORM = "uniform"
+ROWS: dict[str, dict[str, Any]] = {
+    UNIFORM: {"weights": "uniform"},
+    "network": {},  # TDFusion: an inner update of F's parameters, the meta steps of an epoch before its fusion steps
+    "image": {"inner_update": "image"},
+    "recommended": {"inner_update": "image", "schedule": "interleaved"},
+    "weighted sum": {"fusion": "weighted_sum"},
+}
+"""The first is what the others are compared with."""

@@ -1,0 +1,1 @@
+"""What inner updates tell the loss of the task's wishes."""
