@@ -65,14 +65,14 @@ class Start(Hook):
             self.random, self.seed = files.random_state(), runner.seed
 
 
-def by_trainer(folder, epochs, scenes, scheduled=SCHEDULED, resume=False, end=None):
+def by_trainer(folder, epochs, scenes, scheduled=SCHEDULED, resume=False, end=None, **loop):
     start, model = Start(), MetaLossModel(**parts(), **SETTINGS)
     config = load_config("tdfusion/segformer_synthetic")
     runner = MetaLossRunner(
         model=model,
         work_dir=str(folder),
         train_dataloader={"dataset": scenes, "batch_size": 2},
-        train_cfg={"type": "MetaLossTrainLoop", "max_epochs": epochs, **LOOP},
+        train_cfg={"type": "MetaLossTrainLoop", "max_epochs": epochs, **LOOP, **loop},
         default_hooks={"param_scheduler": config.default_hooks.param_scheduler},
         optim_wrapper=config.optim_wrapper,
         param_scheduler={
@@ -112,10 +112,11 @@ def assert_equal(learner, model):
         assert all(torch.equal(mine[key], theirs[key]) for key in mine), name
 
 
-def test_three_epochs_are_equal_to_the_bit(tmp_path):
+@pytest.mark.parametrize("schedule", ["phases", "interleaved"])
+def test_three_epochs_are_equal_to_the_bit(schedule, tmp_path):
     scenes = SyntheticScenes(7, size=(32, 40))
-    model, start, optimizers = by_trainer(tmp_path / "trainer", 3, scenes)
-    learner = by_fit(3, scenes, copy.deepcopy(optimizers), start)
+    model, start, optimizers = by_trainer(tmp_path / "trainer", 3, scenes, schedule=schedule)
+    learner = by_fit(3, scenes, copy.deepcopy(optimizers), start, schedule=schedule)
     assert_equal(learner, model)
     untouched = parts()
     for name in ("fusion", "loss", "task"):

@@ -1,0 +1,103 @@
+from collections import Counter
+
+import pytest
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+import metaloss
+from metaloss.data import Episodes, SyntheticScenes
+from metaloss.errors import ConfigError
+from metaloss.training.epoch import EpochRun
+from metaloss.training.schedule import Schedule
+
+SCENES = SyntheticScenes(9, size=(32, 36))
+
+
+def schedule(order, meta_steps=4, **others):
+    return Schedule(episodes=Episodes(dataset=SCENES, meta_steps=meta_steps, seed=3), order=order, **others)
+
+
+def learner():
+    torch.manual_seed(0)
+    fusion = metaloss.Concatenated(nn.Sequential(nn.Conv2d(2, 1, 3, padding=1), nn.Sigmoid()))
+    generator = metaloss.Concatenated(nn.Sequential(nn.Conv2d(2, 2, 3, padding=1), nn.Softmax(1)))
+    task = metaloss.ModuleTask(nn.Conv2d(1, 4, 3, padding=1), F.cross_entropy)
+    return metaloss.MetaLearner(fusion=fusion, loss=metaloss.LearnableFusionLoss(generator), task=task)
+
+
+def identity(batches):
+    return [float(batch.sources[0].sum()) for batch in batches]
+
+
+@pytest.mark.parametrize("meta_steps", [1, 4, 5, 12])
+def test_interleaved_meta_steps_are_spread_evenly(meta_steps):
+    phases = schedule("interleaved", meta_steps).phase_of_each(0)
+    assert Counter(phases) == {"meta": meta_steps, "fusion": 5}
+    share = meta_steps / len(phases)
+    for done in range(len(phases) + 1):
+        assert abs(phases[:done].count("meta") - share * done) <= 1, (phases, done)
+
+
+def test_both_orders_have_the_same_batches():
+    found = {}
+    for order in ("phases", "interleaved"):
+        for phase, batches in schedule(order).steps(1):
+            found.setdefault((order, phase), []).append(identity(batches))
+    for phase in ("meta", "fusion"):
+        assert found["phases", phase] == found["interleaved", phase]
+    assert len({str(pair) for pair in found["phases", "meta"]}) == 4
+
+
+@pytest.mark.parametrize("order", ["phases", "interleaved"])
+@pytest.mark.parametrize("skip", range(10))
+def test_an_epoch_goes_on_from_any_step(order, skip):
+    whole = [(phase, identity(batches)) for phase, batches in schedule(order).steps(0)]
+    left = [(phase, identity(batches)) for phase, batches in schedule(order).steps(0, skip)]
+    assert len(whole) == 9
+    assert left == whole[skip:]
+
+
+def test_warm_up_and_ablation_iv_have_one_phase():
+    warm = schedule("interleaved", warmup_epochs=1)
+    assert set(warm.phase_of_each(0)) == {"fusion"}
+    assert set(warm.phase_of_each(1)) == {"meta", "fusion"}
+    assert set(schedule("interleaved", fusion_phase=False).phase_of_each(0)) == {"meta"}
+
+
+@pytest.mark.parametrize("order", ["phases", "interleaved"])
+def test_each_phase_ends_once(order):
+    planned = schedule(order)
+    epoch = EpochRun(learner(), planned, 1)
+    ends = []
+    for phase, batches in epoch.steps():
+        epoch.take(phase, *batches)
+        if epoch.ends_phase:
+            ends.append((epoch.done, phase))
+    assert [phase for _, phase in sorted(ends)] == ["meta", "fusion"]
+    assert ends[-1][0] == planned.length(0)
+
+
+def test_fit_takes_the_steps_in_the_given_order(monkeypatch):
+    taken = []
+    step = metaloss.MetaLearner.step
+
+    def watched(self, phase, *batches):
+        taken.append(phase)
+        return step(self, phase, *batches)
+
+    monkeypatch.setattr(metaloss.MetaLearner, "step", watched)
+    learner().fit(SCENES, epochs=1, meta_steps=4, schedule="interleaved")
+    assert taken == schedule("interleaved").phase_of_each(0)
+    assert taken != schedule("phases").phase_of_each(0)
+
+
+def test_an_unknown_order_is_refused():
+    with pytest.raises(ConfigError, match=r"schedule='interleave'.*interleaved"):
+        learner().fit(SCENES, epochs=1, meta_steps=4, schedule="interleave")
+
+
+def test_a_run_does_not_change_its_order(tmp_path):
+    learner().fit(SCENES, epochs=1, meta_steps=2, work_dir=tmp_path)
+    with pytest.raises(metaloss.CheckpointError, match="schedule: phases, now interleaved"):
+        learner().fit(SCENES, epochs=2, meta_steps=2, work_dir=tmp_path, resume=True, schedule="interleaved")
