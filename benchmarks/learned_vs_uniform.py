@@ -1,6 +1,6 @@
 """Does a loss learned from the task beat uniform weights? Trains with both and lets a fresh task network judge.
 
-    python -m benchmarks.learned_vs_uniform --data cwfid|synthetic|msrs --alpha A --seeds N [--rows ROW ...] [--jobs 2]
+    python -m benchmarks.learned_vs_uniform --data cwfid|synthetic|msrs_large --alpha A --seeds N [--rows ROW ...]
 
 All trainings have the same networks, budget, order of data and seeds; the judge starts anew on each frozen fusion
 network, and, as floor and ceiling, on each source alone, on their average and on their maximum. What is finished is

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -79,9 +79,8 @@ def synthetic() -> Problem:
     )
 
 
-def msrs() -> Problem:
+def msrs(folder: str = "msrs_det") -> Problem:
     """Persons, bicycles and cars in infrared and visible images of streets, day and night apart."""
-    folder = "msrs_det_large"
     train, test = (_resized(_folder(folder, "labels", split), (240, 320)) for split in ("train.txt", "test.txt"))
     return Problem(
         sources=("ir", "vi"),
@@ -94,11 +93,20 @@ def msrs() -> Problem:
         regions=_boxes,
         crop=(96, 128),
         budget={"warmup": 4, "crops": 400, "task_epochs": 10},
-        published={"seafusion": DATA / folder / "fused_seafusion"},
     )
 
 
-PROBLEMS: dict[str, Callable[[], Problem]] = {"cwfid": cwfid, "synthetic": synthetic, "msrs": msrs}
+def msrs_large() -> Problem:
+    """The same in 241 other pairs, with the images that SeAFusion's authors published of them."""
+    return replace(msrs("msrs_det_large"), published={"seafusion": DATA / "msrs_det_large" / "fused_seafusion"})
+
+
+PROBLEMS: dict[str, Callable[[], Problem]] = {
+    "cwfid": cwfid,
+    "synthetic": synthetic,
+    "msrs": msrs,
+    "msrs_large": msrs_large,
+}
 
 
 @lru_cache(maxsize=1)

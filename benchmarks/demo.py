@@ -1,0 +1,153 @@
+"""Does the demo's map point to the source that shows the object, with any seed?
+
+    python -m benchmarks.demo [--configs recommended/segformer_synthetic tdfusion/segformer_synthetic] [--seeds 10]
+
+Trains each config with each seed by ``metaloss train``, one thread each, validated after every epoch; the validation's
+scenes are of another seed than those that are trained on. What is finished is kept in ``benchmarks/results/demo``.
+Prints for each config the weights on and off the objects, seed by seed, how far they swing, and the task's score.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from benchmarks.evidence.arguments import run_command, seeds_from
+from benchmarks.evidence.differences import HEADER, difference
+from benchmarks.evidence.pages import swing
+from benchmarks.evidence.runs import Folders
+from metaloss.errors import MetaLossError
+from metaloss.evaluation.results import read_result, write_result
+from metaloss.report.tables import markdown
+from metaloss.runtime.progress_bar import progress_bar
+
+CONFIGS = ("recommended/segformer_synthetic", "tdfusion/segformer_synthetic")
+SHOWN = (("ir", "person"), ("vi", "sign"), ("ir", "car"))
+VERSION = 1
+
+
+@dataclass(frozen=True)
+class DemoRun:
+    """One training.
+
+    Attributes:
+        config: its name.
+        seed: of networks, scenes and order.
+        options: further settings of the config, as ``KEY=VALUE``.
+        folders: of all.
+    """
+
+    config: str
+    seed: int
+    options: tuple[str, ...]
+    folders: Folders
+
+    @property
+    def result(self) -> Path:
+        """The JSON file."""
+        return self.folders.of("demo", self.config.replace("/", "_")).results / f"seed_{self.seed}.json"
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """What the run depends on."""
+        return {"config": self.config, "seed": self.seed, "options": list(self.options), "version": VERSION}
+
+    def execute(self) -> None:
+        """Trains, where that is not done."""
+        if read_result(self.result, self.identity) is not None:
+            return
+        work = self.folders.of("demo", self.config.replace("/", "_"), f"seed_{self.seed}").work
+        options = ["--cfg-options", f"seed={self.seed}", "train_cfg.val_interval=1", *self.options]
+        command = [sys.executable, "-W", "ignore", "-m", "metaloss", "train", self.config, "--work-dir", str(work)]
+        work.mkdir(parents=True, exist_ok=True)
+        environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+        with (work / "messages.txt").open("w") as messages:
+            done = subprocess.run(
+                [*command, "--overwrite", *options], stdout=messages, stderr=messages, env=environment, check=False
+            )
+        if done.returncode:
+            raise MetaLossError(f"the training of {self.config}, seed {self.seed}, failed: see {work / 'messages.txt'}")
+        epochs = validations(work)
+        scores = {name: value for name, value in epochs[-1].items() if not name.startswith("weight/")}
+        write_result(self.result, self.identity, scores, weights=[by_region(epoch) for epoch in epochs])
+
+    @property
+    def history(self) -> list[dict[str, float]]:
+        """The weights after each epoch."""
+        history: list[dict[str, float]] = json.loads(self.result.read_text())["weights"]
+        return history
+
+
+def validations(work: Path) -> list[dict[str, float]]:
+    """The metrics of each validation of the newest training in a folder, with its epoch as ``"step"``."""
+    newest = max(work.glob("*/vis_data/scalars.json"), key=lambda path: path.stat().st_mtime)
+    lines = [json.loads(line) for line in newest.read_text().splitlines()]
+    return [line for line in lines if any(name.startswith("weight/") for name in line)]
+
+
+def by_region(epoch: Mapping[str, float]) -> dict[str, float]:
+    """The weights of a validation by the names that the studies use."""
+    found: dict[str, float] = {"epoch": epoch["step"]}
+    for name, value in epoch.items():
+        if name.startswith("weight/"):
+            _, source, where, kind = name.split("/")
+            found[f"{source} {where} {kind}"] = value
+    return found
+
+
+def page(config: str, runs: Sequence[DemoRun], score: str = "mIoU") -> str:
+    """The tables of a config."""
+    last = [run.history[-1] for run in runs]
+    rows = [["seed", *(f"{source} on {kind}s, off, difference" for source, kind in SHOWN), "swing", score]]
+    apart: dict[tuple[str, str], list[float]] = {key: [] for key in SHOWN}
+    scores = [json.loads(run.result.read_text())["metrics"][score] for run in runs]
+    for run, weights, value in zip(runs, last, scores, strict=True):
+        cells = []
+        for source, kind in SHOWN:
+            on, off = weights[f"{source} on {kind}"], weights[f"{source} off {kind}"]
+            apart[source, kind].append(on - off)
+            cells.append(f"{on:.3f}, {off:.3f}, {on - off:+.3f}")
+        rows.append([str(run.seed), *cells, f"{swing(run.history):.3f}", f"{value:.2f}"])
+    swings = statistics.median(swing(run.history) for run in runs)
+    totals = [["weight of", "on objects of", "on - off", *HEADER[1:], "right way up"]]
+    for (source, kind), values in apart.items():
+        right = f"{sum(value > 0 for value in values)} of {len(values)}"
+        totals.append([source, f"{kind}s", *difference(values).cells(3), right])
+    mean = statistics.fmean(scores)
+    summary = f"{score} {mean:.2f} in the mean; the weights swing by {swings:.3f} (median over seeds)."
+    return f"## {config}\n\n{markdown(rows)}\n{markdown(totals)}\n{summary}\n"
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Trains and prints."""
+    reader = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    reader.add_argument("--configs", nargs="+", default=CONFIGS)
+    reader.add_argument("--seeds", type=seeds_from, default="10", help="how many from 0, or the first and last as 5-9")
+    reader.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="trainings at a time")
+    reader.add_argument("--out", type=Path, default=Folders.work, help="for checkpoints and logs")
+    reader.add_argument("--results", type=Path, default=Folders.results, help="of finished runs")
+    reader.add_argument("--options", nargs="+", default=[], metavar="KEY=VALUE", help="further settings of the configs")
+    given = reader.parse_args(arguments)
+    folders = Folders(given.results, given.out)
+    runs = {
+        config: [DemoRun(config, seed, tuple(given.options), folders) for seed in given.seeds]
+        for config in given.configs
+    }
+    in_turn = [run for several in zip(*runs.values(), strict=True) for run in several]
+    with ThreadPoolExecutor(given.jobs) as pool, progress_bar("trainings", len(in_turn)) as advance:
+        for _ in pool.map(DemoRun.execute, in_turn):
+            advance("")
+    print("\n".join(page(config, several) for config, several in runs.items()))
+
+
+if __name__ == "__main__":
+    run_command(main)
