@@ -1,0 +1,6 @@
+"""The recommended training with SegFormer-B0 on MSRS: see docs/recommended.md for what it changes."""
+
+_base_ = "../tdfusion/segformer_msrs.py"
+
+model = dict(inner_update="image", loss=dict(gradient="learned"))
+train_cfg = dict(schedule="interleaved")
