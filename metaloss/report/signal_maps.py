@@ -80,7 +80,7 @@ def _scene(name: str, same: Mapping[str, SignalMap], each: SignalMap, place: int
         name=name,
         sources=sources,
         fused=each.fused[place].mean(0).cpu(),
-        regions=list(regions_of(each.batch.target, place, sources.shape[-2:], ignore)),
+        regions=list(regions_of(each.batch.target, place, sources.shape[-2:], ignore, torch.device("cpu"))),
         asked={update: other.asked[place, 0].cpu() for update, other in same.items()},
     )
 

@@ -11,7 +11,7 @@ from metaloss.training.signal import Asked, Signal
 
 Found = Mapping[str, Signal]
 """By inner update."""
-TRUSTED = 2.0  # standard errors
+TRUSTED, FEW = 2.0, 6  # standard errors, and pairs that are too few for them
 
 
 def heading(inner_update: str, own: str) -> str:
@@ -26,7 +26,8 @@ def side_table(found: Found, own: str) -> Table:
     for name in ("one-sided", "agreement"):
         shown.add_column(name, justify="right")
     for name, signal in found.items():
-        shown.add_row(heading(name, own), f"{signal.one_sided:.2f}", f"{signal.agreement:.2f}")
+        agreement = round(signal.agreement, 2) + 0.0  # no negative zero
+        shown.add_row(heading(name, own), f"{signal.one_sided:.2f}", f"{agreement:.2f}")
     return shown
 
 
@@ -60,7 +61,7 @@ def _cell(asked: Asked | None) -> str:
     if asked is None:
         return "-"
     text = f"{asked.mean:+.2f} ({asked.t:.1f})"
-    return f"[bold]{text}[/bold]" if abs(asked.t) >= TRUSTED else text
+    return f"[bold]{text}[/bold]" if abs(asked.t) >= TRUSTED and asked.pairs >= FEW else text
 
 
 def reading(found: Found) -> list[str]:
