@@ -19,8 +19,9 @@ from torch import nn
 from metaloss.batch import FusionBatch
 from metaloss.cli.engine import class_count, load_engine
 from metaloss.cli.options import CFG_OPTIONS
+from metaloss.cli.signal import PAIRS, STEPS, show_signal
 from metaloss.data import Episodes
-from metaloss.errors import DataError, MetaLossError
+from metaloss.errors import ConfigError, DataError, MetaLossError
 from metaloss.networks.spec import source_count
 from metaloss.plugins import plugin_manager
 from metaloss.report.diagnosis import Finding, advice, diagnose
@@ -41,11 +42,33 @@ _PACKAGES = {
 
 def doctor(
     config: str | None = typer.Argument(None, help="A config file, or the name of a shipped config."),
+    signal: bool = typer.Option(
+        False,
+        "--signal",
+        help="Show instead what the config's task asks of the fusion loss: how one-sided that is, and which source "
+        "each class asks for, with maps; after the config's warm-up, or at --weights.",
+    ),
+    weights: Path | None = typer.Option(None, metavar="FILE", help="With --signal: a checkpoint of this config."),
+    steps: int | None = typer.Option(
+        None, min=0, help=f"With --signal: the most steps of the warm-up; default: {STEPS}."
+    ),
+    pairs: int | None = typer.Option(None, min=2, help=f"With --signal: how many pairs of batches; default: {PAIRS}."),
+    maps: Path | None = typer.Option(
+        None, metavar="FILE", help="With --signal: the PNG of the maps; default: work_dirs/signal/FOLDER/NAME.png."
+    ),
     cfg_options: list[str] = CFG_OPTIONS,
 ) -> None:
     """Show versions; with a config, which hypergradient methods its networks allow, and what each costs."""
-    prepared = None if config is None else prepare(config, cfg_options)
+    if signal and config is None:
+        raise ConfigError("--signal is about a config: give one, or the name of a shipped one")
+    for name, given in {"--weights": weights, "--steps": steps, "--pairs": pairs, "--maps": maps}.items():
+        if given is not None and not signal:
+            raise ConfigError(f"{name} {given}: acts with --signal alone: give that as well, or leave it out")
     console = Console(width=max(Console().width, 100))
+    if signal and config is not None:
+        show_signal(config, cfg_options, weights=weights, steps=steps, pairs=pairs, maps=maps, console=console)
+        return
+    prepared = None if config is None else prepare(config, cfg_options)
     console.print(versions())
     for failed in plugin_manager().failed:
         console.print(f"plug-in that failed to load: {failed}", markup=False)

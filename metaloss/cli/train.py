@@ -8,13 +8,19 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
-import torch
 import torch.distributed as dist
 import typer
 
-from metaloss.cli.engine import class_count, load_engine
+from metaloss.cli.engine import load_engine
 from metaloss.cli.options import CFG_OPTIONS, folder_of
-from metaloss.cli.train_checks import check_optimizers, check_settings, check_smallest_batch, check_views
+from metaloss.cli.train_checks import (
+    check_classes,
+    check_optimizers,
+    check_settings,
+    check_smallest_batch,
+    check_start,
+    check_views,
+)
 from metaloss.data import check_dataset, paired_datasets
 from metaloss.errors import CheckpointError, ConfigError, MetaLossError
 from metaloss.runtime import files
@@ -25,7 +31,6 @@ from metaloss.runtime.signals import terminable
 from metaloss.training import folder
 from metaloss.training.changes import check_changes, run_of
 from metaloss.training.checkpoint import check_networks
-from metaloss.training.parts import PARTS
 from metaloss.training.schedule import Schedule
 
 
@@ -124,13 +129,8 @@ def check(config: Any) -> tuple[Any, Schedule | None]:
     keys = ("train_dataloader",) if config.get("val_dataloader") is None else ("train_dataloader", "val_dataloader")
     for key in keys:
         dataset = engine.build_dataset(config, key)
-        classes = class_count(config)
+        check_classes(config, dataset)
         for paired in paired_datasets(dataset):
-            if classes is not None and paired.classes and paired.num_classes != classes:
-                raise ConfigError(
-                    f"the data has {paired.num_classes} classes ({', '.join(paired.classes)}) and the config's task "
-                    f"{classes}"
-                )
             if rank() == 0:
                 with progress_bar(f"checking {key.removesuffix('_dataloader')} data", len(paired)) as advance:
                     check_dataset(paired, lambda done, total: advance(""))
@@ -140,24 +140,11 @@ def check(config: Any) -> tuple[Any, Schedule | None]:
             schedule = engine.schedule_of(model.learner, dataset, config.train_dataloader, loop, seed)
             check_views(schedule.episodes)
     if config.get("load_from"):
-        _check_start(config.load_from)
+        check_start(config.load_from)
     if schedule is not None:
         check_optimizers(config, model)
         check_smallest_batch(model, schedule.episodes)
     return model, schedule
-
-
-def _check_start(path: str) -> None:
-    """Checks a file of weights to start from.
-
-    Raises:
-        CheckpointError: unreadable, or without weights.
-    """
-    content = files.load(path)
-    state = content.get("state_dict", {part: content[part] for part in PARTS if part in content} or content)
-    tensors = [value for part in (state, *state.values()) if isinstance(part, dict) for value in part.values()]
-    if not any(isinstance(value, torch.Tensor) for value in tensors):
-        raise CheckpointError(f"load_from={path!r}: no weights are in it: expected a checkpoint, or a state dict")
 
 
 def newest_to_resume(config: Any, model: Any, schedule: Schedule | None, *, allow_changes: bool = False) -> Path | None:

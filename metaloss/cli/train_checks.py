@@ -9,10 +9,12 @@ from typing import Any
 
 import torch
 
-from metaloss.cli.engine import load_engine
-from metaloss.data import Episodes
-from metaloss.errors import ConfigError, MetaLossError, nearest
+from metaloss.cli.engine import class_count, load_engine
+from metaloss.data import Episodes, paired_datasets
+from metaloss.errors import CheckpointError, ConfigError, MetaLossError, nearest
+from metaloss.runtime import files
 from metaloss.tasks import targets_of, task_loss
+from metaloss.training.parts import PARTS
 
 _LARGEST_SEED = 2**32 - 1  # NumPy takes no larger one
 _LEAST = {"max_epochs": 1, "meta_steps": 0, "warmup_epochs": 0, "val_begin": 0, "val_interval": 1}
@@ -157,6 +159,38 @@ def _known(part: Mapping[str, Any], place: str, names: tuple[str, ...]) -> None:
         raise ConfigError(
             f"{place}.{strange[0]}: not known here{nearest(strange[0], names)}: {place} takes {', '.join(names)}"
         )
+
+
+def check_classes(config: Any, dataset: Any) -> None:
+    """Checks that the task has as many classes as the data.
+
+    Raises:
+        ConfigError: it has not.
+    """
+    classes = class_count(config)
+    for paired in paired_datasets(dataset):
+        if classes is not None and paired.classes and paired.num_classes != classes:
+            raise ConfigError(
+                f"the data has {paired.num_classes} classes ({', '.join(paired.classes)}) and the config's task "
+                f"{classes}"
+            )
+
+
+def check_start(path: str) -> dict[str, Any]:
+    """Reads a file of weights to start from, and checks that it has some.
+
+    Returns:
+        Its content.
+
+    Raises:
+        CheckpointError: unreadable, or without weights.
+    """
+    content = files.load(path)
+    state = content.get("state_dict", {part: content[part] for part in PARTS if part in content} or content)
+    tensors = [value for part in (state, *state.values()) if isinstance(part, dict) for value in part.values()]
+    if not any(isinstance(value, torch.Tensor) for value in tensors):
+        raise CheckpointError(f"load_from={path!r}: no weights are in it: expected a checkpoint, or a state dict")
+    return content
 
 
 def check_optimizers(config: Any, model: Any) -> None:

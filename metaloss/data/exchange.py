@@ -64,6 +64,22 @@ def reorder_sources(batch: FusionBatch, order: Tensor) -> FusionBatch:
     )
 
 
+def own_order(values: Tensor, order: Tensor | None) -> Tensor:
+    """Puts what belongs to the sources of a batch, place by place, into the order of the original sources.
+
+    Args:
+        values: of shape (B, n, ...).
+        order: of the batch, (B, n); ``None``: nothing was exchanged.
+
+    Returns:
+        Of the same shape: at ``[b, k]`` what belongs to the original source k.
+    """
+    if order is None:
+        return values
+    index = order.to(values.device).view(*order.shape, *(1 for _ in values.shape[2:])).expand_as(values)
+    return torch.zeros_like(values).scatter(1, index, values)
+
+
 def _other_order(count: int, generator: torch.Generator) -> Tensor:
     identity = torch.arange(count)
     while True:

@@ -59,3 +59,9 @@ def regions_of(
 def class_name(number: int, classes: Sequence[str]) -> str:
     """The name of a class, or its number where it has none."""
     return str(classes[number]) if 0 <= number < len(classes) else str(number)
+
+
+def names_of_classes(dataset: Any) -> tuple[Sequence[str], int]:
+    """What a data set calls its classes, nothing where it does not, and the id that stands for "no class"."""
+    classes = getattr(dataset, "classes", ())
+    return classes if isinstance(classes, (list, tuple)) else (), getattr(dataset, "ignore", 255)

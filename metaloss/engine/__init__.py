@@ -20,7 +20,7 @@ from metaloss.engine.metric import FusionMetric
 from metaloss.engine.model import MetaLossModel
 from metaloss.engine.optimizers import MetaLossOptimizers, build_optimizers
 from metaloss.engine.overrides import parse_options
-from metaloss.engine.runner import MetaLossRunner, StateHook
+from metaloss.engine.runner import MetaLossRunner, StateHook, load_weights
 from metaloss.engine.val_loops import MetaLossTestLoop, MetaLossValLoop
 
 __all__ = [
@@ -52,6 +52,7 @@ __all__ = [
     "find_registered",
     "launch",
     "load_config",
+    "load_weights",
     "parse_options",
     "registered",
     "schedule_of",

@@ -34,6 +34,8 @@ from metaloss.training.learner import MetaLearner
 from metaloss.training.parts import PARTS
 from metaloss.training.structure import check_structure
 
+_REVISED = ((r"^module\.", ""),)
+
 
 @RUNNERS.register_module()
 class MetaLossRunner(ShortLog):
@@ -149,7 +151,7 @@ class MetaLossRunner(ShortLog):
         self.logger.info(f"going on from {filename}")
 
     def load_checkpoint(
-        self, filename: str, map_location: Any = "cpu", strict: bool = False, revise_keys: Any = ((r"^module\.", ""),)
+        self, filename: str, map_location: Any = "cpu", strict: bool = False, revise_keys: Any = _REVISED
     ) -> dict[str, Any]:
         """Loads a local file, of plain tensors alone: MMEngine would run the code that a file holds.
 
@@ -158,10 +160,7 @@ class MetaLossRunner(ShortLog):
         """
         content = load(filename)
         self.call_hook("after_load_checkpoint", checkpoint=content)
-        state = content.get("state_dict", _one_state(content) or content)
-        for pattern, replacement in revise_keys:
-            state = {re.sub(pattern, replacement, key): value for key, value in state.items()}
-        load_state_dict(model_of(self), state, strict, self.logger)
+        load_weights(model_of(self), content, strict, revise_keys, self.logger)
         self._has_loaded = True
         self.logger.info(f"weights loaded from {filename}")
         return content
@@ -183,6 +182,24 @@ class StateHook(Hook):
         if runner.resumed is not None:
             restore_random_state(runner.resumed)
             runner.resumed = None
+
+
+def load_weights(
+    model: nn.Module, content: dict[str, Any], strict: bool = False, revise_keys: Any = _REVISED, logger: Any = None
+) -> None:
+    """Loads the weights that a file holds, as MMEngine does.
+
+    Args:
+        model: what they are loaded into.
+        content: of a checkpoint, or a state dict.
+        strict: whether names that differ are errors.
+        revise_keys: patterns in the names, and what stands for them.
+        logger: where names that differ are said; ``None``: on stdout.
+    """
+    state = content.get("state_dict", _one_state(content) or content)
+    for pattern, replacement in revise_keys:
+        state = {re.sub(pattern, replacement, key): value for key, value in state.items()}
+    load_state_dict(model, state, strict, logger)
 
 
 def _one_state(content: dict[str, Any]) -> dict[str, Any]:

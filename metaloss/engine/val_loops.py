@@ -13,6 +13,7 @@ from mmengine.runner import BaseLoop, TestLoop, ValLoop
 
 from metaloss.data import Resized, as_size, collate, source_names
 from metaloss.data.loader import Loader
+from metaloss.data.regions import names_of_classes
 from metaloss.engine.build import dataset_of, model_of
 from metaloss.engine.registry import LOOPS
 from metaloss.evaluation.regions import weights_by_region
@@ -85,8 +86,7 @@ class _Evaluation:
 
     def _names(self, count: int) -> tuple[Sequence[str], Sequence[str], int]:
         """The names of the sources and of the classes, and the id of no class, from the data set where it has them."""
-        classes, ignore = getattr(self.scenes, "classes", ()), getattr(self.scenes, "ignore", 255)
-        return source_names(self.scenes, count), classes if isinstance(classes, (list, tuple)) else (), ignore
+        return source_names(self.scenes, count), *names_of_classes(self.scenes)
 
 
 @LOOPS.register_module()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 import statistics
 from collections.abc import Iterable, Sequence
@@ -15,8 +16,11 @@ from torch import Tensor
 from metaloss.batch import FusionBatch
 from metaloss.data.regions import class_name, regions_of
 from metaloss.errors import ConfigError
+from metaloss.hypergradient.random_state import RandomState, own_generators
 from metaloss.runtime.processes import world_size
+from metaloss.tasks.base import is_labelled
 from metaloss.training import checks
+from metaloss.training.meta import method_of
 from metaloss.training.signal_map import SignalMap, map_of
 from metaloss.training.trained import Trained
 
@@ -68,9 +72,16 @@ class Signal:
     def of(
         maps: Iterable[SignalMap], sources: Sequence[str] = (), classes: Sequence[str] = (), ignore: int = 255
     ) -> Signal:
-        """Sums up maps; the arguments are those of :func:`signal`."""
+        """Sums up maps; the arguments are those of :func:`signal`.
+
+        Raises:
+            ConfigError: another number of names than of sources.
+        """
         maps = tuple(maps)
-        names = sources or [str(number) for number in range(maps[0].asked.shape[1])]
+        count = maps[0].asked.shape[1]
+        names = sources or [str(number) for number in range(count)]
+        if len(names) != count:
+            raise ConfigError(f"signal: {len(names)} names ({', '.join(names)}) for {count} sources")
         sides = [float(each.wishes.mean().abs() / each.wishes.abs().mean()) for each in maps]
         found = _by_region(maps, classes, ignore)
         regions = {
@@ -86,10 +97,14 @@ def signal(
     sources: Sequence[str] = (),
     classes: Sequence[str] = (),
     ignore: int = 255,
+    *,
+    inner_update: str | None = None,
 ) -> Signal:
-    """Finds out what the task asks of the fusion loss, at the networks' present weights; they stay as they are.
+    """Finds out what the task asks of the fusion loss, at the networks' present weights.
 
-    The fusion loss sees the task's view here, so that labels and maps lie over each other.
+    Nothing changes: networks, optimizers, random generators and the next meta-gradient are as they were. The fusion
+    loss sees the task's view here, so that labels and maps lie over each other. Pairs without a label to learn from are
+    left out, as in training.
 
     Args:
         learner: of any inner update and any hypergradient method.
@@ -97,12 +112,15 @@ def signal(
         sources: names; default their numbers.
         classes: names by class id; default their numbers.
         ignore: the class id that stands for "no class".
+        inner_update: ``"network"`` or ``"image"``, to ask under that one; default: the learner's own. The other one is
+            taken with its default settings.
 
     Returns:
         How one-sided the wishes are, how far they agree, and which source each class asks for, with the maps.
 
     Raises:
-        ConfigError: no pairs, a weighted sum, which has no fusion loss, or a loss that does not return its weights.
+        ConfigError: no pairs, or none with labels; a weighted sum, which has no fusion loss; an inner update that the
+            learner's settings refuse; or a loss that does not return its weights.
         MetaGradientError: there is nothing to learn, or what comes out is not finite.
 
     Example:
@@ -110,15 +128,48 @@ def signal(
         >>> found.regions["1"]["0"].mean  # of source 0, on the objects of class 1  # doctest: +SKIP
         1.3
     """
+    check_signal(learner)
+    asking, maps, given = _asking(learner, inner_update), [], 0
+    checks.check_learnable(learner.fusion if asking.settings["inner_update"] == "network" else None, learner.loss)
+    random = RandomState.now(own_generators(learner.fusion, learner.loss, learner.task))
+    try:
+        for pair in pairs:
+            given += 1
+            train, test = (replace(batch, fusion_view=None) for batch in pair)
+            if is_labelled(learner.task, test):
+                maps.append(map_of(asking, train, test))
+                asking._meta.count += 1
+    finally:
+        random.restore()
+    if not maps:
+        raise ConfigError(f"signal: no pairs of batches were given{f' with labels, of {given}' if given else ''}")
+    return Signal.of(maps, sources, classes, ignore)
+
+
+def check_signal(learner: Trained) -> None:
+    """Checks what any inner update needs.
+
+    Raises:
+        ConfigError: several processes, or a weighted sum, which has no fusion loss.
+        MetaGradientError: the loss has nothing to learn, or gradients cannot be recorded.
+    """
     if world_size() > 1:
         raise ConfigError(f"signal: {world_size()} processes, which would mix their maps: run it in one")
     if learner.weighted_sum:
         raise ConfigError("signal: with fusion='weighted_sum' there is no fusion loss that could hear the task")
+    checks.check_recording()
     checks.check_learnable(None, learner.loss)
-    maps = [map_of(learner, *(replace(batch, fusion_view=None) for batch in pair)) for pair in pairs]
-    if not maps:
-        raise ConfigError("signal: no pairs of batches were given")
-    return Signal.of(maps, sources, classes, ignore)
+
+
+def _asking(learner: Trained, inner_update: str | None) -> Trained:
+    """The learner under an inner update: the same networks and optimizers, with a count and a method of its own."""
+    asking, own = copy.copy(learner), learner.settings["inner_update"]
+    if inner_update in (None, own):
+        asking._meta = replace(learner._meta, method=copy.copy(learner.method))
+        return asking
+    asking.settings = {**learner.settings, "inner_update": inner_update}
+    asking._meta = replace(learner._meta, method=method_of("auto", learner._variant, str(inner_update), None), count=0)
+    return asking
 
 
 def _agreement(gradients: Sequence[Tensor]) -> float:

@@ -6,7 +6,8 @@ Whatever the inner update is, the meta-gradient by theta_G is that of one inner 
 
 with a map u of the image's shape: in image space the task's own gradient by the image, through F's parameters that
 gradient as F's tangent kernel has passed it on. ``-u`` says where each pixel should go; the product's derivative by the
-weights says which source it should come from.
+weights says which source it should come from. (With K > 1 updates there are K such products: u is then the sum of their
+maps, and f the first image.)
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ import torch
 from torch import Tensor, nn
 
 from metaloss.batch import FusionBatch
+from metaloss.data.exchange import own_order
 from metaloss.errors import ConfigError, MetaGradientError
 from metaloss.hypergradient.calls import fuse, fusion_terms
 from metaloss.hypergradient.functional import leaves
@@ -32,13 +34,15 @@ class SignalMap(NamedTuple):
 
     Attributes:
         batch: the batch whose images are meant: that on which the fusion loss is taken.
-        wishes: where each pixel of the fused image should go, up to a factor, (B, C, H, W).
+        fused: f, F's image of it, (B, C, H, W).
+        wishes: -u, where each pixel of the fused image should go, up to a positive factor, (B, C, H, W).
         asked: how much more weight each source should get, above the mean of all sources and in units of the map's mean
             size, (B, n, H, W), of the sources in their own order.
-        gradient: the meta-gradient by theta_G as one vector, up to a factor.
+        gradient: the meta-gradient by theta_G as one vector, up to a positive factor.
     """
 
     batch: FusionBatch
+    fused: Tensor
     wishes: Tensor
     asked: Tensor
     gradient: Tensor
@@ -98,17 +102,14 @@ def map_from(learner: Trained, batch: FusionBatch, image: Tensor, wishes: Tensor
             f"signal: the weights that {type(learner.loss).__name__} returns are not those that its total is made of: "
             "return the tensor itself"
         )
-    gradient = torch.cat([(-value).flatten() for value in found if value is not None])
+    gradient = torch.cat([value.flatten() for value in found if value is not None])
     asked = by_weights.mean(1, keepdim=True) - by_weights  # against the gradient, and above the mean of the sources
-    if batch.order is not None:
-        order = batch.order.to(asked.device)[:, :, None, None].expand_as(asked)
-        asked = torch.zeros_like(asked).scatter(1, order, asked)
-    asked = asked / asked.abs().mean()
+    asked = own_order(asked / asked.abs().mean(), batch.order)
     if not bool(wishes.isfinite().all() and gradient.isfinite().all() and asked.isfinite().all()):
         raise MetaGradientError(
             "signal: what the task asks for is zero or not finite at these weights: look at its loss"
         )
-    return SignalMap(batch, wishes, asked, gradient)
+    return SignalMap(batch, image, wishes, asked, gradient)
 
 
 class _Probed(nn.Module):

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from metaloss.batch import FusionBatch
+from metaloss.data.exchange import own_order
 from metaloss.hypergradient.calls import fuse, fusion_terms
 from metaloss.hypergradient.execution import Execution
 from metaloss.hypergradient.functional import assign_buffers, gradients, largest, swapped
@@ -140,8 +141,6 @@ def weight_statistics(weights: Tensor, order: Tensor | None) -> dict[str, Tensor
         ``weight_0`` ... for the original sources, and ``entropy``, averaged over pixels and divided
         by log n: 1 for uniform weights, 0 when each pixel has one source.
     """
-    means = weights.mean((-2, -1))
-    if order is not None:
-        means = torch.zeros_like(means).scatter(1, order, means)
+    means = own_order(weights.mean((-2, -1)), order)
     entropy = -torch.special.xlogy(weights, weights).sum(1).mean() / math.log(weights.shape[1])
     return {**{f"weight_{k}": mean for k, mean in enumerate(means.mean(0))}, "entropy": entropy}
