@@ -1,4 +1,4 @@
-"""The recommended training with SegFormer-B0 on MSRS: see docs/recommended.md for what it changes."""
+"""The recommended training with SegFormer-B0 on MSRS; see docs/recommended.md."""
 
 _base_ = "../tdfusion/segformer_msrs.py"
 

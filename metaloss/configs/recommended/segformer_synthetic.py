@@ -1,4 +1,4 @@
-"""The recommended training with SegFormer-B0 on procedural scenes: needs no download: see docs/recommended.md for what it changes."""
+"""The recommended training with SegFormer-B0 on procedural scenes, nothing to download; see docs/recommended.md."""
 
 _base_ = "../tdfusion/segformer_synthetic.py"
 

@@ -1,4 +1,4 @@
-"""The recommended training with YOLOv8-n on M3FD: see docs/recommended.md for what it changes."""
+"""The recommended training with YOLOv8-n on M3FD; see docs/recommended.md."""
 
 _base_ = "../tdfusion/yolov8_m3fd.py"
 
