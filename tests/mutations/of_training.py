@@ -127,8 +127,8 @@ MUTATIONS = (
     Mutation(
         name="fusion phase of a resumed epoch begins anew",
         file="metaloss/training/schedule.py",
-        find="skip = max(0, skip - self.episodes.meta_steps)",
-        replace="skip = 0",
+        find='self.episodes.fusion(epoch, done["fusion"])',
+        replace="self.episodes.fusion(epoch, 0)",
         tests=("tests/training/test_interrupted.py",),
     ),
     Mutation(
