@@ -22,19 +22,21 @@ class LossGenerator(nn.Module):
     Args:
         sources: n >= 2.
         outputs: the loss terms to weigh: ``("intensity",)``, or with ``"gradient"`` as well (ReFusion).
+        level: take the mean over the image out of the logits: no source is preferred as a whole, only in places.
+            What moves all pixels at once is the quickest way down for a meta-gradient, and makes weights swing.
 
     Raises:
         ConfigError: fewer than two sources, or an unknown or missing output.
     """
 
-    def __init__(self, sources: int = 2, outputs: Sequence[str] = ("intensity",)) -> None:
+    def __init__(self, sources: int = 2, outputs: Sequence[str] = ("intensity",), level: bool = False) -> None:
         super().__init__()
         if sources < 2:
             raise ConfigError(f"LossGenerator(sources={sources}): image fusion needs at least two sources")
         if not outputs or any(name not in OUTPUTS for name in outputs) or len(set(outputs)) != len(outputs):
             raise ConfigError(f"LossGenerator(outputs={tuple(outputs)!r}): choose from {OUTPUTS}, each once")
-        self.arguments = {"sources": sources, "outputs": tuple(outputs)}
-        self.outputs = tuple(outputs)
+        self.arguments = {"sources": sources, "outputs": tuple(outputs), "level": level}
+        self.outputs, self.level = tuple(outputs), level
         self.embed = nn.ModuleList(conv3x3(1, WIDTH) for _ in range(sources))
         self.encoders = nn.ModuleList(restormer_blocks(WIDTH) for _ in range(sources))
         self.joint = restormer_blocks(sources * WIDTH)
@@ -58,5 +60,7 @@ class LossGenerator(nn.Module):
         check_grey_sources(sources, len(self.embed), "LossGenerator")
         features = [encoder(embed(x)) for embed, encoder, x in zip(self.embed, self.encoders, sources, strict=True)]
         logits = self.head(self.joint(torch.cat(features, dim=1)))
+        if self.level:
+            logits = logits - logits.mean((-2, -1), keepdim=True)
         weights = [part.softmax(dim=1) for part in logits.chunk(len(self.outputs), dim=1)]
         return weights[0] if len(weights) == 1 else dict(zip(self.outputs, weights, strict=True))

@@ -71,3 +71,20 @@ def test_what_it_refuses():
             LossGenerator(outputs=outputs)
     with pytest.raises(metaloss.ShapeError, match="built for 2 sources and given 3"):
         LossGenerator()(*sources(3))
+
+
+def test_levelled_weights_prefer_no_source_as_a_whole():
+    torch.manual_seed(0)
+    plain = LossGenerator(outputs=("intensity", "gradient"))
+    levelled = LossGenerator(outputs=("intensity", "gradient"), level=True)
+    levelled.load_state_dict(plain.state_dict())
+    bright, dark = torch.rand(1, 1, 24, 32), 0.1 * torch.rand(1, 1, 24, 32)
+    with torch.no_grad():
+        before, after = plain(bright, dark), levelled(bright, dark)
+    for name in ("intensity", "gradient"):
+        odds = after[name].logit()
+        assert float(odds.mean((-2, -1)).abs().max()) < 1e-4
+        expected = before[name].logit() - before[name].logit().mean((-2, -1), keepdim=True)
+        torch.testing.assert_close(odds, expected, rtol=1e-4, atol=1e-4)
+        assert float(before[name].logit().mean((-2, -1)).abs().max()) > 1e-2
+    assert levelled.arguments["level"] is True

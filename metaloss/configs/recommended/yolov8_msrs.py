@@ -2,5 +2,11 @@
 
 _base_ = "../tdfusion/yolov8_msrs.py"
 
-model = dict(inner_update="image", loss=dict(gradient="learned"))
+model = dict(
+    inner_update="image",
+    loss=dict(
+        gradient="learned",
+        generator=dict(type="metaloss.LossGenerator", outputs=("intensity", "gradient"), level=True),
+    ),
+)
 train_cfg = dict(schedule="interleaved")
