@@ -33,6 +33,7 @@ from metaloss.runtime.progress_bar import progress_bar
 CONFIGS = ("recommended/segformer_synthetic", "tdfusion/segformer_synthetic")
 SHOWN = (("ir", "person"), ("vi", "sign"), ("ir", "car"))
 VERSION = 1
+_TIMES = ("data_time", "time", "step")
 
 
 @dataclass(frozen=True)
@@ -77,7 +78,7 @@ class DemoRun:
         if done.returncode:
             raise MetaLossError(f"the training of {self.config}, seed {self.seed}, failed: see {work / 'messages.txt'}")
         epochs = validations(work)
-        scores = {name: value for name, value in epochs[-1].items() if not name.startswith("weight/")}
+        scores = {name: epochs[-1][name] for name in epochs[-1] if not name.startswith("weight/") and name not in _TIMES}
         write_result(self.result, self.identity, scores, weights=[by_region(epoch) for epoch in epochs])
 
     @property

@@ -29,6 +29,7 @@ EXPERIMENTS: dict[str, tuple[str, dict[str, Any]]] = {
     "full": ("the method", {}),
 }
 """What each row of TDFusion's Table 3 changes; :mod:`metaloss.training.variants` says what that means."""
+_OF_NETWORK = ("IV", "V")
 _NO_SCORES = ("task_loss", "entropy")
 
 Format = Enum("Format", {name: name for name in FORMATS}, type=str)  # type: ignore[misc]
@@ -55,6 +56,14 @@ def ablation(
     options = engine.parse_options(cfg_options)
     folder = work_dir or Path("work_dirs", "ablation", folder_of(config))
     names = [name for name in EXPERIMENTS if not only or name in only]
+    inner_update = (engine.load_config(config, options).get("model") or {}).get("inner_update")
+    refused = [name for name in names if name in _OF_NETWORK]
+    if inner_update == "image" and refused:
+        raise ConfigError(
+            f"config {config} has inner_update='image', and the rows {', '.join(refused)} change the inner update of F "
+            "that it replaces: leave them out, as --only I --only II --only III --only full, or compare with "
+            "--cfg-options model.inner_update=network"
+        )
     values: dict[str, dict[int, dict[str, float]]] = {}
     for name in names:
         label, changes = EXPERIMENTS[name]
@@ -91,7 +100,7 @@ def _run(config: str, settings: Mapping[str, Any], work_dir: Path) -> dict[str, 
     metrics = {
         key.removeprefix("fusion/"): float(value)
         for key, value in found.items()
-        if key not in _NO_SCORES and not key.startswith("weight_")
+        if key not in _NO_SCORES and not key.startswith(("weight_", "weight/"))
     }
     write_result(work_dir / "result.json", described, metrics)
     return metrics

@@ -29,6 +29,7 @@ def test_all_rows(command, tmp_path) -> None:
     found = [row for row in csv.DictReader(io.StringIO(done.out)) if row["seed"] == "0"]
     assert [row["method"].split()[0] for row in found] == list(EXPERIMENTS)
     assert {"EN", "SF", "SCD", "Qabf", "mIoU"} <= set(found[0])
+    assert not any("weight" in name for name in found[0])
     states = {name: files.load(tmp_path / name / "epoch_1.pth")["state_dict"] for name in EXPERIMENTS}
     assert not any(key.startswith("loss.generator") for key in states["I"])
     assert any(key.startswith("loss.generator") for key in states["full"])
@@ -70,4 +71,11 @@ def test_an_unknown_row(refused) -> None:
 def test_a_setting_that_the_config_has_not(refused, tmp_path) -> None:
     told = refused("ablation", CONFIG, "--cfg-options", "max_epoch=1", "--work-dir", tmp_path / "runs")
     assert "max_epochs" in told
+    assert not (tmp_path / "runs").exists()
+
+
+def test_rows_that_the_image_update_has_not(refused, tmp_path) -> None:
+    line = refused("ablation", "recommended/segformer_synthetic", "--work-dir", tmp_path / "runs")
+    assert "inner_update='image'" in line
+    assert "the rows IV, V" in line
     assert not (tmp_path / "runs").exists()
