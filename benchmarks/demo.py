@@ -78,7 +78,8 @@ class DemoRun:
         if done.returncode:
             raise MetaLossError(f"the training of {self.config}, seed {self.seed}, failed: see {work / 'messages.txt'}")
         epochs = validations(work)
-        scores = {name: epochs[-1][name] for name in epochs[-1] if not name.startswith("weight/") and name not in _TIMES}
+        kept = (name for name in epochs[-1] if not name.startswith("weight/") and name not in _TIMES)
+        scores = {name: epochs[-1][name] for name in kept}
         write_result(self.result, self.identity, scores, weights=[by_region(epoch) for epoch in epochs])
 
     @property
