@@ -7,8 +7,8 @@ OPENMMLAB = OMP_NUM_THREADS=1 .venv/openmmlab/bin/python -m pytest -n 2 --dist w
 	tests/adapters/test_mmseg.py tests/engine/test_resume.py::test_killed_in_the_second_epoch
 
 demo: export OMP_WAIT_POLICY = PASSIVE # threads that wait sleep: far faster where other work shares the cores
-demo: .venv/.demo ## train TDFusion on procedural scenes: a few minutes, nothing to download
-	.venv/bin/metaloss train tdfusion/segformer_synthetic --work-dir work_dirs/demo --overwrite
+demo: .venv/.demo ## learn a fusion loss on procedural scenes: a few minutes, nothing to download
+	.venv/bin/metaloss train recommended/segformer_synthetic --work-dir work_dirs/demo --overwrite
 
 test: check .venv/.openmmlab ## everything, with every framework
 	$(PYTEST) --cov --cov-report=term:skip-covered --durations=15

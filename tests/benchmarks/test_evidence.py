@@ -271,6 +271,7 @@ def test_the_documentation_has_a_command_for_each_data_set():
     assert len(documented("sensitivity")) == 1
 
 
+@pytest.mark.slow
 def test_a_problem_has_a_budget_of_its_own(real_data):
     real_data("msrs_det")
     given = parser("", seeds="5", budget=learned_vs_uniform.BUDGET).parse_args(["--data", "msrs", "--crops", "8"])
@@ -278,6 +279,7 @@ def test_a_problem_has_a_budget_of_its_own(real_data):
     assert (found.warmup, found.crops, found.task_epochs, found.meta_steps) == (4, 8, 10, Settings.meta_steps)
 
 
+@pytest.mark.slow
 def test_published_images_are_a_row_that_needs_no_training(real_data):
     real_data("msrs_det_large")
     problem = load("msrs_large")
