@@ -2,6 +2,8 @@
 
 _base_ = "../tdfusion/segformer_synthetic.py"
 
+max_epochs = 10
+warmup_epochs = 1
 meta_steps = 18  # one to a fusion step: in image space they cost no more
 
 model = dict(
@@ -11,4 +13,9 @@ model = dict(
         generator=dict(type="metaloss.LossGenerator", outputs=("intensity", "gradient"), level=True),
     ),
 )
-train_cfg = dict(meta_steps=meta_steps, schedule="interleaved")
+train_cfg = dict(max_epochs=max_epochs, warmup_epochs=warmup_epochs, meta_steps=meta_steps, schedule="interleaved")
+param_scheduler = dict(
+    fusion=[], task=[], loss=[dict(type="LinearLR", start_factor=1.0, end_factor=0.1, end=max_epochs)]
+)
+
+settings = dict(max_epochs=["train_cfg.max_epochs", "param_scheduler.loss.0.end"])

@@ -2,6 +2,9 @@
 
 _base_ = "../tdfusion/yolov8_msrs.py"
 
+max_epochs = 50
+warmup_epochs = 1
+
 model = dict(
     inner_update="image",
     loss=dict(
@@ -9,4 +12,9 @@ model = dict(
         generator=dict(type="metaloss.LossGenerator", outputs=("intensity", "gradient"), level=True),
     ),
 )
-train_cfg = dict(schedule="interleaved")
+train_cfg = dict(max_epochs=max_epochs, warmup_epochs=warmup_epochs, schedule="interleaved")
+param_scheduler = dict(
+    fusion=[], task=[], loss=[dict(type="LinearLR", start_factor=1.0, end_factor=0.1, end=max_epochs)]
+)
+
+settings = dict(max_epochs=["train_cfg.max_epochs", "param_scheduler.loss.0.end"])
