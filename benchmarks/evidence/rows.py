@@ -9,7 +9,7 @@ ROWS: dict[str, dict[str, Any]] = {
     UNIFORM: {"weights": "uniform"},
     "network": {},  # TDFusion: an inner update of F's parameters, the meta steps of an epoch before its fusion steps
     "image": {"inner_update": "image"},
-    "recommended": {"inner_update": "image", "schedule": "interleaved", "gradient": "learned"},
+    "recommended": {"inner_update": "image", "schedule": "interleaved", "gradient": "learned", "loss_decay": True},
     "weighted sum": {"fusion": "weighted_sum"},
 }
 """The first is what the others are compared with."""

@@ -25,7 +25,8 @@ from metaloss.runtime.files import written_whole
 from metaloss.runtime.progress_bar import progress_bar
 
 # what a network that learns no weights does not depend on, and what an image that needs no training does not
-_OF_META = ("warmup", "meta_steps", "generator", "loss_lr", "outer_update", "inner_lr", "inner_update", "schedule")
+_OF_META = ("warmup", "meta_steps", "generator", "loss_lr", "loss_decay", "outer_update")
+_OF_META += ("inner_lr", "inner_update", "schedule")
 _OF_JUDGED = (*_OF_META, "alpha", "weights", "epochs", "lr", "fusion", "gradient")
 RESULTS = Path(__file__).parents[1] / "results"
 

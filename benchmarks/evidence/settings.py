@@ -27,6 +27,7 @@ class Settings:
         generator: ``"levelled"``, the small loss generator of the examples, or ``"plain"``, see
             :mod:`benchmarks.evidence.plain_generator`.
         loss_lr: of the loss generator's update.
+        loss_decay: whether that rate falls linearly to a tenth.
         outer_update: as of :class:`metaloss.MetaLearner`.
         inner_lr: of the inner updates.
         inner_update: as of :class:`metaloss.MetaLearner`.
@@ -48,6 +49,7 @@ class Settings:
     task_lr: float = 2e-3
     generator: Literal["levelled", "plain"] = "levelled"
     loss_lr: float = 1e-3
+    loss_decay: bool = False
     outer_update: Literal["optimizer", "max_normalised_sgd"] = "optimizer"
     inner_lr: float = 1e-2
     inner_update: Literal["network", "image"] = "network"

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import torch
 from torch import Tensor, nn
+from torch.optim.lr_scheduler import LinearLR
 
 from benchmarks.evidence.crops import Crops
 from benchmarks.evidence.plain_generator import PlainGenerator
@@ -59,6 +60,10 @@ def make_learner(settings: Settings, problem: Problem) -> MetaLearner:
     loss = LearnableFusionLoss(generator, alpha=settings.alpha, weights=settings.weights, gradient=settings.gradient)
     summed = settings.fusion == "weighted_sum"
     rule = torch.optim.SGD if settings.outer_update == "max_normalised_sgd" else torch.optim.Adam
+    loss_optimizer = rule(generator.parameters(), lr=settings.loss_lr) if generator is not None else None
+    schedulers = []
+    if settings.loss_decay and loss_optimizer is not None:
+        schedulers = [LinearLR(loss_optimizer, 1.0, 0.1, total_iters=settings.epochs - settings.warmup)]
     return MetaLearner(
         fusion=settings.fusion if summed else fusion,
         loss=loss,
@@ -68,7 +73,8 @@ def make_learner(settings: Settings, problem: Problem) -> MetaLearner:
         inner_lr=settings.inner_lr,
         fusion_optimizer=None if summed else torch.optim.Adam(fusion.parameters(), lr=settings.lr),
         task_optimizer=torch.optim.Adam(task.parameters(), lr=settings.task_lr),
-        loss_optimizer=rule(generator.parameters(), lr=settings.loss_lr) if generator is not None else None,
+        loss_optimizer=loss_optimizer,
+        schedulers=schedulers,
         outer_update=settings.outer_update,
     )
 
