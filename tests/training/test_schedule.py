@@ -8,6 +8,8 @@ from torch.nn import functional as F
 import metaloss
 from metaloss.data import Episodes, SyntheticScenes
 from metaloss.errors import ConfigError
+from metaloss.networks import LossGenerator
+from metaloss.runtime import files
 from metaloss.training.epoch import EpochRun
 from metaloss.training.schedule import Schedule
 
@@ -18,10 +20,10 @@ def schedule(order, meta_steps=4, **others):
     return Schedule(episodes=Episodes(dataset=SCENES, meta_steps=meta_steps, seed=3), order=order, **others)
 
 
-def learner():
+def learner(generator=None):
     torch.manual_seed(0)
     fusion = metaloss.Concatenated(nn.Sequential(nn.Conv2d(2, 1, 3, padding=1), nn.Sigmoid()))
-    generator = metaloss.Concatenated(nn.Sequential(nn.Conv2d(2, 2, 3, padding=1), nn.Softmax(1)))
+    generator = generator or metaloss.Concatenated(nn.Sequential(nn.Conv2d(2, 2, 3, padding=1), nn.Softmax(1)))
     task = metaloss.ModuleTask(nn.Conv2d(1, 4, 3, padding=1), F.cross_entropy)
     return metaloss.MetaLearner(fusion=fusion, loss=metaloss.LearnableFusionLoss(generator), task=task)
 
@@ -101,3 +103,29 @@ def test_a_run_does_not_change_its_order(tmp_path):
     learner().fit(SCENES, epochs=1, meta_steps=2, work_dir=tmp_path)
     with pytest.raises(metaloss.CheckpointError, match="schedule: phases, now interleaved"):
         learner().fit(SCENES, epochs=2, meta_steps=2, work_dir=tmp_path, resume=True, schedule="interleaved")
+
+
+def without(folder, name):
+    """Takes a setting out of a run's checkpoint, as of a version that did not know it."""
+    [path] = folder.glob("epoch_*.pth")
+    content = files.load(path)
+    del content["metaloss"]["settings"][name]
+    files.save(path, content)
+
+
+def test_a_run_of_a_version_without_orders_has_its_meta_steps_first(tmp_path):
+    learner().fit(SCENES, epochs=1, meta_steps=2, work_dir=tmp_path)
+    without(tmp_path, "schedule")
+    with pytest.raises(metaloss.CheckpointError, match="schedule: phases, now interleaved"):
+        learner().fit(SCENES, epochs=2, meta_steps=2, work_dir=tmp_path, resume=True, schedule="interleaved")
+    assert len(learner().fit(SCENES, epochs=2, meta_steps=2, work_dir=tmp_path, resume=True)) == 2
+
+
+def test_a_run_does_not_change_what_its_loss_generator_prefers(tmp_path):
+    learner(LossGenerator()).fit(SCENES, epochs=1, meta_steps=1, work_dir=tmp_path)
+    levelled = learner(LossGenerator(level=True))
+    with pytest.raises(metaloss.CheckpointError, match=r"loss\.generator\.level: False, now True"):
+        levelled.fit(SCENES, epochs=2, meta_steps=1, work_dir=tmp_path, resume=True)
+    without(tmp_path, "loss.generator.level")
+    with pytest.raises(metaloss.CheckpointError, match=r"loss\.generator\.level: False, now True"):
+        levelled.fit(SCENES, epochs=2, meta_steps=1, work_dir=tmp_path, resume=True)
