@@ -59,7 +59,8 @@ class Signal:
         one_sided: the mean over pairs of ``abs(mean(u)) / mean(abs(u))``: 1 where all pixels should become brighter, or
             all darker, and near 0 where the task's wish arrives whole.
         agreement: the mean cosine between the meta-gradients of two pairs; not a number for one pair.
-        regions: by class and by source what is asked for; ``"elsewhere"`` is outside all boxes.
+        regions: by class and by source what is asked for; ``"elsewhere"`` is outside all boxes. Where several tasks
+            have regions, classes are ``"TASK NUMBER"``.
         maps: of each pair.
     """
 
@@ -195,9 +196,9 @@ def _by_region(maps: Sequence[SignalMap], classes: Sequence[str], ignore: int) -
         for kind, parts in pixels.items():
             found.setdefault(kind, []).extend(_mean(parts))
         outside += _mean(rest)
-    several = len({task for task, _ in found}) > 1  # class 1 of one task is not class 1 of another
+    several = len({task for task, _ in found}) > 1  # class 1 of one task is not class 1 of another, and has its name
     named = {
-        f"{task} {class_name(number, classes)}" if several else class_name(number, classes): found[task, number]
+        f"{task} {number}" if several else class_name(number, classes): found[task, number]
         for task, number in sorted(found)
         if found[task, number]
     }

@@ -202,11 +202,11 @@ def test_classes_of_two_tasks_are_not_mixed():
             return (self.gain * fused).square().mean()
 
     target = {"near": [box(0), box(0)], "far": [box(4), box(4)]}
-    found = subject(task=Boxed()).signal([[replace(batch, target=target) for batch in (TRAIN, TEST)]], ("ir", "vi"))
+    found = subject(task=Boxed()).signal([[replace(batch, target=target) for batch in (TRAIN, TEST)]], classes=["person"])
     asked = found.maps[0].asked
     assert list(found.regions) == ["far 0", "near 0", ELSEWHERE]
-    assert found.regions["near 0"]["ir"].mean == pytest.approx(float(asked[:, 0, :4, :2].mean()))
-    assert found.regions["far 0"]["ir"].mean == pytest.approx(float(asked[:, 0, :4, 4:6].mean()))
+    assert found.regions["near 0"]["0"].mean == pytest.approx(float(asked[:, 0, :4, :2].mean()))
+    assert found.regions["far 0"]["0"].mean == pytest.approx(float(asked[:, 0, :4, 4:6].mean()))
 
 
 def test_pixels_of_no_class_belong_to_no_region():
