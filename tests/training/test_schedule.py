@@ -1,4 +1,5 @@
 from collections import Counter
+from dataclasses import replace
 
 import pytest
 import torch
@@ -129,3 +130,41 @@ def test_a_run_does_not_change_what_its_loss_generator_prefers(tmp_path):
     without(tmp_path, "loss.generator.level")
     with pytest.raises(metaloss.CheckpointError, match=r"loss\.generator\.level: False, now True"):
         levelled.fit(SCENES, epochs=2, meta_steps=1, work_dir=tmp_path, resume=True)
+
+
+@pytest.mark.parametrize(("done", "workers"), [(1, 0), (4, 2), (8, 0)])
+def test_a_learner_goes_on_in_the_middle_of_an_interleaved_epoch(done, workers):
+    """Bit for bit, with meta-gradients that wait for an update, statistics that move and random numbers."""
+
+    def made():
+        torch.manual_seed(0)
+        fusion = nn.Sequential(nn.Conv2d(2, 4, 3, padding=1), nn.BatchNorm2d(4), nn.Dropout2d(0.2), nn.Conv2d(4, 1, 1))
+        generator = metaloss.Concatenated(nn.Sequential(nn.Conv2d(2, 2, 3, padding=1), nn.Softmax(1)))
+        found = metaloss.MetaLearner(
+            fusion=metaloss.Concatenated(fusion),
+            loss=metaloss.LearnableFusionLoss(generator),
+            task=metaloss.ModuleTask(nn.Conv2d(1, 4, 3, padding=1), F.cross_entropy),
+            accumulate=2,
+            lr=1e-2,
+        )
+        for part in (found.fusion, found.loss, found.task):
+            part.train()
+        return found
+
+    def taken(subject, until=None):
+        epoch = EpochRun(subject, planned, 1)
+        for phase, batches in epoch.steps():
+            epoch.take(phase, *batches)
+            if epoch.done == until:
+                return subject.state_dict()
+        return epoch.close()
+
+    planned = schedule("interleaved")
+    planned = replace(planned, episodes=replace(planned.episodes, num_workers=workers))
+    whole, resumed = made(), made()
+    log = taken(whole)
+    resumed.load_state_dict(taken(made(), done))
+    assert taken(resumed) == log
+    for part in ("fusion", "loss", "task"):
+        one, other = (getattr(each, part).state_dict() for each in (whole, resumed))
+        assert all(torch.equal(one[key], other[key]) for key in one), part

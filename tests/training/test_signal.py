@@ -202,7 +202,8 @@ def test_classes_of_two_tasks_are_not_mixed():
             return (self.gain * fused).square().mean()
 
     target = {"near": [box(0), box(0)], "far": [box(4), box(4)]}
-    found = subject(task=Boxed()).signal([[replace(batch, target=target) for batch in (TRAIN, TEST)]], classes=["person"])
+    pair = [replace(batch, target=target) for batch in (TRAIN, TEST)]
+    found = subject(task=Boxed()).signal([pair], classes=["person"])
     asked = found.maps[0].asked
     assert list(found.regions) == ["far 0", "near 0", ELSEWHERE]
     assert found.regions["near 0"]["0"].mean == pytest.approx(float(asked[:, 0, :4, :2].mean()))
