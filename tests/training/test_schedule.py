@@ -1,3 +1,4 @@
+import multiprocessing
 from collections import Counter
 from dataclasses import replace
 
@@ -59,6 +60,17 @@ def test_an_epoch_goes_on_from_any_step(order, skip):
     left = [(phase, identity(batches)) for phase, batches in schedule(order).steps(0, skip)]
     assert len(whole) == 9
     assert left == whole[skip:]
+
+
+@pytest.mark.parametrize("order", ["phases", "interleaved"])
+def test_loading_processes_end_with_their_phase(order):
+    planned = schedule(order)
+    planned = replace(planned, episodes=replace(planned.episodes, num_workers=1))
+    phases = planned.phase_of_each(0)
+    for number, (phase, _) in enumerate(planned.steps(0)):
+        needed = {2 if each == "meta" else 1 for each in phases[number + 1 :]}
+        assert len(multiprocessing.active_children()) <= sum(needed), (number, phase)
+    assert not multiprocessing.active_children()
 
 
 def test_warm_up_and_ablation_iv_have_one_phase():
