@@ -32,7 +32,9 @@ from metaloss.runtime.progress_bar import progress_bar
 
 CONFIGS = ("recommended/segformer_synthetic", "tdfusion/segformer_synthetic")
 SHOWN = (("ir", "person"), ("vi", "sign"), ("ir", "car"))
+SCORES = ("mIoU", "mAP50")
 VERSION = 1
+"""Raise it with every change of what a run does that its config's name does not show: older results are refused."""
 _TIMES = ("data_time", "time", "step")
 
 
@@ -106,15 +108,25 @@ def by_region(epoch: Mapping[str, float]) -> dict[str, float]:
     return found
 
 
-def page(config: str, runs: Sequence[DemoRun], score: str = "mIoU") -> str:
-    """The tables of a config."""
+def page(config: str, runs: Sequence[DemoRun]) -> str:
+    """The tables of a config, with the first of ``SCORES`` that its task has.
+
+    Raises:
+        MetaLossError: it has none, or a class is in none of the validation's scenes.
+    """
+    metrics = [json.loads(run.result.read_text())["metrics"] for run in runs]
+    score = next((name for name in SCORES if all(name in each for each in metrics)), None)
+    if score is None:
+        raise MetaLossError(f"{config}: its validations have none of {', '.join(SCORES)}")
     last = [run.history[-1] for run in runs]
     rows = [["seed", *(f"{source} on {kind}s, off, difference" for source, kind in SHOWN), "swing", score]]
     apart: dict[tuple[str, str], list[float]] = {key: [] for key in SHOWN}
-    scores = [json.loads(run.result.read_text())["metrics"][score] for run in runs]
+    scores = [each[score] for each in metrics]
     for run, weights, value in zip(runs, last, scores, strict=True):
         cells = []
         for source, kind in SHOWN:
+            if f"{source} on {kind}" not in weights:
+                raise MetaLossError(f"{config}, seed {run.seed}: no scene of the validation shows a {kind}")
             on, off = weights[f"{source} on {kind}"], weights[f"{source} off {kind}"]
             apart[source, kind].append(on - off)
             cells.append(f"{on:.3f}, {off:.3f}, {on - off:+.3f}")

@@ -47,6 +47,7 @@ def main(arguments: list[str] | None = None) -> None:
         values, found, load(given.data)
     )
     page = own.work / "sensitivity.md"
+    page.parent.mkdir(parents=True, exist_ok=True)  # all runs may be known from another checkout
     page.write_text(report)
     print(f"{report}\nwritten: {page}")
 

@@ -35,6 +35,7 @@ from metaloss.report.signal_table import reading, region_tables, side_table
 from metaloss.runtime import files
 from metaloss.runtime.folders import check_folder
 from metaloss.runtime.progress_bar import Advance, progress_bar
+from metaloss.training.changes import changes, run_of
 from metaloss.training.learner import MetaLearner
 from metaloss.training.meta import INNER_UPDATES
 from metaloss.training.schedule import Schedule
@@ -189,7 +190,9 @@ def _take_up(start: Start, path: Path) -> tuple[str, int]:
         raise CheckpointError(f"--weights {path}: not a checkpoint of this config's networks: {error}") from None
     epoch, step = learner.progress["epoch"], learner.progress["step"]
     within = f" and {step} steps" if step else ""
-    return f"at the weights of {path}, after {epoch} epoch{'s' * (epoch != 1)}{within}", epoch
+    found = changes(content.get("metaloss") or {}, run_of(learner, start.schedule))
+    others = f"\nthat training had other data or settings than this config: {'; '.join(found)}" if found else ""
+    return f"at the weights of {path}, after {epoch} epoch{'s' * (epoch != 1)}{within}{others}", epoch
 
 
 def _pairs(start: Start, epoch: int, count: int) -> list[Pair]:

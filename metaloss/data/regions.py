@@ -8,6 +8,8 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
+from metaloss.data.dataset import IGNORED
+
 
 class Region(NamedTuple):
     """The pixels of a class in a scene.
@@ -16,11 +18,13 @@ class Region(NamedTuple):
         number: of the class.
         on: mask (H, W) of its pixels.
         off: mask (H, W) of all others, but for those that are of no class.
+        task: the name of the task whose labels these are, where a target is a dict of several.
     """
 
     number: int
     on: Tensor
     off: Tensor
+    task: str = ""
 
 
 def regions_of(
@@ -33,26 +37,28 @@ def regions_of(
             ``labels`` (N,); or a dict of such targets by task, or anything else, which has no regions.
         scene: its number in the batch.
         size: H and W.
-        ignore: the class id that stands for "no class": neither on nor off.
+        ignore: a class id that stands for "no class", beside 255 and negative ones: neither on nor off.
         device: of the masks.
     """
     if isinstance(target, Mapping):
-        for part in target.values():
-            yield from regions_of(part, scene, size, ignore, device)
+        for task, part in target.items():
+            for region in regions_of(part, scene, size, ignore, device):
+                yield region._replace(task=str(task))
         return
     if not isinstance(target, (Tensor, list, tuple)) or len(target) <= scene:
         return
     own = target[scene]
     if isinstance(own, Tensor) and own.shape == torch.Size(size) and not own.is_floating_point():
         ids = own.to(device)
-        for number in ids.unique().tolist():
-            if number != ignore:
-                yield Region(number, ids == number, (ids != number) & (ids != ignore))
+        known = (ids != ignore) & (ids != IGNORED) & (ids >= 0)  # a data set may have written 255 for its own id
+        for number in ids[known].unique().tolist():
+            yield Region(number, ids == number, (ids != number) & known)
     elif isinstance(own, Mapping) and "boxes" in own and "labels" in own:
         for number in own["labels"].unique().tolist():
             on = torch.zeros(tuple(size), dtype=torch.bool, device=device)
-            for left, top, right, bottom in own["boxes"][own["labels"] == number].round().int().tolist():
-                on[max(top, 0) : bottom, max(left, 0) : right] = True
+            boxes = own["boxes"][own["labels"] == number]
+            for left, top, right, bottom in boxes.round().clamp_min(0).int().tolist():  # some may lie outside
+                on[top:bottom, left:right] = True
             yield Region(number, on, ~on)
 
 

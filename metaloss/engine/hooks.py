@@ -130,6 +130,7 @@ def summary(before: Mapping[str, float], after: Mapping[str, float], names: Sequ
     Returns:
         A Rich table.
     """
+    from rich.markup import escape
     from rich.table import Table
 
     table = Table(title="validation" if after.keys() != {_OUTER_LOSS} else "training", title_justify="left")
@@ -142,7 +143,7 @@ def summary(before: Mapping[str, float], after: Mapping[str, float], names: Sequ
         if name.startswith("weight/"):  # they have a table of their own
             continue
         earlier = f"{before[name]:.4g}" if name in before else "-"
-        table.add_row(labels.get(name, name), earlier, f"{value:.4g}")
+        table.add_row(escape(labels.get(name, name)), earlier, f"{value:.4g}")
     return table
 
 
@@ -152,6 +153,7 @@ def region_table(metrics: Mapping[str, float]) -> Any:
     Args:
         metrics: with ``weight/SOURCE/on/CLASS`` and ``weight/SOURCE/off/CLASS`` among them.
     """
+    from rich.markup import escape
     from rich.table import Table
 
     means = {tuple(name.split("/")[1:]): value for name, value in metrics.items() if name.startswith("weight/")}
@@ -162,10 +164,10 @@ def region_table(metrics: Mapping[str, float]) -> Any:
     table.add_column("")
     for source in sources:
         for where in ("on", "off"):
-            table.add_column(f"{source} {where}", justify="right")
+            table.add_column(escape(f"{source} {where}"), justify="right")
     for name in dict.fromkeys(name for _, _, name in means):
         values = [means.get((source, where, name)) for source in sources for where in ("on", "off")]
-        table.add_row(name, *("-" if value is None else f"{value:.3f}" for value in values))
+        table.add_row(escape(name), *("-" if value is None else f"{value:.3f}" for value in values))
     return table
 
 

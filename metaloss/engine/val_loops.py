@@ -16,7 +16,7 @@ from metaloss.data.loader import Loader
 from metaloss.data.regions import names_of_classes
 from metaloss.engine.build import dataset_of, model_of
 from metaloss.engine.registry import LOOPS
-from metaloss.evaluation.regions import weights_by_region
+from metaloss.evaluation.regions import weights_by_region, without_tasks
 from metaloss.runtime import files
 from metaloss.runtime.modes import evaluating
 from metaloss.tasks import can_be_scored, targets_of, task_loss
@@ -78,7 +78,7 @@ class _Evaluation:
                     scored.update([output["prediction"] for output in outputs], target)
                 self.evaluator.process(data_samples=outputs, data_batch=batch)
                 runner.call_hook(f"after_{mode}_iter", batch_idx=index, data_batch=batch, outputs=outputs)
-        metrics = {**(scored.compute() if scored is not None else {}), **over_all_processes(means)}
+        metrics = {**(scored.compute() if scored is not None else {}), **without_tasks(over_all_processes(means))}
         metrics.update(self.evaluator.evaluate(len(self.dataloader.dataset)))  # type: ignore[attr-defined]
         runner.call_hook(f"after_{mode}_epoch", metrics=metrics)
         runner.call_hook(f"after_{mode}")

@@ -26,7 +26,7 @@ class LossGenerator(nn.Module):
             What moves all pixels at once is the quickest way down for a meta-gradient, and makes weights swing.
 
     Raises:
-        ConfigError: fewer than two sources, or an unknown or missing output.
+        ConfigError: fewer than two sources, an unknown or missing output, or a ``level`` that is no truth value.
     """
 
     def __init__(self, sources: int = 2, outputs: Sequence[str] = ("intensity",), level: bool = False) -> None:
@@ -35,6 +35,8 @@ class LossGenerator(nn.Module):
             raise ConfigError(f"LossGenerator(sources={sources}): image fusion needs at least two sources")
         if not outputs or any(name not in OUTPUTS for name in outputs) or len(set(outputs)) != len(outputs):
             raise ConfigError(f"LossGenerator(outputs={tuple(outputs)!r}): choose from {OUTPUTS}, each once")
+        if not isinstance(level, bool):
+            raise ConfigError(f"LossGenerator(level={level!r}): expected True or False")
         self.arguments = {"sources": sources, "outputs": tuple(outputs), "level": level}
         self.outputs, self.level = tuple(outputs), level
         self.embed = nn.ModuleList(conv3x3(1, WIDTH) for _ in range(sources))

@@ -117,24 +117,26 @@ def draw_signal(path: Path, scenes: Sequence[Scene], sources: Sequence[str], cla
         for axis, image in zip(row, [*scene.sources, scene.fused], strict=False):
             axis.imshow(image.numpy(), cmap="gray", vmin=0, vmax=1)
         _outline(row[len(sources)], scene, colours, 1.4)
-        row[0].set_ylabel(scene.name, fontsize=8)
+        row[0].set_ylabel(scene.name, fontsize=8, parse_math=False)
     less = f"more of {sources[1]}" if len(sources) == 2 else f"less of {sources[0]}"
     for number, update in enumerate(updates, len(sources) + 1):
         drawn, place = _draw_maps(axes[:, number], scenes, update), figure.add_subplot(grid[-1, number])
         bar = figure.colorbar(drawn, cax=place, orientation="horizontal", extend="both")
-        bar.set_label(f"{less}   |   more of {sources[0]}", fontsize=8)
+        bar.set_label(f"{less}   |   more of {sources[0]}", fontsize=8, parse_math=False)
         bar.ax.tick_params(labelsize=8)
     for axis in axes.flat:
         axis.set(xticks=[], yticks=[])
     titles = [*sources, "fused, labels" if colours else "fused"]
     titles += [f"asked of {sources[0]}\n{heading(update, own)}" for update in updates]
     for axis, title in zip(axes[0], titles, strict=True):
-        axis.set_title(title, fontsize=10)
+        axis.set_title(title, fontsize=10, parse_math=False)
     if colours:
         lines = [Line2D([], [], color=colour, label=class_name(number, classes)) for number, colour in colours.items()]
         below = figure.add_subplot(grid[-1, : len(sources) + 1])
         below.set_axis_off()
-        below.legend(handles=lines, loc="upper center", ncols=_ACROSS, fontsize=9, frameon=False)
+        legend = below.legend(handles=lines, loc="upper center", ncols=_ACROSS, fontsize=9, frameon=False)
+        for text in legend.get_texts():
+            text.set_parse_math(False)
     with written_whole(path) as file:
         figure.savefig(file, dpi=_DPI, format="png")
 

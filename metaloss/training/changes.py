@@ -7,9 +7,12 @@ from typing import Any
 
 from metaloss.data.fingerprint import fingerprint
 from metaloss.errors import CheckpointError
+from metaloss.networks.spec import describe_generator
 from metaloss.training.parts import PARTS
 from metaloss.training.schedule import Schedule
 from metaloss.training.trained import Trained
+
+_ALWAYS = {"schedule": "phases", "loss.generator.level": False}  # what checkpoints that do not say it were written with
 
 
 def run_of(learner: Trained, schedule: Schedule) -> dict[str, dict[str, Any]]:
@@ -22,6 +25,7 @@ def run_of(learner: Trained, schedule: Schedule) -> dict[str, dict[str, Any]]:
     settings = {
         **learner.settings,
         **{f"loss.{name}": value for name, value in getattr(learner.loss, "settings", {}).items()},
+        **_generator(learner),
         **_optimizers(learner),
         "batch_size": episodes.whole_batch_size,
         "meta_steps": episodes.meta_steps,
@@ -50,6 +54,8 @@ def changes(saved: Mapping[str, Any], now: Mapping[str, Mapping[str, Any]]) -> l
         before = saved.get(part)
         if not isinstance(before, Mapping):
             continue
+        if part == "settings" and before:
+            before = {**{name: value for name, value in _ALWAYS.items() if name in now[part]}, **before}
         for name, value in now[part].items():
             if name in before and before[name] != value:
                 shown = "others" if name in ("names", "files", "boxes") else f"{before[name]}, now {value}"
@@ -89,6 +95,13 @@ def check_changes(
     if found and say is not None:
         say(f"changed since the checkpoint: {'; '.join(found)}")
     return bool(found)
+
+
+def _generator(learner: Trained) -> dict[str, Any]:
+    """What the loss generator was built with and its weights do not tell."""
+    arguments = (describe_generator(learner.loss) or {}).get("arguments")
+    given = arguments.items() if isinstance(arguments, Mapping) else ()
+    return {f"loss.generator.{name}": value for name, value in given if isinstance(value, (bool, int, float, str))}
 
 
 def _optimizers(learner: Trained) -> dict[str, Any]:

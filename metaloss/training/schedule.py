@@ -109,7 +109,11 @@ class Schedule:
             skip: how many steps to leave out at the beginning, without loading their data.
         """
         phases = self.phase_of_each(epoch)
-        done = Counter(phases[:skip])
+        done, left = Counter(phases[:skip]), Counter(phases[skip:])
         meta, fusion = self.episodes.meta(epoch, done["meta"]), self.episodes.fusion(epoch, done["fusion"])
         for phase in phases[skip:]:
-            yield (phase, next(meta)) if phase == "meta" else (phase, (next(fusion),))
+            batches = next(meta) if phase == "meta" else (next(fusion),)
+            left[phase] -= 1
+            if not left[phase]:  # lets the processes go that have loaded this phase's data
+                next(meta if phase == "meta" else fusion, None)
+            yield phase, batches

@@ -59,7 +59,8 @@ class Signal:
         one_sided: the mean over pairs of ``abs(mean(u)) / mean(abs(u))``: 1 where all pixels should become brighter, or
             all darker, and near 0 where the task's wish arrives whole.
         agreement: the mean cosine between the meta-gradients of two pairs; not a number for one pair.
-        regions: by class and by source what is asked for; ``"elsewhere"`` is outside all boxes.
+        regions: by class and by source what is asked for; ``"elsewhere"`` is outside all boxes. Where several tasks
+            have regions, classes are ``"TASK NUMBER"``.
         maps: of each pair.
     """
 
@@ -181,21 +182,26 @@ def _agreement(gradients: Sequence[Tensor]) -> float:
 
 def _by_region(maps: Sequence[SignalMap], classes: Sequence[str], ignore: int) -> dict[str, list[Tensor]]:
     """By class and pair what each source is asked for, the mean over the class's pixels (n,)."""
-    found: dict[int, list[Tensor]] = {}
+    found: dict[tuple[str, int], list[Tensor]] = {}
     outside: list[Tensor] = []
     for each in maps:
-        pixels: dict[int, list[Tensor]] = {}
+        pixels: dict[tuple[str, int], list[Tensor]] = {}
         rest: list[Tensor] = []
         for scene, asked in enumerate(each.asked):
             regions = list(regions_of(each.batch.target, scene, asked.shape[-2:], ignore, asked.device))
             for region in regions:
-                pixels.setdefault(region.number, []).append(asked[:, region.on])
+                pixels.setdefault((region.task, region.number), []).append(asked[:, region.on])
             if regions:
                 rest.append(asked[:, torch.stack([region.off for region in regions]).all(0)])
-        for number, parts in pixels.items():
-            found.setdefault(number, []).extend(_mean(parts))
+        for kind, parts in pixels.items():
+            found.setdefault(kind, []).extend(_mean(parts))
         outside += _mean(rest)
-    named = {class_name(number, classes): found[number] for number in sorted(found) if found[number]}
+    several = len({task for task, _ in found}) > 1  # class 1 of one task is not class 1 of another, and has its name
+    named = {
+        f"{task} {number}" if several else class_name(number, classes): found[task, number]
+        for task, number in sorted(found)
+        if found[task, number]
+    }
     return {**named, ELSEWHERE: outside} if outside else named
 
 

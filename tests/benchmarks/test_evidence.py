@@ -28,6 +28,7 @@ from metaloss.evaluation.results import write_result
 from metaloss.runtime import files
 
 SHORT = ["--epochs", "2", "--warmup", "1", "--meta-steps", "1", "--crops", "4", "--task-epochs", "1"]
+KINDS = ("person", "sign", "car")
 
 
 @pytest.fixture
@@ -381,3 +382,18 @@ def test_the_documented_sensitivity(tmp_path, capsys):
     own = tmp_path / "results" / "synthetic" / "alpha_0"
     results = [json.loads((own / row / "seed_0.json").read_text()) for row in ("network", "5_meta_steps")]
     assert [result["settings"]["meta_steps"] for result in results] == [Settings.meta_steps, 5]
+
+
+def test_a_sensitivity_whose_runs_are_all_from_another_checkout(settings, tmp_path, capsys):
+    given = replace(settings, **{name: getattr(Settings, name) for name in ("warmup", "meta_steps")})
+    own = folders(tmp_path).of("synthetic", "alpha_0")
+    epoch = {f"{source} {where} {kind}s": 0.25 for source in ("ir", "vi") for where in ("on", "off") for kind in KINDS}
+    for name, change in {"network": {}, "plain G": sensitivity.CHANGES["plain G"]}.items():
+        [run] = seeds_of(name, replace(given, **change), own, [0])
+        history = [{"epoch": number, "ir": 0.25, "vi": 0.75, **epoch} for number in range(3)]
+        write_result(run.result, run.identity, {"mIoU": 50.0}, weights=history)
+    budget = ["--epochs", "2", "--crops", "4", "--task-epochs", "1", "--seeds", "1", "--only", "plain G"]
+    places = ["--out", str(tmp_path / "work"), "--results", str(tmp_path / "results")]
+    sensitivity.main(["--data", "synthetic", *budget, *places])
+    assert "| plain G | 50.00 |" in capsys.readouterr().out
+    assert [file.name for file in (tmp_path / "work").rglob("*") if file.is_file()] == ["sensitivity.md"]

@@ -14,6 +14,7 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore::ImportWarning:mmcv"),
 ]
 REFUSION = "refusion/ivif_synthetic"
+LEVEL = "{'type':'metaloss.LossGenerator','outputs':('intensity','gradient'),'level':True}"
 SMALL = ("--cfg-options", "train_scenes=4", "val_scenes=2", "image_size=32", "task_size=32", "crop_size=16")
 
 
@@ -88,10 +89,13 @@ def test_a_checkpoint_says_what_its_own_warm_up_says(command, folder):
     warmed = command(*doctor, *options)
     loaded = command(*doctor, "--weights", "run/epoch_1.pth", *options)
     assert "at the weights of run/epoch_1.pth, after 1 epoch\n" in loaded.out
+    assert "other data or settings" not in loaded.out
     assert asked(loaded.out) == asked(warmed.out)
     assert {path: path.read_bytes() for path in before} == before
     start = command(*doctor, "--steps", 0, *options, "load_from=run/epoch_1.pth")
     assert asked(start.out)["image"][0] == asked(loaded.out)["image"][0]
+    others = command(*doctor, "--weights", "run/epoch_1.pth", *options, f"model.loss.generator={LEVEL}")
+    assert "had other data or settings than this config: loss.generator.level: False, now True\n" in others.out
 
 
 @pytest.mark.slow

@@ -211,6 +211,24 @@ def test_the_means_of_each_phase(run):
     assert all(words in run.log for words in outer)
 
 
+def test_interleaved_steps_log_the_losses_of_both_phases(tmp_path):
+    """Every second step is a meta step, and every tenth is logged: it is always a fusion step."""
+    hooks, scenes = [Witness()], SyntheticScenes(10, size=(32, 40))
+    trainer(
+        tmp_path, hooks=hooks, data=scenes, max_epochs=2, meta_steps=5, warmup_epochs=1, schedule="interleaved"
+    ).train()
+    steps = [phase for epoch, phase, _ in hooks[0].steps if epoch == 2]
+    assert steps == ["meta", "fusion"] * 5
+    assert [(epoch, phase) for epoch, phase, _ in hooks[0].phases] == [(1, "fusion"), (2, "meta"), (2, "fusion")]
+    lines = [json.loads(line) for line in next(tmp_path.glob("*/vis_data/scalars.json")).read_text().splitlines()]
+    [_, line] = [line for line in lines if "fusion/loss" in line]
+    for name in ("meta/outer_loss", "fusion/loss"):
+        values = [values[name] for epoch, _, values in hooks[0].steps if name in values][-10:]
+        assert line[name] == pytest.approx(np.mean(values), rel=1e-5), name
+    log = next(tmp_path.glob("*/*.log")).read_text()
+    assert re.search(r"Epoch\(train\) +\[2\]\[10/10\].*  fusion/loss: .*  meta/outer_loss: ", log)
+
+
 def test_the_table_at_the_end(tmp_path, capsys):
     hook, witness = SummaryHook(), Witness()
     trainer(tmp_path, hooks=[hook, witness], max_epochs=3, warmup_epochs=1).train()

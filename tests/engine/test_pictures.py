@@ -99,3 +99,12 @@ def test_the_table_of_the_weights_by_region():
     assert ["ir", "on", "ir", "off", "vi", "on", "vi", "off"] in words
     assert ["person", "0.750", "0.250", "0.125", "-"] in words
     assert region_table({"mIoU": 3.0}) is None
+
+
+def test_tables_show_names_with_brackets_as_they_are():
+    metrics = {"weight/[ir]/on/[car]": 0.75, "weight_0": 0.5, "IoU.[bold]": 1.0}
+    console = Console(width=80, record=True, file=io.StringIO())
+    console.print(region_table(metrics), summary({}, metrics, ("[ir]",)))
+    shown = console.export_text()
+    for words in ("[ir] on", "[car]", "mean weight of [ir]", "IoU.[bold]"):
+        assert words in shown, words

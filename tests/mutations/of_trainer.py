@@ -111,8 +111,8 @@ MUTATIONS = (
     Mutation(
         name="table: columns exchanged",
         file="metaloss/engine/hooks.py",
-        find='table.add_row(labels.get(name, name), earlier, f"{value:.4g}")',
-        replace='table.add_row(labels.get(name, name), f"{value:.4g}", earlier)',
+        find='table.add_row(escape(labels.get(name, name)), earlier, f"{value:.4g}")',
+        replace='table.add_row(escape(labels.get(name, name)), f"{value:.4g}", earlier)',
         tests=("tests/engine/test_pictures.py",),
     ),
     Mutation(

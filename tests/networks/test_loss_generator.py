@@ -69,6 +69,9 @@ def test_what_it_refuses():
     for outputs in ((), ("colour",), ("intensity", "intensity")):
         with pytest.raises(metaloss.ConfigError, match="choose from"):
             LossGenerator(outputs=outputs)
+    for level in (1, "no"):
+        with pytest.raises(metaloss.ConfigError, match=f"level={level!r}.*: expected True or False"):
+            LossGenerator(level=level)
     with pytest.raises(metaloss.ShapeError, match="built for 2 sources and given 3"):
         LossGenerator()(*sources(3))
 

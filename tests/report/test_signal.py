@@ -124,3 +124,9 @@ def test_the_picture(tmp_path, targets) -> None:
     picture = np.asarray(Image.open(path).convert("RGB"))
     assert picture.shape[1] > picture.shape[0] > 200
     assert picture.std() > 10
+
+
+def test_names_with_dollars_are_no_formulas(tmp_path) -> None:
+    found = {"image": signal(maps=(one_map(0, torch.stack([ids(0, 1), ids(0, 3)]), (r"$\frac$", r"\$a$")),))}
+    draw_signal(tmp_path / "maps.png", scenes_of(found, 2), (r"$\ir$", "vi"), ("road", r"$\car$"), "image")
+    assert (tmp_path / "maps.png").is_file()

@@ -1,4 +1,6 @@
+import multiprocessing
 from collections import Counter
+from dataclasses import replace
 
 import pytest
 import torch
@@ -8,6 +10,8 @@ from torch.nn import functional as F
 import metaloss
 from metaloss.data import Episodes, SyntheticScenes
 from metaloss.errors import ConfigError
+from metaloss.networks import LossGenerator
+from metaloss.runtime import files
 from metaloss.training.epoch import EpochRun
 from metaloss.training.schedule import Schedule
 
@@ -18,10 +22,10 @@ def schedule(order, meta_steps=4, **others):
     return Schedule(episodes=Episodes(dataset=SCENES, meta_steps=meta_steps, seed=3), order=order, **others)
 
 
-def learner():
+def learner(generator=None):
     torch.manual_seed(0)
     fusion = metaloss.Concatenated(nn.Sequential(nn.Conv2d(2, 1, 3, padding=1), nn.Sigmoid()))
-    generator = metaloss.Concatenated(nn.Sequential(nn.Conv2d(2, 2, 3, padding=1), nn.Softmax(1)))
+    generator = generator or metaloss.Concatenated(nn.Sequential(nn.Conv2d(2, 2, 3, padding=1), nn.Softmax(1)))
     task = metaloss.ModuleTask(nn.Conv2d(1, 4, 3, padding=1), F.cross_entropy)
     return metaloss.MetaLearner(fusion=fusion, loss=metaloss.LearnableFusionLoss(generator), task=task)
 
@@ -56,6 +60,17 @@ def test_an_epoch_goes_on_from_any_step(order, skip):
     left = [(phase, identity(batches)) for phase, batches in schedule(order).steps(0, skip)]
     assert len(whole) == 9
     assert left == whole[skip:]
+
+
+@pytest.mark.parametrize("order", ["phases", "interleaved"])
+def test_loading_processes_end_with_their_phase(order):
+    planned = schedule(order)
+    planned = replace(planned, episodes=replace(planned.episodes, num_workers=1))
+    phases = planned.phase_of_each(0)
+    for number, (phase, _) in enumerate(planned.steps(0)):
+        needed = {2 if each == "meta" else 1 for each in phases[number + 1 :]}
+        assert len(multiprocessing.active_children()) <= sum(needed), (number, phase)
+    assert not multiprocessing.active_children()
 
 
 def test_warm_up_and_ablation_iv_have_one_phase():
@@ -101,3 +116,67 @@ def test_a_run_does_not_change_its_order(tmp_path):
     learner().fit(SCENES, epochs=1, meta_steps=2, work_dir=tmp_path)
     with pytest.raises(metaloss.CheckpointError, match="schedule: phases, now interleaved"):
         learner().fit(SCENES, epochs=2, meta_steps=2, work_dir=tmp_path, resume=True, schedule="interleaved")
+
+
+def without(folder, name):
+    """Takes a setting out of a run's checkpoint, as of a version that did not know it."""
+    [path] = folder.glob("epoch_*.pth")
+    content = files.load(path)
+    del content["metaloss"]["settings"][name]
+    files.save(path, content)
+
+
+def test_a_run_of_a_version_without_orders_has_its_meta_steps_first(tmp_path):
+    learner().fit(SCENES, epochs=1, meta_steps=2, work_dir=tmp_path)
+    without(tmp_path, "schedule")
+    with pytest.raises(metaloss.CheckpointError, match="schedule: phases, now interleaved"):
+        learner().fit(SCENES, epochs=2, meta_steps=2, work_dir=tmp_path, resume=True, schedule="interleaved")
+    assert len(learner().fit(SCENES, epochs=2, meta_steps=2, work_dir=tmp_path, resume=True)) == 2
+
+
+def test_a_run_does_not_change_what_its_loss_generator_prefers(tmp_path):
+    learner(LossGenerator()).fit(SCENES, epochs=1, meta_steps=1, work_dir=tmp_path)
+    levelled = learner(LossGenerator(level=True))
+    with pytest.raises(metaloss.CheckpointError, match=r"loss\.generator\.level: False, now True"):
+        levelled.fit(SCENES, epochs=2, meta_steps=1, work_dir=tmp_path, resume=True)
+    without(tmp_path, "loss.generator.level")
+    with pytest.raises(metaloss.CheckpointError, match=r"loss\.generator\.level: False, now True"):
+        levelled.fit(SCENES, epochs=2, meta_steps=1, work_dir=tmp_path, resume=True)
+
+
+@pytest.mark.parametrize(("done", "workers"), [(1, 0), (4, 2), (8, 0)])
+def test_a_learner_goes_on_in_the_middle_of_an_interleaved_epoch(done, workers):
+    """Bit for bit, with meta-gradients that wait for an update, statistics that move and random numbers."""
+
+    def made():
+        torch.manual_seed(0)
+        fusion = nn.Sequential(nn.Conv2d(2, 4, 3, padding=1), nn.BatchNorm2d(4), nn.Dropout2d(0.2), nn.Conv2d(4, 1, 1))
+        generator = metaloss.Concatenated(nn.Sequential(nn.Conv2d(2, 2, 3, padding=1), nn.Softmax(1)))
+        found = metaloss.MetaLearner(
+            fusion=metaloss.Concatenated(fusion),
+            loss=metaloss.LearnableFusionLoss(generator),
+            task=metaloss.ModuleTask(nn.Conv2d(1, 4, 3, padding=1), F.cross_entropy),
+            accumulate=2,
+            lr=1e-2,
+        )
+        for part in (found.fusion, found.loss, found.task):
+            part.train()
+        return found
+
+    def taken(subject, until=None):
+        epoch = EpochRun(subject, planned, 1)
+        for phase, batches in epoch.steps():
+            epoch.take(phase, *batches)
+            if epoch.done == until:
+                return subject.state_dict()
+        return epoch.close()
+
+    planned = schedule("interleaved")
+    planned = replace(planned, episodes=replace(planned.episodes, num_workers=workers))
+    whole, resumed = made(), made()
+    log = taken(whole)
+    resumed.load_state_dict(taken(made(), done))
+    assert taken(resumed) == log
+    for part in ("fusion", "loss", "task"):
+        one, other = (getattr(each, part).state_dict() for each in (whole, resumed))
+        assert all(torch.equal(one[key], other[key]) for key in one), part

@@ -189,6 +189,27 @@ def test_regions_of_boxes_and_elsewhere():
     assert math.isnan(found.regions[ELSEWHERE]["ir"].t)
 
 
+def test_classes_of_two_tasks_are_not_mixed():
+    def box(left):
+        return {"boxes": torch.tensor([[left, 0.0, left + 2, 4]]), "labels": torch.tensor([0])}
+
+    class Boxed(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.gain = nn.Parameter(torch.ones(()))
+
+        def forward(self, fused, target):
+            return (self.gain * fused).square().mean()
+
+    target = {"near": [box(0), box(0)], "far": [box(4), box(4)]}
+    pair = [replace(batch, target=target) for batch in (TRAIN, TEST)]
+    found = subject(task=Boxed()).signal([pair], classes=["person"])
+    asked = found.maps[0].asked
+    assert list(found.regions) == ["far 0", "near 0", ELSEWHERE]
+    assert found.regions["near 0"]["0"].mean == pytest.approx(float(asked[:, 0, :4, :2].mean()))
+    assert found.regions["far 0"]["0"].mean == pytest.approx(float(asked[:, 0, :4, 4:6].mean()))
+
+
 def test_pixels_of_no_class_belong_to_no_region():
     ids = TRAIN.target.clone()
     ids[:, :4] = 255
