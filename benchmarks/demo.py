@@ -10,6 +10,7 @@ Prints for each config the weights on and off the objects, seed by seed, how far
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 import os
 import statistics
@@ -18,6 +19,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +27,7 @@ from benchmarks.evidence.arguments import run_command, seeds_from
 from benchmarks.evidence.differences import HEADER, difference
 from benchmarks.evidence.pages import swing
 from benchmarks.evidence.runs import Folders
+from metaloss.engine import load_config, parse_options
 from metaloss.errors import MetaLossError
 from metaloss.evaluation.results import read_result, write_result
 from metaloss.report.tables import markdown
@@ -35,6 +38,7 @@ SHOWN = (("ir", "person"), ("vi", "sign"), ("ir", "car"))
 SCORES = ("mIoU", "mAP50")
 VERSION = 1
 """Raise it with every change of what a run does that its config's name does not show: older results are refused."""
+_PARTS = ("model", "train_dataloader", "val_dataloader", "train_cfg", "val_cfg", "optim_wrapper", "param_scheduler")
 _TIMES = ("data_time", "time", "step")
 
 
@@ -61,8 +65,14 @@ class DemoRun:
 
     @property
     def identity(self) -> dict[str, Any]:
-        """What the run depends on."""
-        return {"config": self.config, "seed": self.seed, "options": list(self.options), "version": VERSION}
+        """What the run depends on: the config by its name and by what is in it."""
+        return {
+            "config": self.config,
+            "digest": digest(self.config, self.options),
+            "seed": self.seed,
+            "options": list(self.options),
+            "version": VERSION,
+        }
 
     def execute(self) -> None:
         """Trains, where that is not done."""
@@ -89,6 +99,14 @@ class DemoRun:
         """The weights after each epoch."""
         history: list[dict[str, float]] = json.loads(self.result.read_text())["weights"]
         return history
+
+
+@cache
+def digest(config: str, options: tuple[str, ...]) -> str:
+    """The beginning of a hash of what a training takes from its config."""
+    loaded = load_config(config, parse_options(options)).to_dict()
+    text = json.dumps({part: loaded.get(part) for part in _PARTS}, sort_keys=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def validations(work: Path) -> list[dict[str, float]]:

@@ -35,7 +35,7 @@ def test_validations_are_those_of_the_newest_training(tmp_path):
 
 
 def test_a_page_says_how_many_maps_are_the_right_way_up(tmp_path):
-    runs = [DemoRun("some/config", seed, (), Folders(tmp_path, tmp_path)) for seed in range(2)]
+    runs = [DemoRun(demo.CONFIGS[0], seed, (), Folders(tmp_path, tmp_path)) for seed in range(2)]
     for run, on in zip(runs, (0.9, 0.3), strict=True):
         weights = [by_region(line(step, on)) for step in range(8)]
         run.result.parent.mkdir(parents=True, exist_ok=True)
@@ -61,13 +61,19 @@ def test_a_training_and_one_that_fails(tmp_path):
     stamp = run.result.stat().st_mtime_ns
     run.execute()
     assert run.result.stat().st_mtime_ns == stamp
-    with pytest.raises(MetaLossError, match=r"the training of no/config, seed 0, failed: see .*messages\.txt"):
-        DemoRun("no/config", 0, (), folders).execute()
+    changed = DemoRun("recommended/segformer_synthetic", 3, ("max_epochs=0",), folders)
+    with pytest.raises(MetaLossError, match="other settings"):
+        changed.execute()
+    with pytest.raises(MetaLossError, match=r"the training of recommended.*, seed 4, failed: see .*messages\.txt"):
+        DemoRun(changed.config, 4, changed.options, folders).execute()
 
 
 def test_the_kept_runs_are_of_the_shipped_configs():
     for file in (RESULTS / "demo").rglob("*.json"):
         content = json.loads(file.read_text())
-        assert content["settings"]["config"] in demo.CONFIGS
-        assert content["settings"]["options"] == []
+        run = DemoRun(content["settings"]["config"], content["settings"]["seed"], (), Folders())
+        assert content["settings"] == run.identity, (
+            f"{file}: of another config than today's; remove it, and run the demo"
+        )
+        assert file == run.result
         assert len(content["weights"]) == 11
