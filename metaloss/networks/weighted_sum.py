@@ -21,16 +21,22 @@ class WeightedSum(nn.Module):
             default: a :class:`LossGenerator`.
         sources: n >= 2, for the default generator.
         outputs: of the default generator.
+        level: of the default generator.
 
     Raises:
         ConfigError: fewer than two sources, or unknown outputs.
     """
 
     def __init__(
-        self, generator: nn.Module | None = None, *, sources: int = 2, outputs: Sequence[str] = ("intensity",)
+        self,
+        generator: nn.Module | None = None,
+        *,
+        sources: int = 2,
+        outputs: Sequence[str] = ("intensity",),
+        level: bool = False,
     ) -> None:
         super().__init__()
-        self.generator = LossGenerator(sources, outputs) if generator is None else generator
+        self.generator = LossGenerator(sources, outputs, level) if generator is None else generator
         self.arguments = getattr(self.generator, "arguments", None)
 
     def forward(self, *sources: Tensor) -> Tensor:

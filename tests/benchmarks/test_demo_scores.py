@@ -2,14 +2,14 @@
 
 import pytest
 
-from benchmarks.demo import SHOWN, DemoRun, page
+from benchmarks.demo import CONFIGS, SHOWN, DemoRun, page
 from benchmarks.evidence.runs import Folders
 from metaloss.errors import MetaLossError
 from metaloss.evaluation.results import write_result
 
 
 def run(place, metrics, kinds=("person", "sign", "car")):
-    made = DemoRun("some/config", 0, (), Folders(place, place))
+    made = DemoRun(CONFIGS[0], 0, (), Folders(place, place))
     shown = [(source, kind) for source, kind in SHOWN if kind in kinds]
     weights = {f"{source} {where} {kind}": 0.5 for source, kind in shown for where in ("on", "off")}
     write_result(made.result, made.identity, metrics, weights=[{"epoch": epoch, **weights} for epoch in range(7)])

@@ -20,7 +20,7 @@ SYNTHETIC = "tdfusion/segformer_synthetic"
 BASE = "_base_ = 'metaloss::tdfusion/segformer_synthetic.py'\n"
 NEW = {
     "data_root": "somewhere/else", "sources": ("nir", "red"), "target": "masks", "train_split": "a.txt",
-    "val_split": "[-3:]", "classes": ("one", "two"), "ignore": 7, "max_epochs": 3, "warmup_epochs": 1, "meta_steps": 4,
+    "val_split": "[-3:]", "classes": ("one", "two"), "ignore": 7, "max_epochs": 3, "warmup_epochs": 5, "meta_steps": 4,
     "batch_size": 5, "crop_size": (24, 16), "task_size": (64, 48), "lr": 0.5, "inner_lr": 0.25, "loss_lr": 0.125,
     "seed": 9, "train_scenes": 3, "val_scenes": 2, "image_size": (40, 48), "alpha": 0.75, "tiles": (2, 2),
     "lr_step": 4, "weights": {"seg": 1.0, "weather": 0.5}, "targets": {"seg": "segmentation"}, "conditions": ("a", "b"),
@@ -76,7 +76,7 @@ def test_every_setting_holds_wherever_it_acts_and_in_what_a_run_leaves(name, tmp
 def test_where_the_shipped_settings_act():
     config = load_config("tdfusion/segformer_msrs", {key: NEW[key] for key in (*LOOP, *FILES, *LABELS)})
     loop, train, val = config.train_cfg, config.train_dataloader, config.val_dataloader
-    assert (loop.max_epochs, loop.warmup_epochs, loop.meta_steps, loop.fusion_crop) == (3, 1, 4, (24, 16))
+    assert (loop.max_epochs, loop.warmup_epochs, loop.meta_steps, loop.fusion_crop) == (3, 5, 4, (24, 16))
     assert loop.task_size == config.val_cfg.task_size == (64, 48)
     assert (train.batch_size, val.batch_size, config.randomness.seed) == (5, 5, 9)
     assert (train.dataset.split, val.dataset.split) == ("a.txt", "[-3:]")

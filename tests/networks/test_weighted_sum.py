@@ -33,7 +33,7 @@ def test_equal_sources_come_out_as_they_are():
 
 
 def test_it_can_be_rebuilt_from_what_is_said_of_it():
-    network = WeightedSum(LossGenerator(3, ("intensity", "gradient")))
+    network = WeightedSum(LossGenerator(3, ("intensity", "gradient"), level=True))
     spec = describe_fusion(network)
     again = metaloss.build_fusion(spec["name"], **spec["arguments"])
     again.load_state_dict(network.state_dict())
