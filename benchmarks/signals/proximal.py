@@ -11,9 +11,9 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
+from benchmarks.signals.algebra import conjugate_gradients, task_gradient
 from metaloss import FusionBatch, LearnableFusionLoss, MetaLearner
 from metaloss.losses import sobel
-from metaloss.tasks import targets_of, task_loss
 
 EPSILON = 0.05
 
@@ -53,12 +53,13 @@ def proximal_wishes(
     found = image.clone()
     for _ in range(steps):
         gradient, hessian = slope(found)
-        found = found - _solve(hessian, gradient + (found - image) / tau, iterations)
-    leaf = found.detach().requires_grad_()
-    with torch.enable_grad():
-        total = task_loss(learner.task, leaf, targets_of(learner.task, batch))
-    wish = torch.autograd.grad(total, leaf)[0]
-    return found, -_solve(slope(found)[1], wish, 2 * iterations)
+        found = found - _solved(hessian, gradient + (found - image) / tau, iterations)
+    wish = task_gradient(learner, found, batch)
+    return found, -_solved(slope(found)[1], wish, 2 * iterations)
+
+
+def _solved(hessian: Callable[[Tensor], Tensor], right: Tensor, iterations: int) -> Tensor:
+    return conjugate_gradients(lambda v: {"f": hessian(v["f"])}, {"f": right}, iterations)["f"]
 
 
 def _smoothed(f: Tensor, sources: Sequence[Tensor], weights: Tensor, alpha: float) -> Tensor:
@@ -70,15 +71,3 @@ def _smoothed(f: Tensor, sources: Sequence[Tensor], weights: Tensor, alpha: floa
         strongest = theirs.gather(0, theirs.abs().argmax(0, keepdim=True))[0]
         total = total + alpha * ((mine - strongest).square() + EPSILON**2).sqrt().sum()
     return total
-
-
-def _solve(matrix: Callable[[Tensor], Tensor], right: Tensor, iterations: int) -> Tensor:
-    """Conjugate gradients from zero."""
-    found, residual, direction, size = torch.zeros_like(right), right, right, right.square().sum()
-    for _ in range(iterations):
-        product = matrix(direction)
-        step = size / (direction * product).sum()
-        found, residual = found + step * direction, residual - step * product
-        before, size = size, residual.square().sum()
-        direction = residual + size / before * direction
-    return found

@@ -7,18 +7,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
-import torch
 from torch import Tensor
 from torch.func import functional_call, jvp, vjp
 
+from benchmarks.signals.algebra import Tensors, conjugate_gradients, dot, task_gradient
 from benchmarks.signals.proximal import proximal_wishes
 from benchmarks.signals.states import State
 from metaloss import FusionBatch, MetaLearner
 from metaloss.hypergradient.functional import cloned_buffers, trainable
-from metaloss.tasks import targets_of, task_loss
 from metaloss.training.signal_map import SignalMap, image_of, map_from, map_of
 
-Tensors = dict[str, Tensor]
 Update = Callable[[State, FusionBatch, FusionBatch], SignalMap]
 
 
@@ -87,47 +85,17 @@ def _gauss_newton(
     train, test = _Jacobian(learner, meta_train), _Jacobian(learner, meta_test)
     wish = task_gradient(learner, image_of(learner, meta_test), meta_test)
     start = test.transposed(wish)
-    largest, size = start, _norm(start)
+    largest, size = start, math.sqrt(dot(start, start))
     for _ in range(3):  # power iteration
         largest = train.transposed(train.times({name: value / size for name, value in largest.items()}))
-        size = _norm(largest)
+        size = math.sqrt(dot(largest, largest))
 
     def damped(tangents: Tensors) -> Tensors:
         product = train.transposed(train.times(tangents))
         return {name: product[name] + damping * size * tangents[name] for name in product}
 
-    u = train.times(_solve(damped, start, iterations))
+    u = train.times(conjugate_gradients(damped, start, iterations))
     return map_from(learner, meta_train, image_of(learner, meta_train), -u)
-
-
-def task_gradient(learner: MetaLearner, image: Tensor, batch: FusionBatch) -> Tensor:
-    """dL_t/df at an image."""
-    leaf = image.detach().requires_grad_()
-    with torch.enable_grad():
-        total = task_loss(learner.task, leaf, targets_of(learner.task, batch))
-    return torch.autograd.grad(total, leaf)[0]
-
-
-def _norm(tensors: Tensors) -> float:
-    return math.sqrt(sum(float(tensor.square().sum()) for tensor in tensors.values()))
-
-
-def _dot(one: Tensors, other: Tensors) -> float:
-    return sum(float((one[name] * other[name]).sum()) for name in one)
-
-
-def _solve(matrix: Callable[[Tensors], Tensors], right: Tensors, iterations: int) -> Tensors:
-    """Conjugate gradients from zero."""
-    found = {name: torch.zeros_like(tensor) for name, tensor in right.items()}
-    residual, direction, size = dict(right), dict(right), _dot(right, right)
-    for _ in range(iterations):
-        product = matrix(direction)
-        step = size / _dot(direction, product)
-        found = {name: found[name] + step * direction[name] for name in found}
-        residual = {name: residual[name] - step * product[name] for name in found}
-        before, size = size, _dot(residual, residual)
-        direction = {name: residual[name] + size / before * direction[name] for name in found}
-    return found
 
 
 UPDATES: dict[str, Update] = {
