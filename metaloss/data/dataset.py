@@ -10,11 +10,13 @@ from typing import Any
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from metaloss.colour import merge_chroma, rgb_to_ycbcr
+from metaloss.colour import merge_chroma
 from metaloss.data.annotations import Annotation, detect_format, read_annotations
-from metaloss.data.images import read_ids, read_image
+from metaloss.data.class_names import class_names
+from metaloss.data.images import read_ids
 from metaloss.data.pairing import Pair, pair_by_stem
-from metaloss.errors import ConfigError, DataError, nearest
+from metaloss.data.reading import read_source
+from metaloss.errors import ConfigError, DataError
 
 IGNORED = 255
 
@@ -68,7 +70,7 @@ class PairedDataset(Dataset[dict[str, Any]]):
         kind = "ids" if target is None else detect_format(Path(root, target), labels)
         self.pairs: list[Pair] = pair_by_stem(root, sources, target if kind == "ids" else None, split)
         self.sources: tuple[str, ...] = tuple(Path(source).name for source in sources)
-        self.classes = _class_names(Path(root), classes)
+        self.classes = class_names(Path(root), classes)
         self.annotations: list[Annotation] | None = None
         if target is not None and kind != "ids":
             self.annotations, self.classes = read_annotations(
@@ -108,7 +110,7 @@ class PairedDataset(Dataset[dict[str, Any]]):
             DataError: a file cannot be read, or the sizes of the scene's images differ.
         """
         pair = self.pairs[index]
-        lumas, chromas = zip(*(_luma_and_chroma(read_image(file)) for file in pair.sources), strict=True)
+        lumas, chromas = zip(*map(read_source, pair.sources), strict=True)
         target: Any = None if pair.target is None else read_ids(pair.target)
         if target is not None and self.ignore != IGNORED:
             target = target.masked_fill(target == self.ignore, IGNORED)
@@ -137,43 +139,3 @@ def size_mismatches(pair: Pair, images: Sequence[Tensor]) -> dict[Path, str]:
         for file, size in zip(files, sizes, strict=True)
         if size != sizes[0]
     }
-
-
-def _luma_and_chroma(image: Tensor) -> tuple[Tensor, Tensor | None]:
-    if image.shape[0] == 1:
-        return image, None
-    luma, chroma = rgb_to_ycbcr(image)
-    return luma.clamp(0, 1), chroma
-
-
-def _class_names(root: Path, classes: int | str | os.PathLike[str] | Sequence[str] | None) -> tuple[str, ...]:
-    if classes is None:
-        classes = root / "classes.txt"
-        if not classes.exists():
-            return ()
-    if isinstance(classes, int):
-        if isinstance(classes, bool) or classes < 1:
-            raise ConfigError(f"classes={classes!r}: give a number of at least 1, names, or a file of names")
-        return tuple(map(str, range(classes)))
-    if isinstance(classes, (str, os.PathLike)):
-        return _distinct(_read_names(root / classes), f"{root / classes}")
-    return _distinct(list(classes), "classes")
-
-
-def _read_names(path: Path) -> list[str]:
-    try:
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
-    except FileNotFoundError as error:
-        known = [file.name for file in path.parent.glob("*.txt")]
-        raise DataError(f"{path}: no such file of class names{nearest(path.name, known)}") from error
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"{path}: cannot be read as text; expected one class name per line, in UTF-8") from error
-    return [line.strip() for line in lines if line.strip()]
-
-
-def _distinct(names: Sequence[str], where: str) -> tuple[str, ...]:
-    if not names:
-        raise ConfigError(f"{where}: no class names; give at least one")
-    if len(set(names)) < len(names):
-        raise ConfigError(f"{where}: class names are given twice among {', '.join(names)}; ids need one name each")
-    return tuple(names)
