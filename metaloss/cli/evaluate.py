@@ -17,7 +17,8 @@ from torch import Tensor
 from metaloss.cli.named import named
 from metaloss.colour import luma
 from metaloss.data import images_by_stem, read_image
-from metaloss.data.pairing import is_pattern
+from metaloss.data.listing import is_pattern
+from metaloss.data.scene_files import files_by_scene
 from metaloss.errors import ConfigError, DataError, MetaLossError, nearest
 from metaloss.metrics import CONVENTIONS
 from metaloss.metrics import evaluate as measure
@@ -85,7 +86,7 @@ def _pair(sources: list[Path], fused: dict[str, Path], convention: str) -> tuple
     for source in sources:
         if not source.is_dir() and not is_pattern(source):
             raise DataError(f"source {source}: no such folder")
-    listed = [images_by_stem(source) for source in sources]
+    listed = files_by_scene(sources)
     jobs, bad = [], []
     for method, folder in fused.items():
         files = images_by_stem(folder)

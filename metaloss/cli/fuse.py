@@ -13,9 +13,9 @@ from metaloss.cli import fuse_images, fuse_video
 from metaloss.cli.compiled import Compiled
 from metaloss.cli.engine import builder
 from metaloss.data import check_pairs, pair_folders
-from metaloss.data.pairing import is_pattern
+from metaloss.data.listing import is_pattern, what_is_missing
 from metaloss.data.video import is_video
-from metaloss.errors import CheckpointError, ConfigError, DataError, nearest
+from metaloss.errors import CheckpointError, ConfigError, DataError
 from metaloss.inference.fuser import Colour, Fuser, Stretch
 from metaloss.networks.spec import source_count
 from metaloss.plugins import load_fusion
@@ -27,8 +27,8 @@ _SMALLEST_TILE = 32
 
 def fuse(
     sources: list[Path] = typer.Argument(
-        help="Two or more folders or quoted patterns ('ir/*.png'), paired by file stem; or as many single images, or "
-        "videos."
+        help="Two or more folders or quoted patterns ('ir/*.png'), paired by file stem or by what the stars match "
+        "('d/*_ir.png' 'd/*_vi.png'); or as many single images, or videos."
     ),
     weights: Path | None = typer.Option(None, help="A checkpoint of ours, or a published ReFusion / TDFusion file."),
     out: Path | None = typer.Option(None, help="The folder for the fused images (PNG) or video (MKV, lossless)."),
@@ -49,8 +49,7 @@ def fuse(
         raise ConfigError(f"{len(sources)} source given ({sources[0]}): fusion needs at least two")
     for source in sources:
         if not source.exists() and not is_pattern(source):
-            siblings = [entry.name for entry in source.parent.iterdir()] if source.parent.is_dir() else []
-            raise DataError(f"source {source}: no such file or folder{nearest(source.name, siblings)}")
+            raise DataError(f"source {source}: {what_is_missing(source, 'file or folder')}")
     videos = [source for source in sources if is_video(source) and source.is_file()]
     if videos and len(videos) < len(sources):
         other = next(source for source in sources if source not in videos)

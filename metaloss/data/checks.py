@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import NamedTuple
 
 from torch import Tensor
 
@@ -12,16 +12,18 @@ from metaloss.data.annotations import Annotation
 from metaloss.data.dataset import PairedDataset, size_mismatches
 from metaloss.data.images import read_ids, read_image
 from metaloss.data.pairing import Pair
+from metaloss.data.parallel import in_parallel
+from metaloss.data.remembered import Remembered
 from metaloss.errors import DataError
 
-_READERS = 4
 Progress = Callable[[int, int], None]
 
 
 def check_dataset(dataset: PairedDataset, progress: Progress | None = None) -> None:
     """Reads every file and checks that sizes agree and that labels hold known class ids.
 
-    Ids are checked when the data set knows its classes.
+    Ids are checked when the data set knows its classes. All cores share the work. Scenes that were found good are
+    remembered in the user's cache folder, and read again only when the size or the time stamp of a file is another.
 
     Args:
         dataset: what to check.
@@ -37,7 +39,20 @@ def check_dataset(dataset: PairedDataset, progress: Progress | None = None) -> N
         num_classes=dataset.num_classes,
         ignore=dataset.ignore,
         annotations=dataset.annotations,
+        remember=True,
     )
+
+
+class Finding(NamedTuple):
+    """What is found of a scene.
+
+    Attributes:
+        problems: what is wrong, one line per bad file.
+        labelled: whether a pixel of its label is of a class.
+    """
+
+    problems: list[str]
+    labelled: bool
 
 
 def check_pairs(
@@ -47,6 +62,7 @@ def check_pairs(
     num_classes: int = 0,
     ignore: int = 255,
     annotations: Sequence[Annotation] | None = None,
+    remember: bool = False,
 ) -> None:
     """Reads the files of every scene, as :func:`check_dataset` does for a data set.
 
@@ -56,49 +72,62 @@ def check_pairs(
         num_classes: how many class ids labels may hold; 0 when unknown.
         ignore: the label id that stands for "no class".
         annotations: the boxes of each scene, where there are some.
+        remember: pass over scenes that an earlier check remembers as good.
 
     Raises:
         DataError: as :func:`check_dataset`.
     """
     boxes: Sequence[Annotation | None] = annotations or [None] * len(pairs)
-    labelled = [False]
-    scenes = list(zip(pairs, boxes, strict=True))
+    memory = Remembered(pairs, boxes, {"num_classes": num_classes, "ignore": ignore}) if remember else None
+    known = [None if memory is None else memory.found(number) for number in range(len(pairs))]
+    fresh = [number for number, value in enumerate(known) if value is None]
+    labelled = any(known)
     problems: list[str] = []
-    readers = ThreadPoolExecutor(_READERS)
+    done = 0
+    for done in range(1, len(pairs) - len(fresh) + 1):
+        if progress is not None:
+            progress(done, len(pairs))
+
+    def look(each: int) -> Finding:
+        return _check_scene(pairs[fresh[each]], boxes[fresh[each]], num_classes, ignore)
+
     try:
-        for done, found in enumerate(
-            readers.map(lambda scene: _problems(scene[0], scene[1], num_classes, ignore, labelled), scenes), 1
-        ):
-            problems += found
+        found = in_parallel(look, len(fresh))
+        for number, finding in zip(fresh, found, strict=True):
+            problems += finding.problems
+            labelled = labelled or finding.labelled
+            if memory is not None and not finding.problems:
+                memory.add(number, finding.labelled)
+            done += 1
             if progress is not None:
                 progress(done, len(pairs))
     finally:
-        readers.shutdown(cancel_futures=True)
+        if memory is not None:
+            memory.save()
     if problems:
         others = len(problems) - 1
         more = f" ({others} more bad {'file' if others == 1 else 'files'})" if others else ""
         raise DataError(problems[0] + more)
     labels = [pair.target for pair in pairs if pair.target is not None]
-    if labels and not labelled[0]:
+    if labels and not labelled:
         raise DataError(
             f"{labels[0].parent}: no pixel of its {len(labels)} label{'s' * (len(labels) > 1)} is of a class, all are "
             f"the ignored id {ignore}: give the labels, or ignore= the id that stands for no class"
         )
 
 
-def _problems(pair: Pair, boxes: Annotation | None, num_classes: int, ignore: int, labelled: list[bool]) -> list[str]:
-    """What is wrong with a scene, one line per bad file; ``labelled`` learns of a pixel that has a class."""
+def _check_scene(pair: Pair, boxes: Annotation | None, num_classes: int, ignore: int) -> Finding:
     files = [*pair.sources] if pair.target is None else [*pair.sources, pair.target]
     images: list[Tensor] = []
     problems: dict[Path, str] = {}
+    labelled = False
     for number, file in enumerate(files):
         is_label = number == len(pair.sources)
         try:
             images.append(read_ids(file) if is_label else read_image(file))
             if is_label and num_classes:
                 _check_ids(file, images[-1], num_classes, ignore)
-            if is_label and not labelled[0] and bool((images[-1] != ignore).any()):
-                labelled[0] = True
+            labelled = labelled or (is_label and bool((images[-1] != ignore).any()))
         except DataError as error:
             problems[file] = str(error)
     if len(images) == len(files):
@@ -108,7 +137,7 @@ def _problems(pair: Pair, boxes: Annotation | None, num_classes: int, ignore: in
             boxes.target((images[0].shape[-2], images[0].shape[-1]))
         except DataError as error:
             problems[boxes.file] = str(error)
-    return list(problems.values())
+    return Finding(list(problems.values()), labelled)
 
 
 def _check_ids(file: Path, ids: Tensor, num_classes: int, ignore: int) -> None:

@@ -13,9 +13,11 @@ from torch.utils.data import Dataset
 from metaloss.colour import merge_chroma
 from metaloss.data.annotations import Annotation, detect_format, read_annotations
 from metaloss.data.class_names import class_names
+from metaloss.data.distinct import distinct_names
 from metaloss.data.images import read_ids
 from metaloss.data.pairing import Pair, pair_by_stem
 from metaloss.data.reading import read_source
+from metaloss.data.roots import joined_roots
 from metaloss.errors import ConfigError, DataError
 
 IGNORED = 255
@@ -30,11 +32,13 @@ class PairedDataset(Dataset[dict[str, Any]]):
     sources' merged CbCr (2, H, W) in [-0.5, 0.5], or ``None`` where all are grey; ``names``, the stem.
 
     Args:
-        root: the folder that holds one folder per source, and the labels'.
-        sources: the names of at least two source folders.
-        target: the name of the labels' folder, or of COCO's json file, or ``None`` for unlabelled data.
-        split: a text file of stems, relative to ``root`` or absolute; a part of all stems in order, such as
-            ``"[:80%]"`` or ``"[-4:]"``; ``None`` takes every file.
+        root: the folder that holds one folder per source, and the labels'; or several such, whose scenes follow one
+            another, under longer names where names repeat. What is relative to ``root`` is then relative to each.
+        sources: at least two source folders, or patterns whose stars match the scene's name: ``"images/*_ir.png"``.
+        target: the folder or pattern of the labels, or COCO's json file, or ``None`` for unlabelled data. Files of
+            boxes are called as the scene, or as one of its images.
+        split: a text file of scenes, relative to ``root`` or absolute; a part of all scenes in order, such as
+            ``"[:80%]"`` or ``"[-4:]"``; ``None`` takes every file. See :func:`metaloss.data.pair_by_stem`.
         classes: how many classes there are, or their names, or a text file with one name per line,
             relative to ``root`` or absolute; ``None`` reads ``root/classes.txt`` where there is one.
         ignore: the label id that stands for "no class"; in items it is 255, as tasks expect.
@@ -43,7 +47,8 @@ class PairedDataset(Dataset[dict[str, Any]]):
         missing: what an image without a file of boxes is: an ``"error"``, or ``"empty"``.
 
     Attributes:
-        sources: the names of the sources: the last part of each folder's path.
+        sources: the names of the sources: the last part of the folders' paths, or words of the patterns, in which all
+            differ.
         pairs: the files, one :class:`~metaloss.data.pairing.Pair` per item; boxes are in ``annotations``.
         annotations: the boxes of each item as read from the files, or ``None`` without boxes.
         classes: the names of the classes, in the order of their ids; empty when unknown.
@@ -57,7 +62,7 @@ class PairedDataset(Dataset[dict[str, Any]]):
 
     def __init__(
         self,
-        root: str | os.PathLike[str],
+        root: str | os.PathLike[str] | Sequence[str | os.PathLike[str]],
         *,
         sources: Sequence[str] = ("ir", "vi"),
         target: str | None = "label",
@@ -67,15 +72,21 @@ class PairedDataset(Dataset[dict[str, Any]]):
         labels: str = "auto",
         missing: str = "error",
     ) -> None:
+        if not isinstance(root, (str, os.PathLike)):
+            options: dict[str, Any] = {"sources": sources, "target": target, "split": split, "classes": classes}
+            options |= {"ignore": ignore, "labels": labels, "missing": missing}
+            self.__dict__.update(joined_roots(root, [PairedDataset(each, **options) for each in root]))
+            return
         kind = "ids" if target is None else detect_format(Path(root, target), labels)
         self.pairs: list[Pair] = pair_by_stem(root, sources, target if kind == "ids" else None, split)
-        self.sources: tuple[str, ...] = tuple(Path(source).name for source in sources)
+        self.sources: tuple[str, ...] = distinct_names(sources)
         self.classes = class_names(Path(root), classes)
         self.annotations: list[Annotation] | None = None
         if target is not None and kind != "ids":
             self.annotations, self.classes = read_annotations(
                 Path(root, target),
                 [pair.name for pair in self.pairs],
+                aliases=[[file.stem for file in pair.sources] for pair in self.pairs],
                 labels=kind,
                 classes=() if kind == "coco" and isinstance(classes, int) else self.classes,
                 missing=missing,

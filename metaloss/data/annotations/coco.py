@@ -49,7 +49,7 @@ def read_coco(path: Path, classes: Sequence[str] = ()) -> tuple[dict[str, Annota
         labels[entry["image_id"]].append(numbers[entry["category_id"]])
     found: dict[str, Annotation] = {}
     for place, (number, entry) in enumerate(images.items()):
-        stem = Path(str(entry["file_name"])).stem
+        stem = Path(str(entry["file_name"]).replace("\\", "/")).stem  # paths of any system
         if stem in found:
             raise DataError(f"{path}: two images of the stem {stem!r}, and files are paired by stem: rename one")
         size = _size(entry, f"{path}, images[{place}] (id {number})")

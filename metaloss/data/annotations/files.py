@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal, get_args
 
 from metaloss.data.annotations.annotation import Annotation
 from metaloss.data.annotations.coco import read_coco
+from metaloss.data.annotations.lookup import label_files, own_labels, pattern_advice
 from metaloss.data.annotations.voc import read_voc
 from metaloss.data.annotations.yolo import read_yolo
 from metaloss.data.images import FORMATS
+from metaloss.data.listing import Listing, is_pattern, list_files, what_is_missing
 from metaloss.errors import ConfigError, DataError, nearest
 
 Format = Literal["ids", "yolo", "voc", "coco"]
@@ -23,7 +26,7 @@ def detect_format(path: Path, labels: str = "auto") -> Format:
     """Says which format the labels have: as told, or by the suffixes of what lies there.
 
     Args:
-        path: the labels' folder, or COCO's file.
+        path: the labels' folder or pattern, or COCO's file.
         labels: a format, or ``"auto"``.
 
     Raises:
@@ -37,8 +40,8 @@ def detect_format(path: Path, labels: str = "auto") -> Format:
         raise ConfigError(f"labels={labels!r}: give 'auto', {', '.join(map(repr, known))}{nearest(labels, known)}")
     if path.is_file() and path.suffix.lower() == ".json":
         return "coco"
-    files = _label_files(path) if path.is_dir() else []
-    found = {_SUFFIXES[file.suffix.lower()]: file.name for file in reversed(files) if file.suffix.lower() in _SUFFIXES}
+    names = _listing(path).names if path.is_dir() or is_pattern(path) else ()
+    found = {_SUFFIXES[Path(name).suffix.lower()]: Path(name).name for name in reversed(names)}
     if len(found) > 1:
         shown = ", ".join(f"{name} ({kind})" for kind, name in sorted(found.items()))
         raise DataError(f"{path}: labels of several formats, {shown}; say which one with labels=")
@@ -46,16 +49,23 @@ def detect_format(path: Path, labels: str = "auto") -> Format:
 
 
 def read_annotations(
-    path: Path, stems: Sequence[str], *, labels: Format, classes: Sequence[str], missing: str
+    path: Path,
+    stems: Sequence[str],
+    *,
+    labels: Format,
+    classes: Sequence[str],
+    missing: str,
+    aliases: Sequence[Sequence[str]] = (),
 ) -> tuple[list[Annotation], tuple[str, ...]]:
     """Reads the annotations of a list of images.
 
     Args:
-        path: the labels' folder, or COCO's file.
-        stems: of the images.
+        path: the labels' folder or pattern, or COCO's file.
+        stems: of the images, or the names of their scenes.
         labels: the format, ``"yolo"``, ``"voc"`` or ``"coco"``.
         classes: the names in the order of their ids; may be empty for YOLO and COCO.
         missing: ``"error"``, or ``"empty"``: an image that no label file belongs to has no objects.
+        aliases: the stems of each scene's files, by which a label may be called as well.
 
     Returns:
         One annotation per image, and the names of the classes.
@@ -71,25 +81,29 @@ def read_annotations(
     if labels == "coco":
         file = _coco_file(path)
         found, classes = read_coco(file, classes)
-        _check_missing(file, stems, found, missing)
-        return [found.get(stem, Annotation(file)) for stem in stems], tuple(classes)
-    if not path.is_dir():
-        raise DataError(f"{path}: no such folder of labels")
+        own = own_labels(file, stems, aliases, {stem: [stem] for stem in found})
+        _check_missing(file, stems, own, missing)
+        return [Annotation(file) if stem is None else found[stem] for stem in own], tuple(classes)
+    if not path.is_dir() and not is_pattern(path):
+        raise DataError(f"{path}: {what_is_missing(path, 'folder of labels')}")
     suffix = ".txt" if labels == "yolo" else ".xml"
-    files = {file.stem: file for file in _label_files(path) if file.suffix.lower() == suffix}
-    _check_missing(path, stems, files, missing)
+    listing = _listing(path)
+    listing = replace(listing, names=tuple(name for name in listing.names if name.lower().endswith(suffix)))
+    known = label_files(listing)
+    files = own_labels(path, stems, aliases, known)
+    _check_missing(path, stems, files, missing, lambda: pattern_advice(path, stems, known))
     read = [
-        (read_yolo(files[stem], len(classes)) if labels == "yolo" else read_voc(files[stem], classes))
-        if stem in files
-        else Annotation(path / f"{stem}{suffix}")
-        for stem in stems
+        Annotation(listing.base / f"{stem}{suffix}")
+        if file is None
+        else (read_yolo(file, len(classes)) if labels == "yolo" else read_voc(file, classes))
+        for stem, file in zip(stems, files, strict=True)
     ]
     return read, tuple(classes)
 
 
-def _label_files(folder: Path) -> list[Path]:
-    files = sorted(file for file in folder.iterdir() if file.is_file() and not file.name.startswith("."))
-    return [file for file in files if file.name not in _NO_LABELS]
+def _listing(place: Path) -> Listing:
+    listing = list_files(place, _SUFFIXES)
+    return replace(listing, names=tuple(name for name in listing.names if Path(name).name not in _NO_LABELS))
 
 
 def _coco_file(path: Path) -> Path:
@@ -102,12 +116,18 @@ def _coco_file(path: Path) -> Path:
     return files[0]
 
 
-def _check_missing(path: Path, stems: Sequence[str], found: Container[str], missing: str) -> None:
-    absent = [stem for stem in stems if stem not in found]
+def _check_missing(
+    path: Path,
+    stems: Sequence[str],
+    labels: Sequence[object],
+    missing: str,
+    advice: Callable[[], str] = str,
+) -> None:
+    absent = [stem for stem, label in zip(stems, labels, strict=True) if label is None]
     # not one label: the wrong folder, rather than nothing to be seen in any image
     if absent and (missing == "error" or len(absent) == len(stems)):
         more = f" and {len(absent) - _SHOWN} more" if len(absent) > _SHOWN else ""
-        remedy = "" if len(absent) == len(stems) else ", or give missing='empty' if these images have no objects"
+        remedy = advice() if len(absent) == len(stems) else ", or give missing='empty' if these images have no objects"
         raise DataError(
             f"{path} has no labels for {', '.join(absent[:_SHOWN])}{more}: labels are found by stem, add them{remedy}"
         )
