@@ -74,7 +74,9 @@ DATASETS.register_module(module=SyntheticScenes)
 
 
 @DATASETS.register_module(name="PairedDataset")
-def build_pairs(root: str, *, sources: Sequence[Any] = ("ir", "vi"), **arguments: Any) -> PairedDataset | Joined:
+def build_pairs(
+    root: str | Sequence[str], *, sources: Sequence[Any] = ("ir", "vi"), **arguments: Any
+) -> PairedDataset | Joined:
     """Pairs in folders: ``dict(type='metaloss.PairedDataset', root=..., sources=('ir', 'vi'), split='train.txt')``.
 
     Several tuples of ``sources``, ``(('PET', 'MRI'), ('CT', 'MRI'))``, are data sets one after the other.

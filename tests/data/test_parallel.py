@@ -81,7 +81,7 @@ def test_what_cannot_travel_is_raised_by_a_thread(two_cores):
     def call(number):
         raise Stubborn("here")
 
-    with pytest.raises(Stubborn, match="^here$"):
+    with pytest.raises(Stubborn, match=r"^here$"):
         list(in_parallel(call, MANY))
 
 

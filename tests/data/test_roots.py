@@ -71,5 +71,5 @@ def test_roots_that_cannot_be_joined(tmp_path):
     with pytest.raises(ConfigError, match="labels of boxes and labels of pixels"):
         PairedDataset([one, two])
     make(tmp_path / "three", ["a", "one_a"])
-    with pytest.raises(ConfigError, match="2 scenes of .* would be called 'one_a'"):
+    with pytest.raises(ConfigError, match=r"2 scenes of .* would be called 'one_a'"):
         PairedDataset([one, tmp_path / "three"], target=None)
