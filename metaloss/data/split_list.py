@@ -104,6 +104,11 @@ class _Scenes:
             return at or found
         return found
 
+    def of_one(self, text: str) -> set[str]:
+        """The same for a text that may have spaces; none where it is the names of several files."""
+        several = text not in self.known and any(_stem(column) != column for column in _columns(text)[:-1])
+        return set() if several else self.named(text)
+
     def _is_at(self, name: str, entry: str) -> bool:
         """Whether the path of one of a scene's files ends as the entry does."""
         path = _stem(entry.replace("\\", "/"))
@@ -117,24 +122,25 @@ def _scene(line: Line, scenes: _Scenes, path: Path) -> str | None:
     Raises:
         DataError: it may be several, or has a column that says that it does not belong.
     """
-    columns = line.text.split()
-    found = scenes.named(line.text)
-    flag = _FLAG.fullmatch(line.text)
-    others = [_without_columns(line.text)] if _BOXES.fullmatch(line.text) or flag else []
-    for entry in others:
-        found |= scenes.named(entry)
-    if not found and len(columns) > 1:  # several files of one scene
-        each = [scenes.named(column) for column in columns]
-        found = set.union(*each) if all(each) else set()
+    whole, flag = scenes.of_one(line.text), _FLAG.fullmatch(line.text)
+    found = whole | scenes.of_one(_without_columns(line.text))
+    columns = _columns(line.text)
+    each = [scenes.named(column) for column in columns]
+    if len(columns) > 1 and all(each):
+        found |= set.union(*each)
     if len(found) > 1:
         shown = " or ".join(map(repr, sorted(found)[:3]))
         raise DataError(f"{path}, line {line.number}: {line.text!r} may be the scene {shown}: write which one")
-    if found and flag and not scenes.named(line.text) and flag[2] not in ("1", "+1"):
+    if found and flag and not whole and flag[2] not in ("1", "+1"):
         raise DataError(
             f"{path}, line {line.number}: {line.text!r} is of a list of one class, as Pascal VOC has them, and says "
             f"that {flag[1]!r} is not of it: give the list of all images, of one column, or only the lines with 1"
         )
     return next(iter(found), None)
+
+
+def _columns(text: str) -> list[str]:
+    return re.split(r"[\s,;]+", text)
 
 
 def _without_columns(text: str) -> str:

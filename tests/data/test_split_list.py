@@ -35,6 +35,8 @@ def names(tmp_path):
         "\ufeffb\na",
         "labels/b.txt\nAnnotations/a.xml",
         "ir/b.png vi/b.png\nir/a.png\tvi/a.png labels/a.png",
+        "ir/b.png,vi/b.png\nir/a.png; vi/a.png",
+        "my data/ir/b.png\n/other (1)/ir\\a.png",
         "b 1\na  1",  # Pascal VOC's, of one class
         "b 12,34,56,78,0 1,2,3,4,2\na 0.5,1,2.5,3,1",  # TDFusion's
         "ir/b.png 12,34,56,78,0\na",
@@ -71,6 +73,9 @@ def test_paths_tell_scenes_of_one_stem_apart(names):
         (("a", "b"), "b 1\na -1", "line 2: 'a -1' is of a list of one class, .*'a' is not of it"),
         (("a", "b"), "a 0\nb 1", "line 1: 'a 0' is of a list of one class"),
         (("a", "b"), "a b", "line 1: 'a b' may be the scene 'a' or 'b'"),
+        (("a", "b"), "b\nir/a.png vi/b.png", "line 2: .* may be the scene 'a' or 'b'"),
+        (("a", "b"), "ir/c.png vi/a.png", "'ir/c.png vi/a.png' .listed, in no folder"),
+        (("a", "b"), "ir/c.png,vi/a.png", "'ir/c.png,vi/a.png' .listed, in no folder"),
         (("a", "#b"), "a\n#b", "line 2: '#b' is a comment, and the name of a scene"),
         (("a", "b"), "a\nb\nir/a.png", "'a' is listed twice, in lines 1 and 3"),
         (("a", "b"), "a\nb 7", r"no partner for 'b 7' \(listed, in no folder\)"),
