@@ -103,8 +103,11 @@ def _files(base: Path, names: Iterable[str], suffixes: Collection[str], plain: C
     """
     found, broken = [], []
     for name in sorted(name for name in names if _counts(name, suffixes)):
+        if name in plain:
+            found.append(name)
+            continue
         path = os.path.join(base, name)
-        if name in plain or os.path.isfile(path):
+        if os.path.isfile(path):
             found.append(name.replace(os.sep, "/"))
         elif os.path.islink(path) and not os.path.isdir(path):
             broken.append(path)
@@ -119,5 +122,5 @@ def _files(base: Path, names: Iterable[str], suffixes: Collection[str], plain: C
 
 
 def _counts(name: str, suffixes: Collection[str]) -> bool:
-    file = os.path.basename(name)
-    return os.path.splitext(file)[1].lower() in suffixes and not file.startswith(".")
+    file = name.rpartition(os.sep)[2]
+    return not file.startswith(".") and os.path.splitext(file)[1].lower() in suffixes

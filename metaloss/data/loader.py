@@ -36,10 +36,16 @@ class Loader(DataLoader[Any]):
         Raises:
             Exception: what the data set raised.
         """
-        for batch in super().__iter__():
-            if isinstance(batch, _Failure):
-                raise batch.error from WorkerTraceback(f"\n{batch.trace}")
-            yield batch
+        batches = super().__iter__()
+        try:
+            for batch in batches:
+                if isinstance(batch, _Failure):
+                    raise batch.error from WorkerTraceback(f"\n{batch.trace}")
+                yield batch
+        finally:
+            # an error's traceback may keep the iterator alive, and workers that wait for it keep the program from ending
+            if self.num_workers and not self.persistent_workers:
+                batches._shutdown_workers()  # type: ignore[attr-defined]
 
 
 def _stay(number: int) -> None:

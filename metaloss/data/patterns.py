@@ -58,7 +58,8 @@ def wild_parts(pattern: str) -> Callable[[str], tuple[Part, ...]]:
         if found is None or not found.groups():  # a system that does not tell capitals; a bracket that closes nothing
             return (Part(os.path.basename(name_stem), "file"),)
         texts = [text.rstrip("/") for text in found.groups()]
-        return tuple(map(Part, texts, [*kinds, *["file"] * count]))  # type: ignore[list-item]
+        ends: list[Kind] = ["file"] * count
+        return tuple(Part(text, kind) for text, kind in zip(texts, kinds + ends, strict=True))
 
     return read
 

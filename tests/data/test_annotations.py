@@ -141,8 +141,8 @@ def test_an_image_without_a_label(root, write):
 
 def test_labels_that_belong_to_other_images(root):
     write_yolo(root)
-    for file in (root / "labels").glob("?.txt"):
-        file.rename(file.with_name(f"other_{file.name}"))
+    for number, file in enumerate(sorted((root / "labels").glob("?.txt"))):
+        file.rename(file.with_name(f"other_{number}.txt"))
     with pytest.raises(DataError, match=r"has no labels for a, b, c: labels are found by stem, add them$"):
         PairedDataset(root, target="labels", missing="empty")
 

@@ -14,6 +14,14 @@ from metaloss.errors import DataError
 MANY = parallel._PAYS + 7
 
 
+class Stubborn(Exception):
+    """Cannot be sent from one process to another."""
+
+    def __init__(self, words):
+        super().__init__(words)
+        self.lock = threading.Lock()
+
+
 def where(number):
     return number, os.getpid()
 
@@ -73,11 +81,6 @@ def test_what_a_call_raises_arrives_as_it_was(two_cores, count):
 
 
 def test_what_cannot_travel_is_raised_by_a_thread(two_cores):
-    class Stubborn(Exception):
-        def __init__(self, words):
-            super().__init__(words)
-            self.lock = threading.Lock()
-
     def call(number):
         raise Stubborn("here")
 
