@@ -43,7 +43,7 @@ class Loader(DataLoader[Any]):
                     raise batch.error from WorkerTraceback(f"\n{batch.trace}")
                 yield batch
         finally:
-            # an error's traceback may keep the iterator alive, and workers that wait for it keep the program from ending
+            # an error's traceback may keep the iterator alive, and workers that wait for it the whole program
             if self.num_workers and not self.persistent_workers:
                 batches._shutdown_workers()  # type: ignore[attr-defined]
 
