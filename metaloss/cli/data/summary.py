@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 import shlex
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from metaloss.data.convert import Outcome
 from metaloss.data.images import FORMATS
 from metaloss.report.tables import aligned
 
-_USUAL = ("ir", "vi")  # the sources of a data set that names none
+_USUAL = ("ir", "vi")  # the sources of a data set where none are named
 
 
 def summary(outcome: Outcome) -> str:
@@ -68,9 +68,8 @@ def usage(outcome: Outcome) -> tuple[str, str]:
     sources = _sources(outcome)
     python = [json.dumps(str(root), ensure_ascii=False)]
     options = [f"data_root={root}"]
-    if sources:
-        python.append(f"sources={_tuple(sources, ', ')}")
-        options.append(f"sources={_tuple(sources, ',')}")
+    python.append(f"sources={_tuple(sources, ', ')}")
+    options.append(f"sources={_tuple(sources, ',')}")
     python += [f"target={json.dumps(target, ensure_ascii=False)}", f'classes="{target}/classes.txt"']
     options += [f"target={target}", f"classes={_tuple(outcome.classes, ',')}"]
     return (
@@ -84,15 +83,14 @@ def _tuple(names: Iterable[str], between: str) -> str:
     return f"({between.join(quoted)}{',' * (len(quoted) == 1)})"
 
 
-def _sources(outcome: Outcome) -> list[str]:
-    """The two folders beside the result that hold its images, where they are not those that are usual."""
-    stems = sorted(Path(name).stem for name in outcome.written if name != "colours.txt")
-    if not stems or not outcome.out.absolute().parent.is_dir():
-        return []
+def _sources(outcome: Outcome) -> Sequence[str]:
+    """The two folders beside the result that hold its images; where there are more or fewer, the usual ones."""
+    stem = next((Path(name).stem for name in sorted(outcome.written) if name != "colours.txt"), "")
+    beside = outcome.out.absolute().parent
     places = {outcome.out.resolve(), outcome.source.resolve()}
     found = [
         folder.name
-        for folder in sorted(outcome.out.absolute().parent.iterdir())
-        if folder.resolve() not in places and any((folder / f"{stems[0]}{suffix}").is_file() for suffix in FORMATS)
+        for folder in (sorted(beside.iterdir()) if beside.is_dir() else [])
+        if folder.resolve() not in places and any((folder / f"{stem}{suffix}").is_file() for suffix in FORMATS)
     ]
-    return found if len(found) == 2 and tuple(found) != _USUAL else []
+    return found if len(found) == 2 else _USUAL

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from xml.etree import ElementTree
@@ -16,7 +16,7 @@ from metaloss.data.convert.reading import read_all
 from metaloss.data.convert.shapes import Drawing
 from metaloss.data.convert.sources import Source
 from metaloss.data.convert.texts import read_json
-from metaloss.data.convert.yolo_lines import Line, drawing, read_lines, settle
+from metaloss.data.convert.yolo_lines import Form, Line, drawing, read_lines, settle
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class Labels:
     names: tuple[str, ...]
     where: str
     listed: bool
-    forms: Counter[str]
+    forms: Mapping[Form, int]
 
 
 def read_labels(source: Source, form: str = "auto") -> Labels:
@@ -53,14 +53,14 @@ def read_labels(source: Source, form: str = "auto") -> Labels:
     """
     if source.kind == "labelme":
         drawings = read_all(source.files, read_labelme)
-        return _drawn(drawings, _sorted_names(drawings), f"the labels in {source.path}", False, Counter())
+        return _drawn(drawings, _sorted_names(drawings), f"the labels in {source.path}", False, {})
     if source.kind == "yolo":
         return _yolo(source, form)
     return _coco(source.files[0]) if source.kind == "coco" else _voc(source)
 
 
 def _drawn(
-    drawings: Sequence[Drawing], names: tuple[str, ...], where: str, listed: bool, forms: Counter[str]
+    drawings: Sequence[Drawing], names: tuple[str, ...], where: str, listed: bool, forms: Mapping[Form, int]
 ) -> Labels:
     return Labels(tuple(drawings), tuple(map(Boxes.of, drawings)), names, where, listed, forms)
 
@@ -82,7 +82,7 @@ def _yolo(source: Source, form: str) -> Labels:
     if not names:
         most = max((line.label for of_file in lines for line in of_file), default=-1)
         names = tuple(map(str, range(most + 1)))
-    return _drawn(drawings, names, where, True, Counter(dict(forms)))
+    return _drawn(drawings, names, where, True, forms)
 
 
 def _voc(source: Source) -> Labels:
@@ -93,7 +93,7 @@ def _voc(source: Source) -> Labels:
         _boxes(annotation, path.stem, names, {"marked as difficult": difficult})
         for path, annotation, (_, difficult) in zip(source.files, annotations, found, strict=True)
     ]
-    return Labels((), tuple(images), names, f"the classes in {source.path}", False, Counter())
+    return Labels((), tuple(images), names, f"the classes in {source.path}", False, {})
 
 
 def _voc_names(path: Path) -> tuple[set[str], int]:
@@ -114,7 +114,7 @@ def _coco(path: Path) -> Labels:
         _boxes(annotation, stem, names, {"marked as crowds": 0 if number else crowds})
         for number, (stem, annotation) in enumerate(found.items())
     ]
-    return Labels((), tuple(images), names, f"the categories in {path}", True, Counter())
+    return Labels((), tuple(images), names, f"the categories in {path}", True, {})
 
 
 def _boxes(annotation: Annotation, stem: str, names: Sequence[str], left_out: dict[str, int]) -> Boxes:

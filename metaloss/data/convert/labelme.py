@@ -65,7 +65,8 @@ def _shape(entry: Any, where: str) -> Shape | str:
     if kind == "circle":
         if len(points) != 2:
             raise DataError(f"{where}: a circle of {len(points)} points; expected its centre and one on its rim")
-        outline = circle(*points[0], math.dist(*points.tolist()))
+        (x, y), rim = points.tolist()
+        outline = circle(x, y, math.dist((x, y), rim))
     elif kind == "rectangle" and len(points) == 2:
         outline = rectangle(*points.min(0), *points.max(0))
     elif kind in ("polygon", "rectangle", *_TURNED):

@@ -49,6 +49,7 @@ def convert_shapes(
     outcome = Outcome(source.path, SPOKEN[source.kind], out, to == "ids", ())
     if wanted is not None:
         outcome.warnings += _doubts(wanted, labels)
+    sizes: Mapping[str, Size]
     if pictures is not None and images is not None:
         sizes = image_sizes([image.stem for image in labels.boxes], pictures, images)
     else:

@@ -11,7 +11,7 @@ from typing import Literal
 import numpy as np
 
 from metaloss.data.convert.polygons import area
-from metaloss.data.convert.shapes import Drawing, Shape, rectangle
+from metaloss.data.convert.shapes import Drawing, Outline, Shape, rectangle
 from metaloss.data.convert.texts import read_text
 from metaloss.errors import DataError
 
@@ -80,7 +80,7 @@ def _form(values: Sequence[float]) -> Form | None:
     if len(values) == 4:
         return "box" if _inside(values) and min(values[2:]) >= 0 else None
     polygon = len(values) >= 6 and len(values) % 2 == 0 and _inside(values)
-    if not _has_keypoints(values):
+    if len(values) <= 4 or not _has_keypoints(values):
         return "polygon" if polygon else None
     return ("polygon" if _is_turned_box(values) else "either") if polygon else "keypoints"
 
@@ -93,9 +93,9 @@ def _has_keypoints(values: Sequence[float]) -> bool:
     """Whether these can be a box in the image, and keypoints most of which lie in or about it."""
     x, y, width, height, *rest = values
     edges = (x - width / 2, y - height / 2, x + width / 2, y + height / 2)
-    if min(width, height) <= 0 or not rest or not all(-_LOOSE <= edge <= 1 + _LOOSE for edge in edges):
+    if min(width, height) <= 0 or not all(-_LOOSE <= edge <= 1 + _LOOSE for edge in edges):
         return False
-    points = np.empty((0, 2))
+    points: Outline = np.empty((0, 2))
     if len(rest) % 3 == 0 and all(flag in (0, 1, 2) for flag in rest[2::3]):
         points = np.array(rest).reshape(-1, 3)[:, :2]
     elif len(rest) % 2 == 0:

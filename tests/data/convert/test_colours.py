@@ -56,7 +56,7 @@ def test_maps(tmp_path, name):
         ("road 0 128 64 128", "more than three numbers"),
         ("7 128 64 128", "or no name"),
         ("0 256 0 a", "line 1: colour 0 256 0; expected red, green and blue in 0..255"),
-        ("1 2 3 a\n1 2 3 b", "line 2: 1 2 3 (#010203) is 'a' already, and here 'b'"),
+        ("1 2 3 a\n1 2 3 b", "line 2: colour 1 2 3 (#010203) is 'a' already, and here 'b'"),
         ("# nothing\n", "lists no colour"),
     ],
 )

@@ -40,8 +40,8 @@ def test_shapes(tmp_path):
     assert (found.size, found.normalised, found.left_out) == ((10, 20), False, {})
     assert [(one.label, one.region, one.where) for one in found.shapes][1] == ("b", True, f"{file}, shape 2")
     assert (found.shapes[0].outline == np.array(TRIANGLE)).all()
-    boxes = [box for _, box in objects(found)]
-    assert boxes == pytest.approx([(1, 1, 9, 8), (2, 3, 8, 6), (2, 2, 8, 8), (0, 1, 3, 4), (1, 1, 3, 2)])
+    boxes = np.array([box for _, box in objects(found)])
+    assert boxes == pytest.approx(np.array([(1, 1, 9, 8), (2, 3, 8, 6), (2, 2, 8, 8), (0, 1, 3, 4), (1, 1, 3, 2)]))
 
 
 def test_what_has_no_area_is_counted(tmp_path):

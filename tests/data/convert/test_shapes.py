@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from metaloss.data import PairedDataset, check_dataset, read_yolo
+from metaloss.data import PairedDataset, check_dataset, read_ids, read_yolo
 from metaloss.data.convert import convert_labels
 from metaloss.errors import ConfigError, DataError
 
@@ -121,7 +121,7 @@ def test_labels_beside_their_images(root):
     turned[0x0112] = 6
     Image.new("L", (20, 40)).save(root / "vi" / "a.png", exif=turned)  # a camera held upright
     convert_labels(root / "vi", root / "label", overwrite=True)
-    assert Image.open(root / "label" / "a.png").size == (40, 20)
+    assert read_ids(root / "label" / "a.png").shape == (20, 40)
 
 
 def test_what_lies_outside_is_counted(root):
@@ -194,7 +194,7 @@ def test_plain_boxes_of_yolo(root):
     assert boxes(first) == [(0, 8, 8, 12, 12)]
     assert boxes(second) == [(1, 2, 1, 6, 3)]
     assert +outcome.left_out == {"class 0": 1}
-    assert read_yolo(root / "boxes" / "a.txt").boxes == pytest.approx([(0.2, 0.4, 0.3, 0.6)])
+    assert read_yolo(root / "boxes" / "a.txt").boxes[0] == pytest.approx((0.2, 0.4, 0.3, 0.6))
 
 
 def voc(name, box, extra=""):

@@ -27,18 +27,18 @@ def forms(tmp_path, *texts, form="auto"):
 
 def boxes(tmp_path, *texts, form="auto"):
     found = drawing(tmp_path / "a.txt", settle(lines(tmp_path, *texts), form), ())
-    return Boxes.of(found).boxes
+    return np.array(Boxes.of(found).boxes)
 
 
 def test_each_line_by_itself(tmp_path):
     assert forms(tmp_path, BOX, TRIANGLE, "", CORNERS, POSE) == ["box", "polygon", "polygon", "keypoints"]
     assert boxes(tmp_path, BOX, TRIANGLE, CORNERS, POSE) == pytest.approx(
-        [(0.4, 0.3, 0.6, 0.7), (0.1, 0.1, 0.5, 0.9), (0.2, 0.2, 0.8, 0.8), (0.3, 0.3, 0.7, 0.7)]
+        np.array([(0.4, 0.3, 0.6, 0.7), (0.1, 0.1, 0.5, 0.9), (0.2, 0.2, 0.8, 0.8), (0.3, 0.3, 0.7, 0.7)])
     )
 
 
 def test_corners_of_a_turned_box_and_a_polygon_of_four_points_have_one_box(tmp_path):
-    assert boxes(tmp_path, CORNERS, form="obb") == boxes(tmp_path, CORNERS, form="polygon")
+    assert (boxes(tmp_path, CORNERS, form="obb") == boxes(tmp_path, CORNERS, form="polygon")).all()
 
 
 def test_a_line_that_can_be_either(tmp_path):
@@ -46,9 +46,9 @@ def test_a_line_that_can_be_either(tmp_path):
         DataError, match=re.escape("a.txt, line 2: 9 numbers, a polygon as well as a box with keypoints")
     ):
         forms(tmp_path, BOX, EITHER)
-    assert boxes(tmp_path, EITHER, form="keypoints") == pytest.approx([(0.3, 0.3, 0.7, 0.7)])
-    assert boxes(tmp_path, EITHER, form="obb") == pytest.approx([(0.4, 0.4, 0.6, 0.6)])
-    assert boxes(tmp_path, EITHER, form="polygon") == boxes(tmp_path, EITHER, form="obb")
+    assert boxes(tmp_path, EITHER, form="keypoints") == pytest.approx(np.array([(0.3, 0.3, 0.7, 0.7)]))
+    assert boxes(tmp_path, EITHER, form="obb") == pytest.approx(np.array([(0.4, 0.4, 0.6, 0.6)]))
+    assert (boxes(tmp_path, EITHER, form="polygon") == boxes(tmp_path, EITHER, form="obb")).all()
 
 
 def test_other_lines_tell(tmp_path):
