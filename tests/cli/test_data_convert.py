@@ -76,6 +76,16 @@ def test_the_printed_options_are_those_of_a_training(command, root):
     assert tuple(dataset.classes) == ("soil", "crop", "sugar beet")
 
 
+def test_pixels_of_no_class_have_a_row(command, root):
+    options = ("--colours", root / "colours.txt", "--classes", "soil,crop", "--others", "ignore")
+    done = command("data", "convert", root / "coloured", root / "label", *options)
+    assert (done.status, done.err) == (0, "")
+    rows = [line.split() for line in done.out.splitlines()]
+    assert ["(ignored)", "255", "32", "8.33", "%"] in rows
+    assert ["class", "sugar", "beet,", "now", "ignored:", "pixels", "32"] in rows
+    assert data_set(done.out).classes == ("soil", "crop")
+
+
 def test_labelme_becomes_boxes(command, root):
     shutil.rmtree(root / "coloured")
     done = command("data", "convert", root / "json", root / "boxes", "--to", "boxes")

@@ -26,9 +26,9 @@ def colour_numbers(path: Path) -> Numbers:
     Raises:
         DataError: the file cannot be read.
     """
-    image = read_image(path).mul(255).round().to(torch.int64)
-    red, green, blue = (image if len(image) == 3 else image.expand(3, -1, -1)).numpy()
-    return np.asarray(red << 16 | green << 8 | blue, dtype=np.int64)
+    levels = read_image(path).mul_(255).round_().to(torch.uint8).numpy().astype(np.int64)
+    red, green, blue = levels if len(levels) == 3 else (levels[0],) * 3
+    return red << 16 | green << 8 | blue
 
 
 def id_numbers(path: Path) -> Numbers:

@@ -45,6 +45,10 @@ def convert_shapes(
             f"{source.path}: all lines are boxes already, `class x y width height`: no conversion is needed, "
             "PairedDataset reads them; --classes keeps some of the classes"
         )
+    if not labels.names and classes is None:
+        raise DataError(
+            f"{source.path}: {len(source.files)} files of {SPOKEN[source.kind]}, and no object of a class in them"
+        )
     wanted = None if classes is None else wanted_classes(classes, labels.names)
     outcome = Outcome(source.path, SPOKEN[source.kind], out, to == "ids", ())
     if wanted is not None:

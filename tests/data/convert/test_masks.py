@@ -249,6 +249,14 @@ def test_nearest_does_not_leave_classes_out(root):
         )
 
 
+def test_other_files_are_named(root):
+    write(root / "coloured", rgb)
+    for name in ("readme.md", "a.html", "b.html", "c.html"):
+        (root / "coloured" / name).write_text("")
+    outcome = convert_labels(root / "coloured", root / "label", colours=listed(root / "list.txt"))
+    assert outcome.notes == [f"other files in {root / 'coloured'}, not read: a.html, b.html, c.html and 1 more"]
+
+
 def test_a_damaged_mask_is_named_and_nothing_is_written(root):
     write(root / "coloured", rgb)
     path = root / "coloured" / "b.png"

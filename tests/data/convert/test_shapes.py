@@ -108,6 +108,9 @@ def test_sizes_of_labelme(root):
     wrong = labelme(root / "wrong", (40, 20), **SHAPES)
     with pytest.raises(DataError, match=r"a\.json: written for an image of 20x40 pixels \(width x height\), and"):
         convert_labels(wrong, root / "other", images=root / "vi")
+    (root / "vi" / "b.png").write_bytes(b"none")
+    with pytest.raises(DataError, match=r"b\.png: cannot be read as an image"):
+        convert_labels(folder, root / "other", images=root / "vi")
     (root / "vi" / "b.png").unlink()
     with pytest.raises(DataError, match=r"vi has no image for the labels b: they are found by stem"):
         convert_labels(folder, root / "other", images=root / "vi")
@@ -275,3 +278,13 @@ def test_every_bad_file_is_counted_and_the_first_is_named(root):
     message = re.escape(f"{root / 'txt' / 'a.txt'}, line 1:") + r".*\(1 more bad file\)$"
     with pytest.raises(DataError, match=message):
         convert_labels(root / "txt", root / "out")
+
+
+def test_labels_without_objects(root):
+    folder = labelme(root / "json", a=SHAPES["a"][2:], b=[])
+    for to in ("ids", "boxes"):
+        with pytest.raises(DataError, match="2 files of LabelMe json, and no object of a class in them"):
+            convert_labels(folder, root / "out", to=to)
+    convert_labels(folder, root / "boxes", to="boxes", classes="person")  # a part of the data in which nobody is
+    (first, second), classes = loaded(root, "boxes")
+    assert (boxes(first), boxes(second), classes) == ([], [], ("person",))
