@@ -20,7 +20,7 @@ from metaloss.data.convert.meaning import (
     unknown_numbers,
 )
 from metaloss.data.convert.outcome import Outcome
-from metaloss.data.convert.pixels import colour_numbers, counts, id_numbers, palettes_agree, replaced
+from metaloss.data.convert.pixels import colour_numbers, counts, id_numbers, replaced
 from metaloss.data.convert.reading import read_all
 from metaloss.data.convert.sources import SPOKEN, Source
 from metaloss.data.convert.writing import write_lines, write_mask
@@ -66,6 +66,8 @@ def convert_masks(
     unknown = unknown_numbers(meaning, total)
     if unknown and others is None:
         raise refusal(source.files, found, unknown, meaning)
+    if not coloured and classes is None and not unknown:
+        raise needless(source.path, source.files, total)
     plan = plan_masks(known, wanted, others, drawn=False, strange=bool(unknown))
     table = {IGNORED: IGNORED, **_table(plan, meaning, unknown)}
     outcome = Outcome(source.path, SPOKEN["colours" if coloured else "ids"], out, True, plan.classes)
@@ -91,9 +93,6 @@ def _check_options(
             raise ConfigError(f"--colours {colours}: {source.path} has masks of ids: give --from colours")
         if others == "nearest":
             raise ConfigError("--others nearest: no id is nearest to another: give ignore or background")
-        if classes is None:
-            what = "indices of one palette" if palettes_agree(source.files) else "grey values"
-            raise needless(source.path, len(source.files), what)
         return
     if colours is None:
         raise ConfigError(

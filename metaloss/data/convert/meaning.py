@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 from metaloss.data.convert.classes import IGNORED
@@ -17,6 +18,7 @@ from metaloss.errors import ConfigError, DataError
 AUTO = "auto"
 _LIMIT = 255  # ids of a mask: 0 to 254
 _SHOWN = 5
+_FAR = 50  # between two ids; grey values that were spread to be seen
 
 
 @dataclass(frozen=True)
@@ -57,16 +59,32 @@ def are_coloured(path: Path, files: Sequence[Path], colours: str | None) -> bool
         return True
     agree = palettes_agree(files)
     if agree and colours == AUTO:
-        raise needless(path, len(files), "indices of one palette")
+        raise needless(path, files, {})
     if agree is not None:
         return not agree
     return colours == AUTO or any(len(read_image(file)) == 3 for file in files)
 
 
-def needless(path: Path, count: int, what: str) -> ConfigError:
-    """The error of a conversion that would change nothing."""
+def needless(path: Path, files: Sequence[Path], total: Mapping[int, int]) -> ConfigError:
+    """The error of a conversion that would change nothing.
+
+    Args:
+        path: of the masks.
+        files: they themselves.
+        total: how many pixels each id has, where they were counted.
+    """
+    ids = sorted(total)
+    shown = ", ".join(map(str, ids[:_SHOWN])) + (" ..." if len(ids) > _SHOWN else "")
+    what = "indices of one palette" if palettes_agree(files) else f"grey values {shown}"
+    classes = [number for number in ids if number != IGNORED] if len(ids) > 2 else ids
+    if any(second - first >= _FAR for first, second in pairwise(classes)):
+        return ConfigError(
+            f"{path}: masks of {what}, too far apart for ids: --colours auto numbers them anew, or --classes "
+            f"background={ids[0]},object={ids[-1]} and the like names them; PairedDataset takes them as they are"
+        )
+    number = f"{len(files)} mask{'s' * (len(files) > 1)}"
     return ConfigError(
-        f"{path}: {count} mask{'s' * (count > 1)} whose pixels are class ids already ({what}): no conversion is "
+        f"{path}: the pixels of {number} are class ids already ({what}): no conversion is "
         "needed, PairedDataset reads them; --classes keeps some classes, --colours FILE goes by their colours"
     )
 

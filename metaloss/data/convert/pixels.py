@@ -28,7 +28,7 @@ def colour_numbers(path: Path) -> Numbers:
     """
     levels = read_image(path).mul_(255).round_().to(torch.uint8).numpy().astype(np.int64)
     red, green, blue = levels if len(levels) == 3 else (levels[0],) * 3
-    return red << 16 | green << 8 | blue
+    return np.asarray(red << 16 | green << 8 | blue, dtype=np.int64)
 
 
 def id_numbers(path: Path) -> Numbers:

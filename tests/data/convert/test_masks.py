@@ -164,7 +164,9 @@ def test_jpeg(root):
 def test_palettes(root):
     write(root / "palette", palette)
     for options in ({}, {"colours": "auto"}):
-        with pytest.raises(ConfigError, match=r"2 masks whose pixels are class ids already \(indices of one palette\)"):
+        with pytest.raises(
+            ConfigError, match=r"the pixels of 2 masks are class ids already \(indices of one palette\)"
+        ):
             convert_labels(root / "palette", root / "label", **options)
     convert_labels(root / "palette", root / "label", colours=listed(root / "list.txt", "car", "background", "person"))
     assert (loaded(root)[0] == np.array([1, 2, 0])[IDS]).all()
@@ -198,7 +200,7 @@ def test_classes_of_colours(root):
 def test_classes_of_ids(root):
     write(root / "ids", Image.fromarray, np.where(IDS == 1, 255, IDS).astype(np.uint8))
     (root / "classes.txt").write_text("soil\ncrop\nweed\n")
-    with pytest.raises(ConfigError, match=r"class ids already \(grey values\): no conversion is needed"):
+    with pytest.raises(ConfigError, match=r"class ids already \(grey values 0, 2, 255\): no conversion is needed"):
         convert_labels(root / "ids", root / "label")
     with pytest.raises(ConfigError, match=r"'wed' is none of the classes in .*: soil, crop, weed \(did you mean"):
         convert_labels(root / "ids", root / "label", classes="wed,soil")
@@ -210,6 +212,8 @@ def test_classes_of_ids(root):
 
 def test_two_far_values_without_names(root):
     write(root / "ids", lambda mask: Image.fromarray((mask == 2).astype(np.uint8) * 255))
+    with pytest.raises(ConfigError, match="masks of grey values 0, 255, too far apart for ids: --colours auto"):
+        convert_labels(root / "ids", root / "label")
     convert_labels(root / "ids", root / "label", classes="background=0,person=255")
     ids, classes = loaded(root)
     assert classes == ("background", "person")
@@ -221,7 +225,9 @@ def test_ids_that_have_no_name(root):
     (root / "ids" / "classes.txt").write_text("soil\ncrop\n")
     with pytest.raises(DataError, match=r"a\.png: id 2 in 220 pixels is none of the classes in .*; 1 more such file"):
         convert_labels(root / "ids", root / "label", classes="soil,crop")
-    convert_labels(root / "ids", root / "label", classes="crop,soil", others="ignore")
+    convert_labels(root / "ids", root / "label", others="ignore")
+    assert (loaded(root)[0] == np.array([0, 1, 255])[IDS]).all()
+    convert_labels(root / "ids", root / "label", classes="crop,soil", others="ignore", overwrite=True)
     assert (loaded(root)[0] == np.array([1, 0, 255])[IDS]).all()
 
 
