@@ -42,7 +42,7 @@ class FusionBatch:
 
     def __post_init__(self) -> None:
         check_sources(self.sources)
-        if self.sources[0].device.type == "cpu":  # elsewhere each batch would wait for the device
+        if {source.device.type for source in self.sources} == {"cpu"}:  # elsewhere each batch would wait for the device
             check_values(self.sources, ", ".join(filter(None, self.names[:3])))
         if self.fusion_view is not None:
             check_sources(self.fusion_view)
