@@ -26,7 +26,7 @@ NEW = {
     "val_split": "[-3:]", "classes": ("one", "two"), "ignore": 7, "max_epochs": 3, "warmup_epochs": 5, "meta_steps": 4,
     "batch_size": 5, "crop_size": (24, 16), "task_size": (64, 48), "lr": 0.5, "inner_lr": 0.25, "loss_lr": 0.125,
     "seed": 9, "train_scenes": 3, "val_scenes": 2, "image_size": (40, 48), "alpha": 0.75, "tiles": (2, 2),
-    "range": ("data", "full"), "lr_step": 4, "weights": {"seg": 1.0, "weather": 0.5}, "targets": {"seg": "segmentation"}, "conditions": ("a", "b"),
+    "lr_step": 4, "weights": {"seg": 1.0, "weather": 0.5}, "targets": {"seg": "segmentation"}, "conditions": ("a", "b"),
     "range": ("data", "full"),
 }  # fmt: skip
 LOOP = ("max_epochs", "warmup_epochs", "meta_steps", "batch_size", "crop_size", "task_size", "lr", "inner_lr", "seed")
