@@ -7,12 +7,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from metaloss.data.images import read_numbers
 from metaloss.data.pairing import Pair
 from metaloss.data.reading import Reading
 from metaloss.errors import DataError
 
 NARROW = 0.05  # of the range
+_FEWEST = 8  # different numbers in an image; a mask mostly has fewer
 _LOOKED_AT = 5  # files of each source
 _TOLD: set[tuple[Path, ...]] = set()  # a trainer builds its data sets more than once
 
@@ -71,7 +74,7 @@ class Narrow:
 def narrow_sources(pairs: Sequence[Pair], readings: Sequence[Reading]) -> list[Narrow]:
     """Looks at some files of each source, and finds those sources of whose files more than half are nearly flat.
 
-    Files of one number, files that cannot be read, and ranges that follow the image's own numbers say nothing.
+    Masks, files that cannot be read, and ranges that follow the image's own numbers say nothing.
 
     Args:
         pairs: the files.
@@ -117,5 +120,5 @@ def _use(file: Path, reading: Reading) -> Use | None:
         limits = reading.range.limits(numbers)
     except DataError:  # told where the file is used
         return None
-    low, high = float(numbers.values.min()), float(numbers.values.max())
-    return None if low == high else Use(file, low, high, limits)
+    use = Use(file, float(numbers.values.min()), float(numbers.values.max()), limits)
+    return None if use.share < NARROW and len(np.unique(numbers.values)) < _FEWEST else use

@@ -57,6 +57,7 @@ def test_a_range_that_misses_the_numbers(tmp_path):
 def test_what_is_left_alone(tmp_path):
     silent(scenes(tmp_path / "full", lambda values, number: (65535 * values).astype(np.uint16)))
     silent(scenes(tmp_path / "flat", lambda values, number: np.full(values.shape, 8000, np.uint16)))
+    silent(scenes(tmp_path / "mask", lambda values, number: (3 * values).astype(np.uint8)))
     silent(scenes(tmp_path / "one", lambda values, number: (255 * values if number else 9 * values).astype(np.uint8)))
     lamp = np.zeros((16, 20), np.uint8)
     lamp[4, 4] = 200
