@@ -92,7 +92,7 @@ class FusionBatch:
         )
 
 
-def check_sources(sources: Sequence[Tensor]) -> None:
+def check_sources(sources: Sequence[Any]) -> None:
     """Checks that there are at least two sources and that they lie pixel on pixel.
 
     Args:

@@ -71,7 +71,7 @@ def check_pairs(
     readers = ThreadPoolExecutor(_READERS)
     try:
         for done, found in enumerate(
-            readers.map(lambda scene: _problems(*scene, num_classes, ignore, labelled, readings), scenes), 1
+            readers.map(lambda scene: _problems(scene[0], scene[1], num_classes, ignore, labelled, readings), scenes), 1
         ):
             problems += found
             if progress is not None:

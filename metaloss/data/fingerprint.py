@@ -7,6 +7,8 @@ from typing import Any
 
 from metaloss.data.joined import paired_datasets
 
+FULL = "full"  # the range that a fingerprint leaves out
+
 
 def fingerprint(dataset: Any) -> dict[str, Any]:
     """Describes a data set, so that a resumed run can tell whether it is the one that it began with.
@@ -20,8 +22,8 @@ def fingerprint(dataset: Any) -> dict[str, Any]:
 
     Returns:
         ``items``, their number; and, as far as they are known, ``classes``, ``sources``, ``names`` (a digest of the
-        scenes' names, in their order), ``files`` (a digest of the sizes of their files), ``range`` (of each source; of
-        each data set, where they differ) and ``boxes``.
+        scenes' names, in their order), ``files`` (a digest of the sizes of their files), ``boxes`` and, where it is not
+        ``"full"``, ``range`` (of each source; of each data set, where they differ).
     """
     found: dict[str, Any] = {"items": len(dataset)}
     for name in ("classes", "sources"):
@@ -36,7 +38,8 @@ def fingerprint(dataset: Any) -> dict[str, Any]:
         found["files"] = _digest([[(file.name, file.stat().st_size) for file in each] for each in files])
         found["classes"] = list(dict.fromkeys(str(name) for each in paired for name in each.classes))
         ranges = [list(each) for each in ranges_read(dataset)]
-        found["range"] = ranges[0] if len(ranges) == 1 else ranges
+        if any(own != FULL for each in ranges for own in each):
+            found["range"] = ranges[0] if len(ranges) == 1 else ranges
         boxes = [(one.boxes, one.labels) for each in paired for one in each.annotations or ()]
         if boxes:
             found["boxes"] = _digest(boxes)

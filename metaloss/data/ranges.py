@@ -115,11 +115,12 @@ class SourceRange:
             return np.zeros(values.shape, np.float32)
         # float32 holds 16 bits exactly, and no more than 24
         exact = np.float64 if values.dtype.kind in "iu" and values.dtype.itemsize > 2 else np.float32
-        scaled = values.astype(exact)
+        scaled: NDArray[Any] = values.astype(exact)
         if self.kind != "full":
             scaled -= exact(low)
         scaled /= exact(high - low)
-        return scaled.clip(0, 1, out=scaled).astype(np.float32, copy=False)
+        scaled.clip(0, 1, out=scaled)
+        return scaled.astype(np.float32, copy=False)
 
 
 FULL = SourceRange()
@@ -162,7 +163,7 @@ def ranges_of(given: Ranges, names: Sequence[str]) -> tuple[SourceRange, ...]:
         ConfigError: a range that is none, a name that no source has, or another number of them.
     """
     if isinstance(given, Mapping):
-        places = {name: number for number, name in enumerate(names)}
+        places: dict[Any, int] = {name: number for number, name in enumerate(names)}
         places |= {key: number for number in range(len(names)) for key in (number, str(number)) if key not in places}
         found = [FULL] * len(names)
         for key, value in given.items():
@@ -174,9 +175,10 @@ def ranges_of(given: Ranges, names: Sequence[str]) -> tuple[SourceRange, ...]:
         return tuple(found)
     if _is_one(given):
         return (source_range(given),) * len(names)
-    if len(given) != len(names):
-        raise ConfigError(f"range={given!r}: {len(given)} ranges for {len(names)} sources ({', '.join(names)})")
-    return tuple(map(source_range, given))
+    listed = _listed(given)
+    if len(listed) != len(names):
+        raise ConfigError(f"range={given!r}: {len(listed)} ranges for {len(names)} sources ({', '.join(names)})")
+    return tuple(map(source_range, listed))
 
 
 def _is_one(given: Any) -> bool:
@@ -196,7 +198,7 @@ def _number(text: str) -> Any:
 
 
 def _is_number(value: Any) -> bool:
-    return isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value)
+    return type(value) is not bool and isinstance(value, Real) and math.isfinite(value)
 
 
 def _ordered(value: Any, kind: Literal["numbers", "percentiles"], limits: Sequence[Any], expected: str) -> SourceRange:
