@@ -50,7 +50,10 @@ class Numbers:
         if self.values.dtype == np.uint8:
             return 255.0
         low, high = float(self.values.min()), float(self.values.max())
-        fix = f"give range=({low:.6g}, {high:.6g}), or limits that suit all files, or range='data' (--range LOW,HIGH or data)"
+        fix = (
+            f"give range=({low:.6g}, {high:.6g}), or limits that suit all files, or range='data' (--range LOW,HIGH or "
+            "data)"
+        )
         if self.values.dtype.kind == "f":
             if not 0 <= low <= high <= 1:
                 raise DataError(
