@@ -10,9 +10,10 @@ from torch import Tensor
 
 from metaloss.data.annotations import Annotation
 from metaloss.data.dataset import PairedDataset, size_mismatches
-from metaloss.data.images import read_ids, read_image
+from metaloss.data.images import read_ids
 from metaloss.data.pairing import Pair
 from metaloss.data.parallel import in_parallel
+from metaloss.data.reading import Reading
 from metaloss.data.remembered import Remembered
 from metaloss.errors import DataError
 
@@ -39,6 +40,7 @@ def check_dataset(dataset: PairedDataset, progress: Progress | None = None) -> N
         num_classes=dataset.num_classes,
         ignore=dataset.ignore,
         annotations=dataset.annotations,
+        readings=dataset.readings,
         remember=True,
     )
 
@@ -62,6 +64,7 @@ def check_pairs(
     num_classes: int = 0,
     ignore: int = 255,
     annotations: Sequence[Annotation] | None = None,
+    readings: Sequence[Reading] | None = None,
     remember: bool = False,
 ) -> None:
     """Reads the files of every scene, as :func:`check_dataset` does for a data set.
@@ -72,13 +75,15 @@ def check_pairs(
         num_classes: how many class ids labels may hold; 0 when unknown.
         ignore: the label id that stands for "no class".
         annotations: the boxes of each scene, where there are some.
+        readings: how the files of each source are read; default: as they are, at full range.
         remember: pass over scenes that an earlier check remembers as good.
 
     Raises:
         DataError: as :func:`check_dataset`.
     """
     boxes: Sequence[Annotation | None] = annotations or [None] * len(pairs)
-    memory = Remembered(pairs, boxes, {"num_classes": num_classes, "ignore": ignore}) if remember else None
+    asked = {"num_classes": num_classes, "ignore": ignore, "readings": readings}
+    memory = Remembered(pairs, boxes, asked) if remember else None
     known = [None if memory is None else memory.found(number) for number in range(len(pairs))]
     fresh = [number for number, value in enumerate(known) if value is None]
     labelled = any(known)
@@ -89,7 +94,7 @@ def check_pairs(
             progress(done, len(pairs))
 
     def look(each: int) -> Finding:
-        return _check_scene(pairs[fresh[each]], boxes[fresh[each]], num_classes, ignore)
+        return _check_scene(pairs[fresh[each]], boxes[fresh[each]], num_classes, ignore, readings)
 
     try:
         found = in_parallel(look, len(fresh))
@@ -116,7 +121,9 @@ def check_pairs(
         )
 
 
-def _check_scene(pair: Pair, boxes: Annotation | None, num_classes: int, ignore: int) -> Finding:
+def _check_scene(
+    pair: Pair, boxes: Annotation | None, num_classes: int, ignore: int, readings: Sequence[Reading] | None
+) -> Finding:
     files = [*pair.sources] if pair.target is None else [*pair.sources, pair.target]
     images: list[Tensor] = []
     problems: dict[Path, str] = {}
@@ -124,7 +131,8 @@ def _check_scene(pair: Pair, boxes: Annotation | None, num_classes: int, ignore:
     for number, file in enumerate(files):
         is_label = number == len(pair.sources)
         try:
-            images.append(read_ids(file) if is_label else read_image(file))
+            reading = Reading() if is_label or readings is None else readings[number]
+            images.append(read_ids(file) if is_label else reading.image(file))
             if is_label and num_classes:
                 _check_ids(file, images[-1], num_classes, ignore)
             labelled = labelled or (is_label and bool((images[-1] != ignore).any()))

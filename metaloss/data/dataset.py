@@ -13,10 +13,12 @@ from torch.utils.data import Dataset
 from metaloss.colour import merge_chroma
 from metaloss.data.annotations import Annotation, detect_format, read_annotations
 from metaloss.data.class_names import class_names
-from metaloss.data.distinct import distinct_names
+from metaloss.data.distinct import numbered, place_names
 from metaloss.data.images import read_ids
+from metaloss.data.narrow import warn_of_narrow
 from metaloss.data.pairing import Pair, pair_by_stem
-from metaloss.data.reading import read_source
+from metaloss.data.ranges import Ranges, ranges_of
+from metaloss.data.reading import Reading, names_with_channels, split_channels
 from metaloss.data.roots import joined_roots
 from metaloss.errors import ConfigError, DataError
 
@@ -35,6 +37,7 @@ class PairedDataset(Dataset[dict[str, Any]]):
         root: the folder that holds one folder per source, and the labels'; or several such, whose scenes follow one
             another, under longer names where names repeat. What is relative to ``root`` is then relative to each.
         sources: at least two source folders, or patterns whose stars match the scene's name: ``"images/*_ir.png"``.
+            Of files with four channels, ``"images:rgb"`` and ``"images:alpha"``, the fourth, are two sources.
         target: the folder or pattern of the labels, or COCO's json file, or ``None`` for unlabelled data. Files of
             boxes are called as the scene, or as one of its images.
         split: a text file of scenes, relative to ``root`` or absolute; a part of all scenes in order, such as
@@ -45,10 +48,15 @@ class PairedDataset(Dataset[dict[str, Any]]):
         labels: what the labels are: ``"ids"`` (label images), ``"yolo"`` (txt), ``"voc"`` (Pascal VOC xml),
             ``"coco"`` (json), or ``"auto"``: by the suffixes of what lies there.
         missing: what an image without a file of boxes is: an ``"error"``, or ``"empty"``.
+        range: which of the files' numbers become 0 and 1: ``"full"``, those of the files' depth; ``"data"``, the
+            smallest and the largest of each image; ``(low, high)``, of 16-bit counts or degrees say; or
+            ``("percentiles", 1, 99)`` of each image. One for all sources, one for each in their order, or a dict by a
+            source's name or position: ``{"ir": "data"}``. See :mod:`metaloss.data.ranges`.
 
     Attributes:
         sources: the names of the sources: the last part of the folders' paths, or words of the patterns, in which all
-            differ.
+            differ; or ``"rgb"`` and ``"alpha"``.
+        readings: how the files of each source are read: channels and range.
         pairs: the files, one :class:`~metaloss.data.pairing.Pair` per item; boxes are in ``annotations``.
         annotations: the boxes of each item as read from the files, or ``None`` without boxes.
         classes: the names of the classes, in the order of their ids; empty when unknown.
@@ -56,7 +64,8 @@ class PairedDataset(Dataset[dict[str, Any]]):
         ignore: as given.
 
     Raises:
-        ConfigError: fewer than two sources are named, or ``classes``, ``labels`` or ``missing`` cannot be used.
+        ConfigError: fewer than two sources are named, or ``classes``, ``labels``, ``missing`` or ``range`` cannot be
+            used.
         DataError: the files cannot be paired, or the file of classes or a file of boxes cannot be read.
     """
 
@@ -71,15 +80,19 @@ class PairedDataset(Dataset[dict[str, Any]]):
         ignore: int = IGNORED,
         labels: str = "auto",
         missing: str = "error",
+        range: Ranges = "full",
     ) -> None:
         if not isinstance(root, (str, os.PathLike)):
             options: dict[str, Any] = {"sources": sources, "target": target, "split": split, "classes": classes}
-            options |= {"ignore": ignore, "labels": labels, "missing": missing}
+            options |= {"ignore": ignore, "labels": labels, "missing": missing, "range": range}
             self.__dict__.update(joined_roots(root, [PairedDataset(each, **options) for each in root]))
             return
+        folders, channels = split_channels(sources, root)
         kind = "ids" if target is None else detect_format(Path(root, target), labels)
-        self.pairs: list[Pair] = pair_by_stem(root, sources, target if kind == "ids" else None, split)
-        self.sources: tuple[str, ...] = distinct_names(sources)
+        self.pairs: list[Pair] = pair_by_stem(root, folders, target if kind == "ids" else None, split)
+        self.sources: tuple[str, ...] = numbered(names_with_channels(place_names(folders), channels))
+        ranges = ranges_of(range, self.sources)
+        self.readings = tuple(Reading(*each) for each in zip(channels, ranges, strict=True))
         self.classes = class_names(Path(root), classes)
         self.annotations: list[Annotation] | None = None
         if target is not None and kind != "ids":
@@ -98,6 +111,7 @@ class PairedDataset(Dataset[dict[str, Any]]):
                 )
         self.num_classes = len(self.classes)
         self.ignore = ignore
+        warn_of_narrow(self.pairs, self.readings)
 
     @property
     def metainfo(self) -> dict[str, Any]:
@@ -121,7 +135,7 @@ class PairedDataset(Dataset[dict[str, Any]]):
             DataError: a file cannot be read, or the sizes of the scene's images differ.
         """
         pair = self.pairs[index]
-        lumas, chromas = zip(*map(read_source, pair.sources), strict=True)
+        lumas, chromas = zip(*map(Reading.source, self.readings, pair.sources), strict=True)
         target: Any = None if pair.target is None else read_ids(pair.target)
         if target is not None and self.ignore != IGNORED:
             target = target.masked_fill(target == self.ignore, IGNORED)

@@ -1,6 +1,6 @@
 import pytest
 
-from metaloss.data.distinct import distinct_names
+from metaloss.data.distinct import distinct_names, place_names
 
 
 @pytest.mark.parametrize(
@@ -22,3 +22,8 @@ from metaloss.data.distinct import distinct_names
 )
 def test_names(places, names):
     assert distinct_names(places) == names
+
+
+def test_equal_places_have_equal_names_until_they_are_numbered():
+    assert place_names(["x/rgbt", "x/rgbt", "x/nir"]) == ["rgbt", "rgbt", "nir"]
+    assert distinct_names(["x/rgbt", "x/rgbt", "x/nir"]) == ("rgbt 0", "rgbt 1", "nir")
