@@ -13,6 +13,7 @@ from metaloss.data.part import part_of
 from metaloss.data.scene_files import files_by_scene
 from metaloss.data.split_list import read_split
 from metaloss.errors import ConfigError, DataError, nearest
+from metaloss.runtime.collection import collection_paused
 
 _Folder = tuple[Path, Mapping[str, Path]]
 _SHOWN = 3
@@ -33,6 +34,7 @@ class Pair:
     target: Path | None = None
 
 
+@collection_paused()
 def pair_by_stem(
     root: str | os.PathLike[str],
     sources: Sequence[str],
@@ -86,6 +88,7 @@ def pair_by_stem(
     return [Pair(pair.name, pair.sources[:-1], pair.sources[-1]) for pair in pairs]
 
 
+@collection_paused()
 def pair_folders(folders: Sequence[str | os.PathLike[str]]) -> list[Pair]:
     """Pairs the files of any folders or patterns, by stem or by what stars match; or makes one pair of single files.
 
