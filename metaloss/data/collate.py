@@ -9,10 +9,10 @@ import torch
 from torch import Tensor
 
 from metaloss.batch import FusionBatch
+from metaloss.data.items import KEYS, check_item
 from metaloss.errors import DataError, ShapeError
 
 _FAR = 10.0  # no image in [0, 1], and no standardised one, comes near
-KEYS = ("sources", "target", "fusion_view", "chroma", "names")
 
 
 def collate(items: Sequence[Mapping[str, Any]]) -> FusionBatch:
@@ -27,10 +27,10 @@ def collate(items: Sequence[Mapping[str, Any]]) -> FusionBatch:
         The batch. Tensor targets are stacked, detection targets listed, a task's missing ones ``None``.
 
     Raises:
-        DataError: a key that no batch has, or images that are not in [0, 1].
+        DataError: an item of another form, a key that no batch has, or images that are not in [0, 1].
         ShapeError: images of different sizes.
     """
-    for key in (key for item in items for key in item if key not in KEYS):
+    for key in (key for item in items for key in check_item(item) if key not in KEYS):
         raise DataError(f"a data set item has the key {key!r}: expected the keys of FusionBatch, {KEYS}")
     names = [str(item.get("names", "")) for item in items]
     for item, name in zip(items, names, strict=True):

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from metaloss.data.dataset import IGNORED
+from metaloss.data.class_choice import IGNORED
 
 
 class Region(NamedTuple):
