@@ -84,9 +84,7 @@ class PairedDataset(Dataset[dict[str, Any]]):
         else:
             self.pairs = pair_by_stem(root, sources, target if kind == "ids" else None, split)
         self.sources: tuple[str, ...] = tuple(Path(source).name for source in sources)
-        self.choice = ClassChoice.of(
-            Path(root), classes, ignore=ignore, others=others, by_name=kind in ("voc", "coco")
-        )
+        self.choice = ClassChoice.of(Path(root), classes, ignore=ignore, others=others, by_name=kind in ("voc", "coco"))
         self.annotations: list[Annotation] | None = None
         self.classes = self.choice.names
         if target is not None and kind is not None and kind != "ids":

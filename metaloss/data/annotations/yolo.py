@@ -43,9 +43,7 @@ def read_yolo(path: Path, num_classes: int = 0, *, choice: ClassChoice | None = 
         else:
             boxes.append(box)
             labels.append(known)
-    return Annotation(
-        path, tuple(boxes), tuple(labels), normalised=True, form="centre", left_out=tuple(left_out)
-    )
+    return Annotation(path, tuple(boxes), tuple(labels), normalised=True, form="centre", left_out=tuple(left_out))
 
 
 def _box(words: list[str], where: str, choice: ClassChoice) -> tuple[int, Box]:
