@@ -184,8 +184,8 @@ class ClassChoice:
             raise DataError(f"{file}: class id {shown} is not among {', '.join(self.names)}{self._cure()}")
         raise DataError(
             f"{file}: class id {shown} is outside 0..{self.count - 1} ({self.count} classes) and is not the ignored "
-            f"id {', '.join(map(str, self.ignore)) or 'none'}: correct the label, or give classes= or ignore= that hold "
-            f"it, or others='drop'{binary_hint(found)}"
+            f"id {', '.join(map(str, self.ignore)) or 'none'}: correct the label, or give classes= or ignore= that "
+            f"hold it, or others='drop'{binary_hint(found)}"
         )
 
     def label(self, found: int) -> str:

@@ -90,5 +90,10 @@ def _described(value: Any) -> str:
         return f"{kind} {tuple(value.shape)} {value.dtype}"
     if isinstance(value, (tuple, list)):
         inside = ", ".join(map(_described, value[:_SHOWN])) + (", ..." if len(value) > _SHOWN else "")
-        return f"a {type(value).__name__} of {len(value)} ({inside})"
-    return "None" if value is None else f"a {type(value).__name__}"
+        return f"{_a(value)} of {len(value)} ({inside})"
+    return "None" if value is None else _a(value)
+
+
+def _a(value: Any) -> str:
+    name = type(value).__name__
+    return f"an {name}" if name[0].lower() in "aeiou" else f"a {name}"

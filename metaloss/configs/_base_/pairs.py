@@ -6,7 +6,7 @@ sources = ("ir", "vi")
 target = "label"
 train_split = "train.txt"
 val_split = "test.txt"
-ignore = 255
+ignore = (255,)
 
 train_dataloader = dict(
     dataset=dict(type="metaloss.PairedDataset", sources=sources, target=target, split=train_split, ignore=ignore)
