@@ -15,6 +15,8 @@ from metaloss.data.annotations.vanishing import Fate
 from metaloss.data.class_choice import FAR, NO_CLASS, ClassChoice, histogram
 from metaloss.errors import DataError
 
+_LISTED = 12
+
 
 @dataclass(frozen=True)
 class LabelFacts:
@@ -117,7 +119,8 @@ def _doubts_of_masks(masks: Sequence[LabelFacts], choice: ClassChoice) -> list[s
         )
     if others:
         pixels = sum((Counter(each.left_out) for each in others), Counter[str]())
-        listed = ", ".join(f"{name}: {count}" for name, count in pixels.most_common())
+        listed = ", ".join(f"{name}: {count}" for name, count in pixels.most_common(_LISTED))
+        listed += ", ..." if len(pixels) > _LISTED else ""
         doubts.append(
             f"{_first(others, masks)}: has ids of no class that counts, which are left out; pixels in all by id: "
             f"{listed}; the classes are {', '.join(choice.names)}"
@@ -145,12 +148,13 @@ def _absent(facts: Sequence[LabelFacts], choice: ClassChoice) -> list[str]:
     present = {number for each in facts for number in each.counts}
     wanted = {choice.number(found) for found in range(choice.count)} - {NO_CLASS, *present}
     absent = [choice.names[number] for number in sorted(number for number in wanted if number is not None)]
+    named = ", ".join(absent[:_LISTED]) + (f" and {len(absent) - _LISTED} more" if len(absent) > _LISTED else "")
     if not facts or not absent:
         return []
     whole = facts[0].file if len({each.file for each in facts}) == 1 else facts[0].file.parent
     return [
         f"{whole}: no {'pixel' if facts[0].fate is None else 'box'} in the labels of {len(facts)} scene"
-        f"{'s' * (len(facts) > 1)} is of {', '.join(absent)}: from these scenes {'they' if len(absent) > 1 else 'it'} "
+        f"{'s' * (len(facts) > 1)} is of {named}: from these scenes {'they' if len(absent) > 1 else 'it'} "
         "can be neither learned nor scored"
     ]
 

@@ -129,6 +129,6 @@ def test_a_list_without_boxes(root):
 def test_classes_of_a_list_picked_by_name(root):
     with pytest.raises(DataError, match=r"train\.txt, line 1: class 0 \(person\) is not among car: name all classes"):
         PairedDataset(root, target="train.txt", classes=("car",))
-    with pytest.warns(UserWarning, match=r"train\.txt: 1 boxes are left out.*0 \(person\) 1 \(first: .*, line 1\)"):
+    with pytest.warns(UserWarning, match=r"train\.txt: 1 box is left out.*0 \(person\) 1 \(first: .*, line 1\)"):
         dataset = PairedDataset(root, target="train.txt", classes=("car",), others="drop")
     assert [item["target"]["labels"].tolist() for item in dataset] == [[0], [0], []]

@@ -133,7 +133,7 @@ def test_ids_of_yolo_by_the_datas_own_names(root, where):
     assert labels(PairedDataset(root, target="labels")) == [[0, 2, 2], [1]]
     with pytest.raises(DataError, match=r"b\.txt, line 1: class 1 \(bicycle\) is not among person, car: name all"):
         PairedDataset(root, target="labels", classes=("person", "car"))
-    with pytest.warns(UserWarning, match=r"1 boxes are left out.*: 1 \(bicycle\) 1 \(first: .*b\.txt\)"):
+    with pytest.warns(UserWarning, match=r"1 box is left out.*: 1 \(bicycle\) 1 \(first: .*b\.txt\)"):
         dataset = PairedDataset(root, target="labels", classes=("person", "car"), others="drop")
     assert labels(dataset) == [[0, 1, 1], []]
 
@@ -142,7 +142,7 @@ def test_ids_of_yolo_without_names(root):
     yolo(root, a=(0, 7), b=(1,))
     with pytest.raises(DataError, match=r"a\.txt, line 2: class 7; expected 0\.\.1 \(2 classes\): .*others='drop'"):
         PairedDataset(root, target="labels", classes=2)
-    with pytest.warns(UserWarning, match="1 boxes are left out, of no class that counts: 7 1 "):
+    with pytest.warns(UserWarning, match="1 box is left out, of no class that counts: 7 1 "):
         dataset = PairedDataset(root, target="labels", classes=2, others="drop")
     assert labels(dataset) == [[0], [1]]
 

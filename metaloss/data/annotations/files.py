@@ -23,6 +23,7 @@ _SUFFIXES: dict[str, Format] = {".txt": "yolo", ".xml": "voc", ".json": "coco", 
 _FILES: dict[str, Format] = {".json": "coco", ".txt": "list"}
 _NO_LABELS = {"classes.txt", "labels.txt"}  # lists of names that labelling programs leave beside the labels
 _SHOWN = 3
+_LISTED = 12
 
 
 def detect_format(path: Path, labels: str = "auto") -> Format:
@@ -100,13 +101,18 @@ def _say_left_out(path: Path, read: Sequence[Annotation], names: Sequence[str]) 
     counts = Counter(name for annotation in read for name in annotation.left_out)
     if counts:
         first = next(annotation for annotation in read if annotation.left_out)
-        listed = ", ".join(f"{name} {count}" for name, count in counts.most_common())
+        listed = ", ".join(f"{name} {count}" for name, count in counts.most_common(_LISTED))
+        listed += ", ..." if len(counts) > _LISTED else ""
         known = f"the classes are {', '.join(names)}" if names else "they are ignored"
         warnings.warn(
-            f"{path}: {counts.total()} boxes are left out, of no class that counts: {listed} (first: {first.where}); "
+            f"{path}: {_boxes(counts.total())} left out, of no class that counts: {listed} (first: {first.where}); "
             f"{known}",
             stacklevel=4,
         )
+
+
+def _boxes(count: int) -> str:
+    return f"{count} boxes are" if count > 1 else "1 box is"
 
 
 def _label_files(folder: Path) -> list[Path]:
