@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from metaloss.colour import merge_chroma
-from metaloss.data.annotations import Annotation, detect_format, read_annotations
+from metaloss.data.annotations import Annotation, detect_format, read_annotations, read_list
 from metaloss.data.class_choice import IGNORED, ClassChoice, Ids, Others
 from metaloss.data.class_names import Classes
 from metaloss.data.images import read_ids
@@ -79,12 +79,13 @@ class PairedDataset(Dataset[dict[str, Any]]):
     ) -> None:
         kind = None if target is None else detect_format(Path(root, target), labels)
         _check_used(kind, labels=labels, missing=missing, others=others)
+        self.choice = ClassChoice.of(Path(root), classes, ignore=ignore, others=others, by_name=kind in ("voc", "coco"))
         if kind == "list" and target is not None:
+            read_list(Path(root, target), choice=self.choice)  # a line that is none is named as such
             self.pairs: list[Pair] = _listed(root, sources, target, split)
         else:
             self.pairs = pair_by_stem(root, sources, target if kind == "ids" else None, split)
         self.sources: tuple[str, ...] = tuple(Path(source).name for source in sources)
-        self.choice = ClassChoice.of(Path(root), classes, ignore=ignore, others=others, by_name=kind in ("voc", "coco"))
         self.annotations: list[Annotation] | None = None
         self.classes = self.choice.names
         if target is not None and kind is not None and kind != "ids":

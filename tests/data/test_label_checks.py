@@ -1,5 +1,6 @@
 """What is doubted in the labels of a whole data set: each said once, with numbers and a file."""
 
+import shutil
 import warnings
 
 import numpy as np
@@ -18,7 +19,8 @@ def checked(tmp_path):
 
     def check(*masks, **options):
         for folder in ("ir", "vi", "label"):
-            (tmp_path / folder).mkdir(exist_ok=True)
+            shutil.rmtree(tmp_path / folder, ignore_errors=True)
+            (tmp_path / folder).mkdir()
         for number, mask in enumerate(masks):
             pixels = np.asarray(mask, dtype=np.uint8)
             for folder in ("ir", "vi"):

@@ -98,7 +98,7 @@ def test_a_used_category_that_is_not_named(root):
     with pytest.raises(DataError, match=r"all\.json, category 2: class 'car' is not among person; .*others='drop'"):
         PairedDataset(root, target="labels", classes=("person",))
     said = (
-        r"labels: 2 boxes are left out, of no class that counts: car 2 \(first: .*all\.json, image 'b'\); the classes"
+        r"labels: 2 boxes are left out, of no class that counts: car 2 \(first: .*all\.json, image 'a'\); the classes"
     )
     with pytest.warns(UserWarning, match=said) as met:
         dataset = PairedDataset(root, target="labels", classes=("person",), others="drop")

@@ -122,10 +122,8 @@ def _label_files(folder: Path) -> list[Path]:
 
 def _one_file(path: Path, labels: Format) -> Path:
     """The one file of all images: the path itself, or COCO's in the folder."""
-    if path.is_file():
+    if path.is_file() or labels == "list":
         return path
-    if labels == "list":
-        raise DataError(f"{path}: no such list of images and boxes; a list is one text file")
     files = sorted(path.glob("*.json")) if path.is_dir() else []
     if len(files) != 1:
         if files and is_labelme_file(files[0]):

@@ -28,6 +28,8 @@ def read_list(path: Path, num_classes: int = 0, *, choice: ClassChoice | None = 
     Raises:
         DataError: not text, without a single box, or a line that cannot be right; it is named.
     """
+    if not path.is_file():
+        raise DataError(f"{path}: no such list of images and boxes, which is one text file")
     try:
         lines = path.read_text(encoding="utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:
