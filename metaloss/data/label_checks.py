@@ -114,8 +114,8 @@ def _doubts_of_masks(masks: Sequence[LabelFacts], choice: ClassChoice) -> list[s
         high = max(binary[0].values)
         meaning = f", and {high} does not count" if choice.number(high) == NO_CLASS else ""
         doubts.append(
-            f"{_first(binary, masks)}: holds 0 and {high} alone{meaning}; if they are 0 and 1, `metaloss data convert` "
-            "makes class ids of them"
+            f"{_first(binary, masks)}: holds 0 and {high} alone{meaning}; if they are 0 and 1, `metaloss data convert "
+            f"IN OUT --classes 0,{high}` writes class ids"
         )
     if others:
         pixels = sum((Counter(each.left_out) for each in others), Counter[str]())

@@ -66,7 +66,7 @@ def test_masks_that_are_all_ignored(checked):
 def test_masks_of_black_and_white(checked, high):
     [said] = checked(GOOD, binary(high), GOOD, classes=None)
     assert said.startswith(f"label/1.png: holds 0 and {high} alone")
-    assert said.endswith("if they are 0 and 1, `metaloss data convert` makes class ids of them")
+    assert said.endswith(f"if they are 0 and 1, `metaloss data convert IN OUT --classes 0,{high}` writes class ids")
     assert ("does not count" in said) == (high == 255)
 
 
@@ -77,7 +77,7 @@ def test_black_and_white_with_classes(checked):
     assert [each.split(": ")[0] for each in both] == ["label/0.png (and 1 more of 2 labels)", "label"]
     with pytest.raises(DataError, match=r"1\.png: class id 200 is outside 0\.\.1 .*\(0 and 200 alone: if these are 0"):
         checked(GOOD % 2, binary(200), classes=2)
-    with pytest.raises(DataError, match=r"class id 255 is outside .* the ignored id 9.*`metaloss data convert`"):
+    with pytest.raises(DataError, match=r"class id 255 is outside .* the ignored id 9.*`metaloss data convert IN OUT"):
         checked(GOOD % 2, binary(), classes=2, ignore=9)
 
 

@@ -59,4 +59,4 @@ def _named_corners(words: Sequence[str]) -> str:
         [float(word) for word in words[:8]]
     except ValueError:
         return ""
-    return f", a turned box (OBB) of DOTA by the look of it: {_CONVERT}" if len(words) in (9, 10) else ""
+    return ", a turned box (OBB) of DOTA by the look of it" if len(words) in (9, 10) else ""
