@@ -236,7 +236,8 @@ def binary_hint(found: Collection[int]) -> str:
     """A hint for a mask of black and white that was meant as one of the ids 0 and 1."""
     if len(found) == 2 and min(found) == 0 and max(found) >= FAR:
         high = max(found)
-        return f" (0 and {high} alone: if these are 0 and 1, `metaloss data convert IN OUT --classes 0,{high}` writes them)"
+        command = f"`metaloss data convert IN OUT --classes 0,{high}`"
+        return f" (0 and {high} alone: if these are 0 and 1, {command} writes them)"
     return ""
 
 

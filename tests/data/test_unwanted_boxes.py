@@ -180,7 +180,7 @@ KEYPOINTS = [(0.35, 0.3), (0.65, 0.4), (0.5, 0.75), (0.4, 0.6)]
 @pytest.mark.parametrize(
     ("line", "said"),
     [
-        (f"0 {polygon((0.1, 0.1), (0.5, 0.1), (0.3, 0.6))}", "7 values, a polygon of 3 points by"),
+        (f"0 {polygon((0.1, 0.1), (0.5, 0.1), (0.3, 0.6))}", "7 values, a polygon of 3 points"),
         (
             f"0 {polygon((0.4, 0.4), (0.5, 0.4), (0.55, 0.5), (0.5, 0.6), (0.4, 0.5))}",
             "11 values, a polygon of 5 points",
