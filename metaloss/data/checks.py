@@ -63,7 +63,7 @@ def check_pairs(
     facts: list[LabelFacts] = []
     readers = ThreadPoolExecutor(_READERS)
     try:
-        for done, (found, label) in enumerate(readers.map(lambda scene: _read(*scene, choice), scenes), 1):
+        for done, (found, label) in enumerate(readers.map(lambda scene: _read(scene[0], scene[1], choice), scenes), 1):
             problems += found
             facts += label
             if progress is not None:

@@ -160,7 +160,7 @@ class ClassChoice:
         left_out = [old for old, new in numbers.items() if new == NO_CLASS]
         result = ids.masked_fill(torch.isin(ids, ids.new_tensor(left_out)), IGNORED) if left_out else ids.clone()
         for old, new in numbers.items():
-            if new not in (old, NO_CLASS):
+            if new is not None and new not in (old, NO_CLASS):
                 result[ids == old] = new
         return result
 
