@@ -79,6 +79,13 @@ class ClassChoice:
         """How many ids there are in files; 0 when unknown."""
         return len(self.known or self.names)
 
+    @property
+    def expected(self) -> str:
+        """The ids of classes in files, in words."""
+        if not self.count:
+            return "a whole number from 0"
+        return f"0..{self.count - 1} ({self.count} class{'es' * (self.count > 1)})"
+
     def number(self, found: int) -> int | None:
         """Says what an id in a file is.
 
@@ -116,8 +123,7 @@ class ClassChoice:
             return number
         if 0 <= found < self.count:
             raise DataError(f"{where}: class {self.label(found)} is not among {', '.join(self.names)}{self._cure()}")
-        known = f"0..{self.count - 1} ({self.count} classes)" if self.count else "a whole number from 0"
-        raise DataError(f"{where}: class {found}; expected {known}{self._cure()}")
+        raise DataError(f"{where}: class {found}; expected {self.expected}{self._cure()}")
 
     def of_name(self, found: str, where: str) -> int:
         """Says what the name of a box's class is.
@@ -157,7 +163,7 @@ class ClassChoice:
         found = histogram(ids)
         self.check_mask(found, file)
         numbers = {old: self.number(old) for old in found}
-        left_out = [old for old, new in numbers.items() if new == NO_CLASS]
+        left_out = [old for old, new in numbers.items() if new == NO_CLASS and old != IGNORED]
         result = ids.masked_fill(torch.isin(ids, ids.new_tensor(left_out)), IGNORED) if left_out else ids.clone()
         for old, new in numbers.items():
             if new is not None and new not in (old, NO_CLASS):
@@ -183,7 +189,7 @@ class ClassChoice:
         if wrong[-1] < self.count and wrong[0] >= 0:
             raise DataError(f"{file}: class id {shown} is not among {', '.join(self.names)}{self._cure()}")
         raise DataError(
-            f"{file}: class id {shown} is outside 0..{self.count - 1} ({self.count} classes) and is not the ignored "
+            f"{file}: class id {shown} is outside {self.expected} and is not the ignored "
             f"id {', '.join(map(str, self.ignore)) or 'none'}: correct the label, or give classes= or ignore= that "
             f"hold it, or others='drop'{binary_hint(found)}"
         )

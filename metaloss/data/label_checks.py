@@ -139,7 +139,9 @@ def _doubts_of_boxes(scenes: Sequence[LabelFacts]) -> list[str]:
             "numbers look like corners (left, top, right, bottom), where width and height are expected"
         )
     if 2 * fate.vanished > fate.boxes > 1:
-        raise DataError(f"{_first(lost, scenes)}: {fate}: label the images that are there, in pixels of theirs")
+        raise DataError(
+            f"{_first(lost, scenes)}: {fate}: expected boxes in the images that are there, of a pixel or more"
+        )
     return [f"{_first(lost, scenes)}: {fate}; they are not in the items"] if lost else []
 
 

@@ -54,8 +54,7 @@ def _box(words: list[str], where: str, choice: ClassChoice) -> tuple[int, Box]:
     except ValueError:
         raise DataError(f"{where}: {' '.join(words)!r} is not five numbers; {_FORM}") from None
     if not label.is_integer() or abs(label) > _ENDLESS:
-        known = f"0..{choice.count - 1} ({choice.count} classes)" if choice.count else "a whole number from 0"
-        raise DataError(f"{where}: class {words[0]}; expected {known}")
+        raise DataError(f"{where}: class {words[0]}; expected {choice.expected}")
     values = (x, y, width, height)
     if not all(-_TOLERANCE <= value <= 1 + _TOLERANCE for value in values):
         pixels = "; pixels? divide them by the image's width and height" if max(values) >= _IN_PIXELS else ""
