@@ -1,6 +1,6 @@
 """Data: pairing, data sets, splits, views and source exchange, checks, synthetic scenes."""
 
-from metaloss.data.annotations import read_coco, read_voc, read_yolo
+from metaloss.data.annotations import read_coco, read_list, read_voc, read_yolo
 from metaloss.data.boxes import check_detections, crop_boxes, cut_boxes, flip_boxes, resize_boxes
 from metaloss.data.checks import check_dataset, check_pairs
 from metaloss.data.collate import collate
@@ -47,6 +47,7 @@ __all__ = [
     "read_coco",
     "read_ids",
     "read_image",
+    "read_list",
     "read_voc",
     "read_yolo",
     "resize_boxes",

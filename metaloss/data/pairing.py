@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from metaloss.data.images import FORMATS
+from metaloss.data.list_lines import split_line
 from metaloss.data.part import part_of
 from metaloss.errors import ConfigError, DataError, nearest
 
@@ -187,7 +188,7 @@ def _read_split(root: Path, split: Path) -> list[str]:
         lines = [line.strip() for line in path.read_text(encoding="utf-8-sig").splitlines()]
     except (OSError, UnicodeDecodeError) as error:
         raise DataError(f"{path}: cannot be read as text; a split lists one stem per line, in UTF-8") from error
-    entries = [Path(line).name for line in lines if line and not line.startswith("#")]
+    entries = [Path(split_line(line)[0]).name for line in lines if line and not line.startswith("#")]
     if not entries:
         raise DataError(f"{path}: the split lists nothing; write one stem per line, or leave split= out for all files")
     twice, times = Counter(map(_without_suffix, entries)).most_common(1)[0]

@@ -20,6 +20,7 @@ from metaloss.colour import luma
 from metaloss.data.collate import collate
 from metaloss.data.episodes import Episodes
 from metaloss.data.images import read_image
+from metaloss.data.items import check_item
 from metaloss.data.loader import Loader
 from metaloss.data.pairing import images_by_stem
 from metaloss.data.views import Resized, Size
@@ -51,7 +52,7 @@ class Images(Dataset[Any]):
         return len(self.dataset)  # type: ignore[arg-type]
 
     def __getitem__(self, index: int) -> dict[str, Any]:
-        item = self.dataset[index]
+        item = check_item(self.dataset[index])
         return {**item, "sources": (self.image(item),) * len(item["sources"])}
 
 
