@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -52,7 +53,7 @@ class ClassChoice:
         """Makes the choice of a data set.
 
         Where ``root/classes.txt`` (or ``data.yaml``) names all that ``classes`` names, ids in files are those of that
-        file, and ``classes`` picks from it and orders it.
+        file, and ``classes`` picks from it and orders it. A file of names that is given is what names the ids.
 
         Args:
             root: the data's folder.
@@ -71,7 +72,8 @@ class ClassChoice:
                 f"ignore={ignore!r}: these labels have classes by name: name the classes that count with classes=, "
                 "and leave the others out with others='drop'"
             )
-        given = names if not by_name and classes is not None and not isinstance(classes, int) else ()
+        picks = not by_name and classes is not None and not isinstance(classes, (int, str, os.PathLike))
+        given = names if picks else ()
         return ClassChoice(names, ignored, others, _known(root, given))
 
     @property
