@@ -68,7 +68,7 @@ class PairedDataset(Dataset[dict[str, Any]]):
         missing: str = "error",
     ) -> None:
         kind = "ids" if target is None else detect_format(Path(root, target), labels)
-        self.pairs: list[Pair] = pair_by_stem(root, sources, target if kind == "ids" else None, split)
+        self.pairs: list[Pair] = self._find_pairs(root, sources, target if kind == "ids" else None, split)
         self.sources: tuple[str, ...] = tuple(Path(source).name for source in sources)
         self.classes = class_names(Path(root), classes)
         self.annotations: list[Annotation] | None = None
@@ -87,6 +87,11 @@ class PairedDataset(Dataset[dict[str, Any]]):
                 )
         self.num_classes = len(self.classes)
         self.ignore = ignore
+
+    def _find_pairs(
+        self, root: str | os.PathLike[str], sources: Sequence[str], target: str | None, split: Any
+    ) -> list[Pair]:
+        return pair_by_stem(root, sources, target, split)
 
     @property
     def metainfo(self) -> dict[str, Any]:
