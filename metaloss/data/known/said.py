@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
+from metaloss.data.joined import paired_datasets
 from metaloss.data.known.places import Tree
 from metaloss.data.known.record import Known, Part
 from metaloss.data.known.splits import Split, list_of
@@ -25,6 +27,11 @@ def what_was_found(record: Known, part: Part, tree: Tree, split: Split, count: i
     said, published = _of_split(part, tree, split)
     complete = f" (published: {published})" if published not in (None, count) else ""
     return f"{record.title} {form} in {tree.folder}{shown}: {said}: {count} scenes{complete}"
+
+
+def found(dataset: Any) -> list[str]:
+    """What was found of the known data sets that a data set is, or wraps: a line each."""
+    return [said for each in paired_datasets(dataset) if (said := getattr(each, "found", ""))]
 
 
 def _of_split(part: Part, tree: Tree, split: Split) -> tuple[str, int | None]:
