@@ -20,7 +20,7 @@ M3FD = Known(
     },
     size="1024x768, 274 pairs smaller",
     split="none published. The first 79 % in the order of names are for training (3318), the last 20 % for the test "
-    "(840): sequences stay together, and the 42 frames between them are left out, so that no sequence is in both",
+    "(840): sequences stay together, and the 42 frames in between, where one ends and the next begins, are left out",
     licence="none stated for the data (the repository's code: GPL-3.0)",
     home="https://github.com/JinyuanLiu-CV/TarDAL",
     tree="""\
