@@ -148,6 +148,13 @@ def test_harvard_is_split_by_case(published):
         KnownDataset("harvard", published("harvard"))
 
 
+def test_one_case_alone_is_divided(tmp_path):
+    for folder in ("CT", "MRI"):
+        put(tmp_path / "CT-MRI" / folder, [f"200{n}.png" for n in range(5)], encoded(grey()))
+    splits = [known_dataset("harvard_ct", tmp_path, split) for split in ("train", "test")]
+    assert list(map(names, splits)) == [["2000", "2001", "2002", "2003"], ["2004"]]
+
+
 def test_photographs(published):
     lytro = known_dataset("lytro", published("lytro"))
     assert names(lytro) == [f"lytro-{number:02d}" for number in range(1, 7)]

@@ -56,7 +56,7 @@ def list_of(folder: Path, split: Split) -> str | os.PathLike[str] | None:
 
 
 def by_rule(pairs: Sequence[Pair], part: Part, name: str, where: str) -> list[Pair]:
-    """The scenes that a record's rule gives a split.
+    """The scenes that a record's rule gives a split; of one group alone (one patient), it divides that.
 
     Args:
         pairs: all of them, in order.
@@ -67,10 +67,11 @@ def by_rule(pairs: Sequence[Pair], part: Part, name: str, where: str) -> list[Pa
     Raises:
         DataError: none is in it.
     """
-    group = part.group or (lambda scene: scene)
-    groups = list(dict.fromkeys(group(pair.name) for pair in pairs))
-    taken = set(part_of(groups, part.rule[name], where))
-    return [pair for pair in pairs if group(pair.name) in taken]
+    groups = [part.group(pair.name) if part.group else pair.name for pair in pairs]
+    if len(set(groups)) == 1:
+        groups = [pair.name for pair in pairs]
+    taken = set(part_of(list(dict.fromkeys(groups)), part.rule[name], where))
+    return [pair for pair, group in zip(pairs, groups, strict=True) if group in taken]
 
 
 def in_order(pairs: Sequence[Pair]) -> list[Pair]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from metaloss.data.known import detection, segmentation, unlabelled
@@ -43,7 +44,7 @@ def find_known(name: str, sources: Sequence[str] | None = None) -> Known:
     Raises:
         ConfigError: none is called so; or ``"harvard"``, and no sources to choose by.
     """
-    wanted = name.lower().replace("-", "_").replace(" ", "_")
+    wanted = re.sub(r"[-/ ]", "_", name.lower())
     known = known_datasets()
     if wanted == "harvard":
         if sources is None:
