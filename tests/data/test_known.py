@@ -302,7 +302,7 @@ def test_what_is_neither_tree_nor_plain_folders(tmp_path):
     with pytest.raises(DataError) as error:
         known_dataset("fmb", tmp_path, "train")
     message = str(error.value)
-    assert "neither FMB as it unpacks, FMB/ train/{Infrared,Visible,Label,color}/00122.png" in message
+    assert "neither FMB as it unpacks, FMB/, train/{Infrared,Visible,Label,color}/NNNNN.png 1220 each" in message
     assert "nor plain folders ir, vi, label with lists such as train.txt; it holds Thermal/, notes.txt" in message
     assert "\n" not in message
     (tmp_path / "fmb").mkdir()

@@ -84,7 +84,7 @@ def find_tree(
             return Tree(folder, places, unpacked=True)
         if places := _places(plain, folder, sources, plain.target, None):
             return Tree(folder, places, unpacked=False)
-    tree = " ".join(record.tree.split())
+    tree = ", ".join(" ".join(line.split()) for line in record.tree.splitlines())
     names = ", ".join(each.split("|")[0] for each in (*sources, *([plain.target] if plain.target else [])))
     raise DataError(
         f"{root}: neither {record.title} as it unpacks, {tree}, nor plain folders {names} with "

@@ -72,8 +72,8 @@ FMB = Known(
     home="https://github.com/JinyuanLiu-CV/SegMiF",
     tree="""\
 FMB/
-  train/{Infrared,Visible,Label,color}/00122.png ...   1220 each
-  test/{Infrared,Visible,Label,color}/00001.png ...     280 each
+  train/{Infrared,Visible,Label,color}/NNNNN.png   1220 each
+  test/{Infrared,Visible,Label,color}/NNNNN.png     280 each
   (color is Label in colours, and is not read)""",
     remark="No pixel of the test images is labelled bicycle. The first archive had fewer images in one of train's "
     "folders: what has no partner is named.",
