@@ -50,7 +50,7 @@ class DemoRun:
         config: its name.
         seed: of networks, scenes and order.
         options: further settings of the config, as ``KEY=VALUE``.
-        folders: of all.
+        folders: of the config's runs.
     """
 
     config: str
@@ -61,7 +61,12 @@ class DemoRun:
     @property
     def result(self) -> Path:
         """The JSON file."""
-        return self.folders.of("demo", self.config.replace("/", "_")).results / f"seed_{self.seed}.json"
+        return self.folders.results / f"seed_{self.seed}.json"
+
+    @property
+    def work(self) -> Path:
+        """Where checkpoints and logs go."""
+        return self.folders.work / f"seed_{self.seed}"
 
     @property
     def identity(self) -> dict[str, Any]:
@@ -78,7 +83,16 @@ class DemoRun:
         """Trains, where that is not done."""
         if read_result(self.result, self.identity) is not None:
             return
-        work = self.folders.of("demo", self.config.replace("/", "_"), f"seed_{self.seed}").work
+        self.train()
+        write_result(self.result, self.identity, self.scores, weights=self.weights)
+
+    def train(self) -> None:
+        """Trains by the command line, with one thread.
+
+        Raises:
+            MetaLossError: the training failed; its messages are in a file.
+        """
+        work = self.work
         options = ["--cfg-options", f"seed={self.seed}", "train_cfg.val_interval=1", *self.options]
         command = [sys.executable, "-W", "ignore", "-m", "metaloss", "train", self.config, "--work-dir", str(work)]
         work.mkdir(parents=True, exist_ok=True)
@@ -89,16 +103,28 @@ class DemoRun:
             )
         if done.returncode:
             raise MetaLossError(f"the training of {self.config}, seed {self.seed}, failed: see {work / 'messages.txt'}")
-        epochs = validations(work)
-        kept = (name for name in epochs[-1] if not name.startswith("weight/") and name not in _TIMES)
-        scores = {name: epochs[-1][name] for name in kept}
-        write_result(self.result, self.identity, scores, weights=[by_region(epoch) for epoch in epochs])
+
+    @property
+    def scores(self) -> dict[str, float]:
+        """The task's metrics in the last validation of the training."""
+        last = validations(self.work)[-1]
+        return {name: last[name] for name in last if not name.startswith("weight/") and name not in _TIMES}
+
+    @property
+    def weights(self) -> list[dict[str, float]]:
+        """The weights by region in each validation of the training; without a generator only the epochs."""
+        return [by_region(epoch) for epoch in validations(self.work)]
 
     @property
     def history(self) -> list[dict[str, float]]:
         """The weights after each epoch."""
         history: list[dict[str, float]] = json.loads(self.result.read_text())["weights"]
         return history
+
+
+def folders_of(config: str, folders: Folders) -> Folders:
+    """The folders of a config's runs."""
+    return folders.of(config.replace("/", "_"))
 
 
 @cache
@@ -113,7 +139,7 @@ def validations(work: Path) -> list[dict[str, float]]:
     """The metrics of each validation of the newest training in a folder, with its epoch as ``"step"``."""
     newest = max(work.glob("*/vis_data/scalars.json"), key=lambda path: path.stat().st_mtime)
     lines = [json.loads(line) for line in newest.read_text().splitlines()]
-    return [line for line in lines if any(name.startswith("weight/") for name in line)]
+    return [line for line in lines if any(name.startswith("weight/") or name in SCORES for name in line)]
 
 
 def by_region(epoch: Mapping[str, float]) -> dict[str, float]:
@@ -169,9 +195,9 @@ def main(arguments: list[str] | None = None) -> None:
     reader.add_argument("--results", type=Path, default=Folders.results, help="of finished runs")
     reader.add_argument("--options", nargs="+", default=[], metavar="KEY=VALUE", help="further settings of the configs")
     given = reader.parse_args(arguments)
-    folders = Folders(given.results, given.out)
+    folders = Folders(given.results, given.out).of("demo")
     runs = {
-        config: [DemoRun(config, seed, tuple(given.options), folders) for seed in given.seeds]
+        config: [DemoRun(config, seed, tuple(given.options), folders_of(config, folders)) for seed in given.seeds]
         for config in given.configs
     }
     in_turn = [run for several in zip(*runs.values(), strict=True) for run in several]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import gc
+import math
 import os
 import platform
 import re
@@ -18,6 +19,7 @@ MB = 2**20
 _STATUS = Path("/proc/self/status")
 _CLEAR = Path("/proc/self/clear_refs")
 _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3  # of malloc.h
+_BLOCK = 16  # MB, below the threshold from which on a buffer is no part of the heap
 
 
 class PeakMemory:
@@ -87,15 +89,30 @@ def map_buffers() -> None:
 
 
 def keep_buffers() -> None:
-    """Lets glibc keep larger buffers for the next, as it does by itself once some have been freed."""
+    """Lets glibc keep all freed buffers for the next.
+
+    By itself it gives the end of its heap back when that is free, and takes it again page by page, for up to half of a
+    step's time: how often depends on what happens to lie there, in each process anew, and says nothing about the step.
+    See :func:`fill_heap`.
+    """
     _set_malloc(_MMAP_THRESHOLD, 2**25)
-    _set_malloc(_TRIM_THRESHOLD, 2**26)
+    _set_malloc(_TRIM_THRESHOLD, 2**31 - 1)
 
 
 def _set_malloc(parameter: int, size: int) -> None:
     set_option = getattr(ctypes.CDLL(None), "mallopt", None)  # other C libraries have none
     if set_option is not None:
         set_option(parameter, size)
+
+
+def fill_heap(size: float) -> None:
+    """Takes memory from the kernel beforehand, so that the next step does not wait for its pages.
+
+    Args:
+        size: MB; on a GPU, whose allocator keeps everything by itself, it is not needed.
+    """
+    blocks = [torch.empty(_BLOCK * MB, dtype=torch.uint8).zero_() for _ in range(math.ceil(size / _BLOCK))]
+    blocks.clear()
 
 
 def release_heap() -> None:

@@ -9,7 +9,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from metaloss.errors import ShapeError
+from metaloss.errors import DataError, ShapeError
+
+_FAR = 10.0  # no image in [0, 1], and no standardised one, comes near
 
 
 @dataclass(frozen=True)
@@ -28,6 +30,7 @@ class FusionBatch:
 
     Raises:
         ShapeError: fewer than two sources, sources that differ in shape, or a view or chroma that is not theirs.
+        DataError: images on the CPU that were never brought into [0, 1].
     """
 
     sources: tuple[Tensor, ...]
@@ -39,6 +42,8 @@ class FusionBatch:
 
     def __post_init__(self) -> None:
         check_sources(self.sources)
+        if {source.device.type for source in self.sources} == {"cpu"}:  # elsewhere each batch would wait for the device
+            check_values(self.sources, ", ".join(filter(None, self.names[:3])))
         if self.fusion_view is not None:
             check_sources(self.fusion_view)
             if len(self.fusion_view) != len(self.sources):
@@ -87,19 +92,25 @@ class FusionBatch:
         )
 
 
-def check_sources(sources: Sequence[Tensor]) -> None:
+def check_sources(sources: Sequence[Any]) -> None:
     """Checks that there are at least two sources and that they lie pixel on pixel.
 
     Args:
         sources: the tensors, each of shape (B, C, H, W).
 
     Raises:
-        ShapeError: fewer than two, not (B, C, H, W), not floating point, or not all of one shape.
+        ShapeError: fewer than two, no tensors, not (B, C, H, W), not floating point, or not all of one shape.
     """
     if len(sources) < 2:
         raise ShapeError(f"{len(sources)} source given: image fusion needs at least two registered sources")
     first = sources[0]
     for number, source in enumerate(sources):
+        if not isinstance(source, Tensor):
+            kind = f"{type(source).__module__.partition('.')[0]}.{type(source).__name__}"
+            raise ShapeError(
+                f"source {number} is a {kind}: expected a tensor of shape (B, C, H, W), floating point in [0, 1]; "
+                "metaloss.data.read_image(path)[None] reads one, torchvision's to_tensor(image)[None] makes one"
+            )
         if source.ndim != 4:
             raise ShapeError(f"source {number} has shape {tuple(source.shape)}: expected (B, C, H, W)")
         if not source.is_floating_point():
@@ -115,6 +126,27 @@ def check_sources(sources: Sequence[Tensor]) -> None:
             raise ShapeError(
                 f"source {number} has shape {tuple(source.shape)}, source 0 has {tuple(first.shape)}: "
                 "registered sources have one shape; resize or register them first"
+            )
+
+
+def check_values(sources: Sequence[Tensor], name: str = "") -> None:
+    """Checks that images were brought into [0, 1]; small excesses, of resizing say, pass.
+
+    On a GPU it waits for each of them.
+
+    Args:
+        sources: tensors of any shape.
+        name: of their scene.
+
+    Raises:
+        DataError: values far outside, 0 to 255 say.
+    """
+    for number, source in enumerate(sources):
+        if isinstance(source, Tensor) and source.is_floating_point() and source.numel() and source.amax() > _FAR:
+            low, high = source.aminmax()
+            raise DataError(
+                f"{name}{': ' * bool(name)}source {number} has values from {low:g} to {high:g}: expected floats in "
+                "[0, 1]; divide by the largest value of its kind (255 for 8 bits, 65535 for 16)"
             )
 
 

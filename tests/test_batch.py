@@ -1,9 +1,12 @@
 from collections import namedtuple
 
+import numpy as np
 import pytest
 import torch
+from PIL import Image
+from toys import learner
 
-from metaloss import FusionBatch, ShapeError
+from metaloss import DataError, FusionBatch, ShapeError
 
 
 def image(*shape):
@@ -63,3 +66,42 @@ def test_to_moves_images_and_targets_and_leaves_the_batch():
     assert meta.names == ("a", "b")
     order = torch.tensor([[0, 1], [1, 0]])
     assert FusionBatch(batch.sources, order=order).to("meta").order.is_meta
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16])
+def test_images_that_were_never_scaled(dtype):
+    whole = torch.arange(40.0).reshape(2, 1, 4, 5).mul(6).to(dtype)
+    with pytest.raises(
+        DataError, match=r"^a, b: source 1 has values from 0 to 23\d: expected floats in \[0, 1\]; divide"
+    ):
+        FusionBatch((image().to(dtype), whole), names=("a", "b"))
+    with pytest.raises(DataError, match=r"^source 0 has values from 0 to 23\d"):
+        FusionBatch((whole, whole))
+    FusionBatch((whole / 255 * 1.1, whole / 255 - 1))  # as of resizing, or of another scale
+
+
+@pytest.mark.parametrize(
+    ("wrong", "named"),
+    [
+        (Image.new("L", (5, 4)), r"PIL\.Image"),
+        (np.zeros((1, 1, 4, 5), np.float32), r"numpy\.ndarray"),
+        ("a.png", r"builtins\.str"),
+        ([[0.5]], r"builtins\.list"),
+    ],
+)
+def test_sources_that_are_no_tensors(wrong, named):
+    with pytest.raises(ShapeError, match=rf"^source 0 is a {named}: expected a tensor of shape \(B, C, H, W\)"):
+        FusionBatch((wrong, image()))
+    with pytest.raises(ShapeError, match=f"^source 1 is a {named}"):
+        learner().fuse(image(), wrong)
+
+
+def test_a_learner_refuses_them_as_well():
+    whole = image() * 255
+    with pytest.raises(DataError, match=r"^source 0 has values from .*divide by the largest"):
+        learner().fuse(whole, whole)
+    batch = FusionBatch((image(), image()), target=torch.rand(2, 1, 4, 5))
+    batch.sources[1].mul_(255)  # as a batch on a GPU, whose values are not looked at when it is made
+    for step in (lambda: learner().fusion_step(batch), lambda: learner().meta_step(batch, batch)):
+        with pytest.raises(DataError, match=r"^source 1 has values from"):
+            step()

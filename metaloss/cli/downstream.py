@@ -7,10 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import typer
+from torch import nn
 
 from metaloss.cli.engine import builder, load_engine
 from metaloss.cli.named import named
 from metaloss.cli.options import CFG_OPTIONS, folder_of
+from metaloss.cli.sources import RANGE, ranges_given
+from metaloss.data.fingerprint import ranges_read
 from metaloss.errors import CheckpointError, ConfigError, DataError
 from metaloss.plugins import load_fusion
 from metaloss.report.seeds import FORMATS
@@ -30,6 +33,7 @@ def downstream(
     seeds: int = typer.Option(3, min=1, help="How many task networks are trained per row, with seeds 0, 1, ..."),
     epochs: int | None = typer.Option(None, min=1, help="Of each training; default: the config's max_epochs."),
     work_dir: Path | None = typer.Option(None, help="Where results go; default: work_dirs/downstream/FOLDER/NAME."),
+    source_range: list[str] = RANGE,
     output: Format = typer.Option(Format["table"], "--format", help="csv and json go to stdout alone."),
     cfg_options: list[str] = CFG_OPTIONS,
 ) -> None:
@@ -45,7 +49,10 @@ def downstream(
         if not file.is_file():
             raise CheckpointError(f"--weights {text}: no such file")
     engine = load_engine("downstream")
-    loaded = engine.load_config(config, engine.parse_options(cfg_options))
+    options = engine.parse_options(cfg_options)
+    if source_range:
+        options["range"] = ranges_given(source_range)
+    loaded = engine.load_config(config, options)
     folder = work_dir or Path("work_dirs", "downstream", folder_of(config))
     check_folder(folder, "--work-dir")
     protocol = engine.Downstream(loaded, folder, epochs)
@@ -56,10 +63,26 @@ def downstream(
             raise ConfigError(f"the name {name!r} is taken by another row: give another as NAME=PATH")
         taken.append(name)
     rows += [protocol.folder(name, folder) for name, folder in folders.items()]
-    rows += [protocol.fused(name, file, load_fusion(file, builder(config))) for name, file in files.items()]
+    for name, file in files.items():
+        network = load_fusion(file, builder(config))
+        _warn_of_another_range(network, file, protocol.datasets["train"])
+        rows.append(protocol.fused(name, file, network))
     values: dict[str, dict[int, dict[str, float]]] = {row.name: {} for row in rows}
     for result in protocol.run(rows, range(seeds)):
         values[result.method][result.seed] = result.metrics
     for note in dict.fromkeys(protocol.notes):
         typer.echo(note, err=True)
     typer.echo(FORMATS[output.value](values), nl=False)
+
+
+def _warn_of_another_range(network: nn.Module, file: Path, dataset: Any) -> None:
+    """Says where a network sees sources of another range than in its training."""
+    trained = getattr(network, "metaloss_range", None)
+    given = " ".join(map(str, trained.ranges)) if trained else ""
+    for own in map(" ".join, ranges_read(dataset) if trained else ()):
+        if own != given:
+            typer.echo(
+                f"warning: {file} was trained on sources of the range {given or 'of several'}, and the data is read "
+                f"with {own}: --range takes another",
+                err=True,
+            )

@@ -15,9 +15,12 @@ import typer
 from torch import Tensor
 
 from metaloss.cli.named import named
+from metaloss.cli.sources import RANGE, Sources, warn_narrow
 from metaloss.colour import luma
-from metaloss.data import images_by_stem, read_image
+from metaloss.data import Pair, images_by_stem
 from metaloss.data.pairing import is_pattern
+from metaloss.data.ranges import FULL
+from metaloss.data.reading import Reading
 from metaloss.errors import ConfigError, DataError, MetaLossError, nearest
 from metaloss.metrics import CONVENTIONS
 from metaloss.metrics import evaluate as measure
@@ -29,21 +32,26 @@ Format = Enum("Format", {name: name for name in FORMATS}, type=str)  # type: ign
 
 @dataclass(frozen=True)
 class Job:
-    """One fused image and its sources."""
+    """One fused image and its sources, first the fused one, and how each is read."""
 
     method: str
     image: str
     files: tuple[Path, ...]
+    readings: tuple[Reading, ...]
     convention: str
 
 
 def evaluate(
-    sources: list[Path] = typer.Argument(help="Two or more folders of source images, or quoted patterns ('ir/*.png')."),
+    sources: list[Path] = typer.Argument(
+        help="Two or more folders of source images, or quoted patterns ('ir/*.png'); IMAGES:rgb and IMAGES:alpha are "
+        "colour and fourth channel of files with four."
+    ),
     fused: list[str] = typer.Option(
         [],
         metavar="[NAME=]DIR",
         help="A folder or a quoted pattern of fused images, named by stem as the sources; may be repeated.",
     ),
+    source_range: list[str] = RANGE,
     convention: str = typer.Option("tdfusion", help=f"Definitions to follow: {', '.join(CONVENTIONS)}."),
     output: Format = typer.Option(Format["table"], "--format", help="csv and json go to stdout alone."),
     skip_bad: bool = typer.Option(False, "--skip-bad", help="Leave out images that are missing or unreadable."),
@@ -62,7 +70,10 @@ def evaluate(
     for text, folder in zip(fused, folders.values(), strict=True):
         if not folder.is_dir() and not is_pattern(folder):
             raise DataError(f"--fused {text}: no such folder")
-    jobs, bad = _pair(sources, folders, convention)
+    given = Sources.of(sources)
+    readings = given.readings(given.ranges(source_range) or [FULL] * len(sources))
+    jobs, bad = _pair(given.paths, folders, readings, convention)
+    warn_narrow([Pair(job.image, job.files[1:]) for job in jobs], readings)
     scores: list[Score] = []
     with progress_bar("measuring", len(jobs)) as advance:
         for job, result in _run(jobs, processes):
@@ -80,7 +91,9 @@ def evaluate(
     typer.echo(FORMATS[output.value](with_means(scores), convention), nl=False)
 
 
-def _pair(sources: list[Path], fused: dict[str, Path], convention: str) -> tuple[list[Job], list[str]]:
+def _pair(
+    sources: list[Path], fused: dict[str, Path], readings: tuple[Reading, ...], convention: str
+) -> tuple[list[Job], list[str]]:
     """Pairs every fused image with its sources by stem; lists what has no partner."""
     for source in sources:
         if not source.is_dir() and not is_pattern(source):
@@ -95,7 +108,8 @@ def _pair(sources: list[Path], fused: dict[str, Path], convention: str) -> tuple
             if lacking:
                 bad.append(f"{file}: no image of that name in {', '.join(lacking)}")
             else:
-                jobs.append(Job(method, stem, (file, *(path for path in partners if path)), convention))
+                files_of_job = (file, *(path for path in partners if path))
+                jobs.append(Job(method, stem, files_of_job, (Reading(), *readings), convention))
         unfused = sorted(set(listed[0]) - set(files))
         bad += [f"{listed[0][stem]}: not among the fused images in {folder}" for stem in unfused]
     return jobs, bad
@@ -114,7 +128,7 @@ def _run(jobs: list[Job], processes: int) -> Iterator[tuple[Job, dict[str, float
 def measure_job(job: Job) -> dict[str, float] | str:
     """Reads and measures one fused image; says what is wrong where it cannot."""
     try:
-        fused, *sources = (_grey(path) for path in job.files)
+        fused, *sources = map(_grey, job.files, job.readings)
         for path, image in zip(job.files[1:], sources, strict=True):
             if image.shape != fused.shape:
                 return (
@@ -126,7 +140,7 @@ def measure_job(job: Job) -> dict[str, float] | str:
         return str(error)
 
 
-def _grey(path: Path) -> Tensor:
-    image = read_image(path)
+def _grey(path: Path, reading: Reading) -> Tensor:
+    image = reading.image(path)
     grey = image if len(image) == 1 else luma(image)
     return (grey * 255).round().unsqueeze(0)

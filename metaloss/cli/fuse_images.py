@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from metaloss.cli.unregistered import warn_unregistered
-from metaloss.data import Pair, read_image, write_image
+from metaloss.data import Pair, write_image
 from metaloss.data.images import read_metadata
 from metaloss.data.metadata import merged
+from metaloss.data.reading import Reading
 from metaloss.errors import ConfigError
 from metaloss.inference.fuser import Fuser
 from metaloss.runtime.progress_bar import progress_bar
@@ -31,12 +32,13 @@ def place(pair: Pair, out: Path) -> Path:
     return out / f"{pair.name}.png"
 
 
-def fuse_images(fuser: Fuser, pairs: Sequence[Pair], out: Path) -> None:
+def fuse_images(fuser: Fuser, pairs: Sequence[Pair], readings: Sequence[Reading], out: Path) -> None:
     """Fuses pairs and writes PNG files with the sources' names, metadata and depth.
 
     Args:
         fuser: the network and its options.
         pairs: the files.
+        readings: how those of each source are read.
         out: the folder.
 
     Raises:
@@ -44,7 +46,7 @@ def fuse_images(fuser: Fuser, pairs: Sequence[Pair], out: Path) -> None:
     """
     with progress_bar("fusing", len(pairs)) as advance:
         for pair in pairs:
-            images = [read_image(path) for path in pair.sources]
+            images = list(map(Reading.image, readings, pair.sources))
             warn_unregistered(images, pair.sources)
             metadata = merged([read_metadata(path) for path in pair.sources])
             write_image(place(pair, out), fuser(images), metadata.bits, metadata=metadata)

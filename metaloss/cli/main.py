@@ -12,6 +12,7 @@ import typer
 
 import metaloss
 from metaloss.cli.ablation import ablation
+from metaloss.cli.data import app as data
 from metaloss.cli.doctor import doctor
 from metaloss.cli.downstream import downstream
 from metaloss.cli.evaluate import evaluate
@@ -38,6 +39,7 @@ app.command("ablation")(ablation)
 app.command("weights")(weights)
 app.command("list")(list_everything)
 app.command("doctor")(doctor)
+app.add_typer(data)
 
 
 def _version(wanted: bool) -> None:

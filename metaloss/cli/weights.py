@@ -12,8 +12,10 @@ from torch import Tensor, nn
 
 from metaloss.cli.engine import builder
 from metaloss.cli.named import named
+from metaloss.cli.sources import RANGE, Sources, warn_narrow
 from metaloss.colour import luma
-from metaloss.data import check_pairs, pair_folders, read_image, write_image
+from metaloss.data import check_pairs, pair_folders, write_image
+from metaloss.data.reading import Reading
 from metaloss.errors import CheckpointError, ConfigError, DataError, PluginError
 from metaloss.networks.spec import source_count
 from metaloss.plugins import install_hint, load_generator
@@ -24,7 +26,10 @@ from metaloss.runtime.progress_bar import progress_bar
 
 
 def weights(
-    sources: list[Path] = typer.Argument(help="Two or more folders, paired by file stem, or as many single files."),
+    sources: list[Path] = typer.Argument(
+        help="Two or more folders, paired by file stem, or as many single files; IMAGES:rgb and IMAGES:alpha are "
+        "colour and fourth channel of files with four."
+    ),
     checkpoints: list[str] = typer.Option(
         [],
         "--weights",
@@ -32,6 +37,7 @@ def weights(
         help="A checkpoint with a loss generator; may be repeated, for each task.",
     ),
     out: Path | None = typer.Option(None, help="The folder for the pictures."),
+    source_range: list[str] = RANGE,
     config: str | None = typer.Option(
         None, help="The training config of the weights, where it imports modules of its own: those are allowed."
     ),
@@ -43,9 +49,11 @@ def weights(
     """
     if len(sources) < 2:
         raise ConfigError(f"{len(sources)} source given ({sources[0]}): weights are shared by at least two")
-    for source in sources:
+    given = Sources.of(sources)
+    for source in given.paths:
         if not source.exists():
             raise DataError(f"source {source}: no such file or folder")
+    ranges = given.ranges(source_range)
     if not checkpoints:
         raise ConfigError("--weights is missing: give a checkpoint with a loss generator, as FILE or NAME=FILE")
     files = named(checkpoints, "--weights")
@@ -57,17 +65,17 @@ def weights(
     check_folder(out, "--out")
     if importlib.util.find_spec("matplotlib") is None:
         raise PluginError(f"`metaloss weights` needs matplotlib, not installed: {install_hint(('matplotlib',))}")
-    pairs = pair_folders(sources)
-    with progress_bar("checking", len(pairs)) as advance:
-        check_pairs(pairs, lambda done, total: advance(""))
+    pairs = pair_folders(given.paths)
     generators = {name: _load(file, len(sources), config) for name, file in files.items()}
-    names = [source.name if source.is_dir() else source.stem for source in sources]
-    if len(set(names)) < len(names):
-        names = [f"{name} {number}" for number, name in enumerate(names)]
+    readings = given.chosen(ranges, {str(files[name]): generator for name, generator in generators.items()})
+    with progress_bar("checking", len(pairs)) as advance:
+        check_pairs(pairs, lambda done, total: advance(""), readings=readings)
+    warn_narrow(pairs, readings)
+    names = given.names
     means: dict[str, list[Tensor]] = {}
     with progress_bar("drawing", len(pairs)) as advance:
         for pair in pairs:
-            images = [read_image(path) for path in pair.sources]
+            images = map(Reading.image, readings, pair.sources)
             lumas = [image if len(image) == 1 else luma(image) for image in images]
             maps = {
                 title: found

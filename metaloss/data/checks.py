@@ -10,8 +10,9 @@ from torch import Tensor
 
 from metaloss.data.annotations import Annotation
 from metaloss.data.dataset import PairedDataset, size_mismatches
-from metaloss.data.images import read_ids, read_image
+from metaloss.data.images import read_ids
 from metaloss.data.pairing import Pair
+from metaloss.data.reading import Reading
 from metaloss.errors import DataError
 
 _READERS = 4
@@ -37,6 +38,7 @@ def check_dataset(dataset: PairedDataset, progress: Progress | None = None) -> N
         num_classes=dataset.num_classes,
         ignore=dataset.ignore,
         annotations=dataset.annotations,
+        readings=dataset.readings,
     )
 
 
@@ -47,6 +49,7 @@ def check_pairs(
     num_classes: int = 0,
     ignore: int = 255,
     annotations: Sequence[Annotation] | None = None,
+    readings: Sequence[Reading] | None = None,
 ) -> None:
     """Reads the files of every scene, as :func:`check_dataset` does for a data set.
 
@@ -56,6 +59,7 @@ def check_pairs(
         num_classes: how many class ids labels may hold; 0 when unknown.
         ignore: the label id that stands for "no class".
         annotations: the boxes of each scene, where there are some.
+        readings: how the files of each source are read; default: as they are, at full range.
 
     Raises:
         DataError: as :func:`check_dataset`.
@@ -67,7 +71,7 @@ def check_pairs(
     readers = ThreadPoolExecutor(_READERS)
     try:
         for done, found in enumerate(
-            readers.map(lambda scene: _problems(scene[0], scene[1], num_classes, ignore, labelled), scenes), 1
+            readers.map(lambda scene: _problems(scene[0], scene[1], num_classes, ignore, labelled, readings), scenes), 1
         ):
             problems += found
             if progress is not None:
@@ -86,7 +90,14 @@ def check_pairs(
         )
 
 
-def _problems(pair: Pair, boxes: Annotation | None, num_classes: int, ignore: int, labelled: list[bool]) -> list[str]:
+def _problems(
+    pair: Pair,
+    boxes: Annotation | None,
+    num_classes: int,
+    ignore: int,
+    labelled: list[bool],
+    readings: Sequence[Reading] | None,
+) -> list[str]:
     """What is wrong with a scene, one line per bad file; ``labelled`` learns of a pixel that has a class."""
     files = [*pair.sources] if pair.target is None else [*pair.sources, pair.target]
     images: list[Tensor] = []
@@ -94,7 +105,8 @@ def _problems(pair: Pair, boxes: Annotation | None, num_classes: int, ignore: in
     for number, file in enumerate(files):
         is_label = number == len(pair.sources)
         try:
-            images.append(read_ids(file) if is_label else read_image(file))
+            reading = Reading() if is_label or readings is None else readings[number]
+            images.append(read_ids(file) if is_label else reading.image(file))
             if is_label and num_classes:
                 _check_ids(file, images[-1], num_classes, ignore)
             if is_label and not labelled[0] and bool((images[-1] != ignore).any()):

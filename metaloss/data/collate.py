@@ -8,10 +8,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from metaloss.batch import FusionBatch
+from metaloss.batch import FusionBatch, check_values
 from metaloss.errors import DataError, ShapeError
 
-_FAR = 10.0  # no image in [0, 1], and no standardised one, comes near
 KEYS = ("sources", "target", "fusion_view", "chroma", "names")
 
 
@@ -34,7 +33,7 @@ def collate(items: Sequence[Mapping[str, Any]]) -> FusionBatch:
         raise DataError(f"a data set item has the key {key!r}: expected the keys of FusionBatch, {KEYS}")
     names = [str(item.get("names", "")) for item in items]
     for item, name in zip(items, names, strict=True):
-        _check_range(item["sources"], name)
+        check_values(item["sources"], name or "an item")
     return FusionBatch(
         sources=_stack_views([item["sources"] for item in items], names),
         target=collate_targets([item.get("target") for item in items]),
@@ -42,17 +41,6 @@ def collate(items: Sequence[Mapping[str, Any]]) -> FusionBatch:
         chroma=_chroma([item.get("chroma") for item in items], items),
         names=tuple(names),
     )
-
-
-def _check_range(sources: Sequence[Tensor], name: str) -> None:
-    """Refuses what was never brought into [0, 1]; small excesses, of resizing say, pass."""
-    for number, source in enumerate(sources):
-        if isinstance(source, Tensor) and source.is_floating_point() and source.numel() and source.amax() > _FAR:
-            low, high = source.aminmax()
-            raise DataError(
-                f"{name or 'an item'}: source {number} has values from {low:g} to {high:g}: expected floats in [0, 1]; "
-                "divide by the largest value of its kind (255 for 8 bits, 65535 for 16)"
-            )
 
 
 def collate_targets(targets: Sequence[Any]) -> Any:

@@ -13,9 +13,11 @@ from torch.utils.data import Dataset
 from metaloss.colour import merge_chroma
 from metaloss.data.annotations import Annotation, detect_format, read_annotations
 from metaloss.data.class_names import class_names
-from metaloss.data.images import read_ids
+from metaloss.data.images import Channels, read_ids
+from metaloss.data.narrow import warn_of_narrow
 from metaloss.data.pairing import Pair, pair_by_stem
-from metaloss.data.reading import read_source
+from metaloss.data.ranges import Ranges, ranges_of
+from metaloss.data.reading import Reading, names_with_channels, split_channels
 from metaloss.errors import ConfigError, DataError
 
 IGNORED = 255
@@ -31,7 +33,8 @@ class PairedDataset(Dataset[dict[str, Any]]):
 
     Args:
         root: the folder that holds one folder per source, and the labels'.
-        sources: the names of at least two source folders.
+        sources: the names of at least two source folders. Of files with four channels, ``"images:rgb"`` and
+            ``"images:alpha"``, the fourth, are two sources.
         target: the name of the labels' folder, or of COCO's json file, or ``None`` for unlabelled data.
         split: a text file of stems, relative to ``root`` or absolute; a part of all stems in order, such as
             ``"[:80%]"`` or ``"[-4:]"``; ``None`` takes every file.
@@ -41,9 +44,14 @@ class PairedDataset(Dataset[dict[str, Any]]):
         labels: what the labels are: ``"ids"`` (label images), ``"yolo"`` (txt), ``"voc"`` (Pascal VOC xml),
             ``"coco"`` (json), or ``"auto"``: by the suffixes of what lies there.
         missing: what an image without a file of boxes is: an ``"error"``, or ``"empty"``.
+        range: which of the files' numbers become 0 and 1: ``"full"``, those of the files' depth; ``"data"``, the
+            smallest and the largest of each image; ``(low, high)``, of 16-bit counts or degrees say; or
+            ``("percentiles", 1, 99)`` of each image. One for all sources, one for each in their order, or a dict by a
+            source's name or position: ``{"ir": "data"}``. See :mod:`metaloss.data.ranges`.
 
     Attributes:
-        sources: the names of the sources: the last part of each folder's path.
+        sources: the names of the sources: the last part of each folder's path, or ``"rgb"`` and ``"alpha"``.
+        readings: how the files of each source are read: channels and range.
         pairs: the files, one :class:`~metaloss.data.pairing.Pair` per item; boxes are in ``annotations``.
         annotations: the boxes of each item as read from the files, or ``None`` without boxes.
         classes: the names of the classes, in the order of their ids; empty when unknown.
@@ -51,7 +59,8 @@ class PairedDataset(Dataset[dict[str, Any]]):
         ignore: as given.
 
     Raises:
-        ConfigError: fewer than two sources are named, or ``classes``, ``labels`` or ``missing`` cannot be used.
+        ConfigError: fewer than two sources are named, or ``classes``, ``labels``, ``missing`` or ``range`` cannot be
+            used.
         DataError: the files cannot be paired, or the file of classes or a file of boxes cannot be read.
     """
 
@@ -66,10 +75,14 @@ class PairedDataset(Dataset[dict[str, Any]]):
         ignore: int = IGNORED,
         labels: str = "auto",
         missing: str = "error",
+        range: Ranges = "full",
     ) -> None:
+        folders, channels = split_channels(sources, root)
         kind = "ids" if target is None else detect_format(Path(root, target), labels)
-        self.pairs: list[Pair] = self._find_pairs(root, sources, target if kind == "ids" else None, split)
-        self.sources: tuple[str, ...] = tuple(Path(source).name for source in sources)
+        self.pairs: list[Pair] = self._find_pairs(root, folders, target if kind == "ids" else None, split)
+        self.sources = self._name_sources(folders, channels)
+        ranges = ranges_of(range, self.sources)
+        self.readings = tuple(Reading(*each) for each in zip(channels, ranges, strict=True))
         self.classes = class_names(Path(root), classes)
         self.annotations: list[Annotation] | None = None
         if target is not None and kind != "ids":
@@ -87,11 +100,15 @@ class PairedDataset(Dataset[dict[str, Any]]):
                 )
         self.num_classes = len(self.classes)
         self.ignore = ignore
+        warn_of_narrow(self.pairs, self.readings)
 
     def _find_pairs(
         self, root: str | os.PathLike[str], sources: Sequence[str], target: str | None, split: Any
     ) -> list[Pair]:
         return pair_by_stem(root, sources, target, split)
+
+    def _name_sources(self, folders: Sequence[str], channels: Sequence[Channels | None]) -> tuple[str, ...]:
+        return names_with_channels([Path(folder).name for folder in folders], channels)
 
     @property
     def metainfo(self) -> dict[str, Any]:
@@ -115,7 +132,7 @@ class PairedDataset(Dataset[dict[str, Any]]):
             DataError: a file cannot be read, or the sizes of the scene's images differ.
         """
         pair = self.pairs[index]
-        lumas, chromas = zip(*map(read_source, pair.sources), strict=True)
+        lumas, chromas = zip(*map(Reading.source, self.readings, pair.sources), strict=True)
         target: Any = None if pair.target is None else read_ids(pair.target)
         if target is not None and self.ignore != IGNORED:
             target = target.masked_fill(target == self.ignore, IGNORED)

@@ -7,6 +7,8 @@ from typing import Any
 
 from metaloss.data.joined import paired_datasets
 
+FULL = "full"  # the range that a fingerprint leaves out
+
 
 def fingerprint(dataset: Any) -> dict[str, Any]:
     """Describes a data set, so that a resumed run can tell whether it is the one that it began with.
@@ -20,7 +22,8 @@ def fingerprint(dataset: Any) -> dict[str, Any]:
 
     Returns:
         ``items``, their number; and, as far as they are known, ``classes``, ``sources``, ``names`` (a digest of the
-        scenes' names, in their order), ``files`` (a digest of the sizes of their files) and ``boxes``.
+        scenes' names, in their order), ``files`` (a digest of the sizes of their files), ``boxes`` and, where it is not
+        ``"full"``, ``range`` (of each source; of each data set, where they differ).
     """
     found: dict[str, Any] = {"items": len(dataset)}
     for name in ("classes", "sources"):
@@ -34,11 +37,27 @@ def fingerprint(dataset: Any) -> dict[str, Any]:
         files = [[*pair.sources, *([] if pair.target is None else [pair.target])] for pair in pairs]
         found["files"] = _digest([[(file.name, file.stat().st_size) for file in each] for each in files])
         found["classes"] = list(dict.fromkeys(str(name) for each in paired for name in each.classes))
+        ranges = [list(each) for each in ranges_read(dataset)]
+        if any(own != FULL for each in ranges for own in each):
+            found["range"] = ranges[0] if len(ranges) == 1 else ranges
         boxes = [(one.boxes, one.labels) for each in paired for one in each.annotations or ()]
         if boxes:
             found["boxes"] = _digest(boxes)
     own = getattr(dataset, "fingerprint", None)
     return {**found, **own()} if callable(own) else found
+
+
+def ranges_read(dataset: Any) -> list[tuple[str, ...]]:
+    """The ranges with which the sources behind a data set are read, as text, source by source.
+
+    Args:
+        dataset: any; what it wraps counts.
+
+    Returns:
+        Those that differ, of each :class:`metaloss.data.PairedDataset` that is in it.
+    """
+    found = (tuple(str(reading.range) for reading in paired.readings) for paired in paired_datasets(dataset))
+    return list(dict.fromkeys(found))
 
 
 def _digest(value: Any) -> str:

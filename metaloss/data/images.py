@@ -5,8 +5,9 @@ from __future__ import annotations
 import io
 import os
 import uuid
+import warnings
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import numpy as np
 import torch
@@ -14,43 +15,71 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from metaloss.data.metadata import NONE, Metadata
+from metaloss.data.ranges import Numbers, Range, source_range
 from metaloss.errors import ConfigError, DataError, ShapeError, nearest
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
 FORMATS = {".bmp": "BMP", ".jpeg": "JPEG", ".jpg": "JPEG", ".png": "PNG", ".tif": "TIFF", ".tiff": "TIFF"}
+Channels: TypeAlias = Literal["rgb", "alpha"]
 _TIFF_BITS_PER_SAMPLE = 258
+_WITH_FOURTH = ("RGBA", "RGBX", "LA", "PA")
+_LEVELS = 16  # a mask, and its soft edges, have fewer numbers or lie at the ends of the scale
+_TOLD: set[Path] = set()  # folders whose fourth channel was spoken of
 
 
-def read_image(path: str | os.PathLike[str]) -> Tensor:
-    """Reads an image file of 8 or 16 bits per channel.
+def read_image(path: str | os.PathLike[str], *, channels: Channels | None = None, range: Range = "full") -> Tensor:
+    """Reads an image file of 8 or 16 bits per channel, or of one floating point channel.
 
     Palette images become colour, transparency is dropped, the camera's orientation mark is applied,
     and a colour file whose three channels are equal everywhere is returned as grey.
 
     Args:
         path: a PNG, TIFF, JPEG or BMP file.
+        channels: of a file whose fourth channel is an image of its own, ``"rgb"`` or ``"alpha"``, the fourth; of one
+            without colour, its grey or the second. ``None``: as ``"rgb"``, with a warning, once for each folder,
+            where the fourth looks like an image and not like transparency.
+        range: which of the file's numbers become 0 and 1, see :mod:`metaloss.data.ranges`; ``"full"``: 0 and the
+            largest of the file's bit depth, of floating point 0 and 1.
 
     Returns:
-        Of shape (C, H, W), float32 in [0, 1] (full scale of the file's bit depth is 1);
-        C is 1 (grey) or 3 (red, green, blue).
+        Of shape (C, H, W), float32 in [0, 1]; C is 1 (grey) or 3 (red, green, blue).
 
     Raises:
-        DataError: the file is missing, not an image, truncated, or of a depth that cannot be read here.
+        DataError: the file is missing, not an image, truncated, without that channel, or of a depth that cannot be
+            read by this range.
+        ConfigError: ``range`` is none.
+    """
+    scaled = torch.from_numpy(source_range(range).scale(read_numbers(path, channels)))
+    return scaled[None] if scaled.ndim == 2 else scaled.permute(2, 0, 1).contiguous()
+
+
+def read_numbers(path: str | os.PathLike[str], channels: Channels | None = None) -> Numbers:
+    """Reads an image file without scaling it.
+
+    Args:
+        path: as for :func:`read_image`.
+        channels: as for :func:`read_image`.
+
+    Raises:
+        DataError: as :func:`read_image`; or floating point numbers that are not finite.
     """
     path = Path(path)
     image, bits = _load(path)
+    if channels == "alpha":
+        fourth = _fourth(path, image, bits)
+        return Numbers(path, fourth, 8 * fourth.dtype.itemsize)
     if image.mode == "F":
-        pixels = np.array(image, dtype=np.float32)
-        if not (np.isfinite(pixels).all() and pixels.min() >= 0 and pixels.max() <= 1):
-            raise DataError(f"{path}: floating point pixels outside [0, 1]; scale them, or save 8 or 16 bits")
-        return torch.from_numpy(pixels)[None]
+        values = np.array(image, dtype=np.float32)
+        if not np.isfinite(values).all():
+            raise DataError(f"{path}: pixels that are NaN or infinite; fill them, or leave the file out of the split")
+        return Numbers(path, values, bits)
+    if channels is None and image.mode in _WITH_FOURTH and path.parent not in _TOLD:
+        _warn_of_image(path, _fourth(path, image, bits))
     if image.mode.startswith("I"):
-        raw = np.array(image)
-        if bits > 16 or raw.min() < 0:
-            raise DataError(f"{path}: signed or {bits}-bit integer pixels; save it with 8 or 16 bits, unsigned")
-    elif bits == 16:
+        return Numbers(path, np.array(image), bits)
+    if bits == 16:
         raw = _decode_deep_colour(path)
     else:
         bits = 8
@@ -62,8 +91,7 @@ def read_image(path: str | os.PathLike[str]) -> Tensor:
             raw = np.array(via.convert("RGB"))
     if raw.ndim == 3 and _is_grey(raw):
         raw = raw[..., 0]
-    scaled = torch.from_numpy(raw.astype(np.float32)).div_(2**bits - 1)
-    return scaled[None] if scaled.ndim == 2 else scaled.permute(2, 0, 1).contiguous()
+    return Numbers(path, raw, bits)
 
 
 def read_ids(path: str | os.PathLike[str]) -> Tensor:
@@ -200,6 +228,36 @@ def _decode_deep_colour(path: Path) -> NDArray[Any]:
     if pixels is None or pixels.dtype != np.uint16:
         raise DataError(f"{path}: OpenCV cannot read this 16-bit colour file; save it as PNG, or with 8 bits")
     return np.ascontiguousarray(pixels[..., ::-1])
+
+
+def _fourth(path: Path, image: Image, bits: int) -> NDArray[Any]:
+    """The last channel of a file that has colour, or grey, and one more; (H, W)."""
+    if image.mode not in _WITH_FOURTH:
+        raise DataError(
+            f"{path}: {image.mode} pixels, and ':alpha' is the channel that follows colour or grey: name the source "
+            "without it"
+        )
+    if bits < 16:
+        return np.array(image.getchannel(len(image.getbands()) - 1))
+    cv2 = _opencv(path)
+    pixels = cv2.imdecode(np.fromfile(path, dtype=np.uint8), cv2.IMREAD_UNCHANGED)
+    if pixels is None or pixels.dtype != np.uint16 or pixels.ndim != 3 or pixels.shape[-1] != 4:
+        raise DataError(f"{path}: OpenCV cannot read the fourth channel of this 16-bit file; save it as a file apart")
+    return np.ascontiguousarray(pixels[..., 3])
+
+
+def _warn_of_image(path: Path, fourth: NDArray[Any]) -> None:
+    some = fourth.ravel()[:: max(1, fourth.size // 2**16)]
+    ends = (some == 0) | (some == np.iinfo(some.dtype).max)
+    if ends.mean() < 0.5 and len(np.unique(some)) > _LEVELS:
+        _TOLD.add(path.parent)
+        name = path.parent.name
+        warnings.warn(
+            f"{path}: its fourth channel, with values from {some.min()} to {some.max()}, looks like an image and not "
+            f"like transparency, and is left out: name the sources '{name}:rgb' and '{name}:alpha' to take both, or "
+            f"'{name}:rgb' to take colour alone (read_image(..., channels='alpha') in Python)",
+            stacklevel=4,
+        )
 
 
 def _encode(path: Path, pixels: NDArray[Any], metadata: Metadata) -> bytes:

@@ -15,6 +15,7 @@ from mmengine.registry import DefaultScope
 from torch import nn
 
 from metaloss.data import as_size, source_names, write_image
+from metaloss.data.fingerprint import FULL, ranges_read
 from metaloss.engine.build import build_dataset
 from metaloss.engine.registry import MODELS
 from metaloss.errors import ConfigError
@@ -106,7 +107,9 @@ class Downstream:
 
     def fused(self, name: str, weights: Path, network: nn.Module) -> Method:
         """Fuses all scenes with a network, to 8-bit files as ``metaloss fuse`` does; those that are there stay."""
-        identity = hashlib.sha256(weights.read_bytes()).hexdigest()
+        read = {part: ranges_read(dataset) for part, dataset in self.datasets.items()}
+        full = all(own == FULL for found in read.values() for ranges in found for own in ranges)
+        identity = hashlib.sha256(weights.read_bytes() + (b"" if full else str(read).encode())).hexdigest()
         network.to(self.device)
         images: dict[str, Image] = {}
         for part, dataset in self.datasets.items():

@@ -147,6 +147,8 @@ def _places_of(part: Any, place: str = "") -> Iterator[str]:
 
 
 def _check_type(config: Config, name: str, new: Any, place: str) -> None:
+    if name == "range":  # a word, numbers, or both
+        return
     old = config.get(name, value_at(config, place))
     number = isinstance(new, (int, float)) and not isinstance(new, bool)
     if isinstance(old, bool):

@@ -9,6 +9,7 @@ from enum import Enum
 import torch
 from torch import Tensor, nn
 
+from metaloss.batch import check_values
 from metaloss.colour import fitted_chroma, luma, merge_chroma, rgb_to_ycbcr, ycbcr_to_rgb
 from metaloss.errors import DataError
 from metaloss.inference.fuse import fuse_any_size, fuse_in_tiles
@@ -56,8 +57,9 @@ class Fuser:
             (3, H, W) or (1, H, W), in [0, 1], on the CPU.
 
         Raises:
-            DataError: the images do not fit into memory.
+            DataError: the images were never brought into [0, 1], or do not fit into memory.
         """
+        check_values(images)
         lumas = [(image if len(image) == 1 else luma(image)).unsqueeze(0).to(self.device) for image in images]
         try:
             fused = fuse_any_size(self.network, lumas) if self.tile is None else self._tiled(lumas, self.tile)

@@ -13,6 +13,7 @@ from metaloss.networks.official import is_official, load_official
 from metaloss.networks.wrappers import plain_names
 from metaloss.plugins.manager import build_fusion, build_loss_generator
 from metaloss.plugins.rebuild import rebuild
+from metaloss.plugins.trained_range import keep_range
 from metaloss.runtime import files
 
 BuildFromConfig = Callable[[dict[str, Any], list[str]], nn.Module]
@@ -45,6 +46,7 @@ def load_fusion(path: str | os.PathLike[str], build_from_config: BuildFromConfig
     state = part_state(content, "fusion")
     network = rebuild(spec, state, path, "fusion network", build_fusion, build_from_config)
     load_strictly(network, state, path)
+    _keep_range(network, content, path)
     return network.eval()
 
 
@@ -73,7 +75,15 @@ def load_generator(path: str | os.PathLike[str], build_from_config: BuildFromCon
     state = part_state(content, "loss", "generator.")
     generator = rebuild(spec, state, path, "loss generator", build_loss_generator, build_from_config)
     load_strictly(generator, state, path)
+    _keep_range(generator, content, path)
     return generator.eval()
+
+
+def _keep_range(network: nn.Module, content: dict[str, Any], path: str | os.PathLike[str]) -> None:
+    try:
+        keep_range(network, content)
+    except CheckpointError as error:
+        raise CheckpointError(f"{path}: {error}") from None
 
 
 def _spec(content: dict[str, Any], part: str) -> dict[str, Any] | None:

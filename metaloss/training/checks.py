@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 
-from metaloss.batch import FusionBatch
+from metaloss.batch import FusionBatch, check_values
 from metaloss.errors import ConfigError, MetaGradientError
 from metaloss.hypergradient.calls import fuse
 from metaloss.hypergradient.execution import Execution
@@ -50,13 +50,15 @@ def check_separate(modules: Mapping[str, nn.Module]) -> None:
 
 
 def check_ready(fusion: nn.Module, loss: nn.Module, task: nn.Module, batch: FusionBatch, execution: Execution) -> None:
-    """Checks, once, that the networks are built and that all of F is trained.
+    """Checks, once, that the images are in [0, 1], that the networks are built and that all of F is trained.
 
     Raises:
         ConfigError: a lazy layer that has not run yet, or a tensor of F that needs a gradient and is no parameter.
+        DataError: values far outside of [0, 1].
     """
     for module in (fusion, loss, task):
         check_built(module)
+    check_values(batch.sources)
     check_trained(fusion, batch.loss_view, execution)
 
 

@@ -8,7 +8,7 @@ from typing import Any, Literal, get_args
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from metaloss.batch import FusionBatch, check_sources
+from metaloss.batch import FusionBatch, check_sources, check_values
 from metaloss.errors import at_least, one_of
 from metaloss.hypergradient import MetaGradient
 from metaloss.hypergradient.execution import PRECISIONS, Execution, Memory, compiled
@@ -232,8 +232,10 @@ class MetaLearner(Trained):
 
         Raises:
             ShapeError: sources that are none, or a network that fits no size near theirs.
+            DataError: sources that were never brought into [0, 1].
         """
         check_sources(sources)
+        check_values(sources)
         return fuse_any_size(self.fusion, sources)
 
     def state_dict(self) -> dict[str, Any]:

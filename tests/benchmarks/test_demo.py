@@ -3,7 +3,7 @@ import json
 import pytest
 
 from benchmarks import demo
-from benchmarks.demo import DemoRun, by_region, page, validations
+from benchmarks.demo import DemoRun, by_region, folders_of, page, validations
 from benchmarks.evidence.runs import RESULTS, Folders
 from metaloss.errors import MetaLossError
 
@@ -71,7 +71,8 @@ def test_a_training_and_one_that_fails(tmp_path):
 def test_the_kept_runs_are_of_the_shipped_configs():
     for file in (RESULTS / "demo").rglob("*.json"):
         content = json.loads(file.read_text())
-        run = DemoRun(content["settings"]["config"], content["settings"]["seed"], (), Folders())
+        config, seed = content["settings"]["config"], content["settings"]["seed"]
+        run = DemoRun(config, seed, (), folders_of(config, Folders().of("demo")))
         assert content["settings"] == run.identity, (
             f"{file}: of another config than today's; remove it, and run the demo"
         )

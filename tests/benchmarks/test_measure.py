@@ -64,3 +64,20 @@ print(peak.above)
         for way in ("map_buffers", "keep_buffers")
     )
     assert mapped < 20 < 2 * mapped < kept
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="other C libraries have no such setting")
+def test_a_filled_heap_has_the_pages_of_the_next_step():
+    script = """
+import resource
+import torch
+from benchmarks import measure
+measure.keep_buffers()
+measure.fill_heap({})
+before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+held = [torch.zeros(2**18) for _ in range(48)]
+print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
+"""
+    empty, filled = (int(subprocess.check_output([sys.executable, "-c", script.format(size)])) for size in ("0", "64"))
+    assert filled < 1000 < 10000 < empty

@@ -9,6 +9,8 @@ import pytest
 import torch
 from PIL import Image
 
+from metaloss.runtime import files
+
 pytest.importorskip("mmseg")
 
 
@@ -96,3 +98,39 @@ def test_the_random_generators_are_left_alone(command, tmp_path) -> None:
 
     Downstream(load_config(CONFIG, {"train_scenes": 2, "val_scenes": 2, "image_size": (32, 32)}), tmp_path, 1).sources()
     assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_a_config_without_files_has_no_range(refused) -> None:
+    assert "has no 'range'" in refused("downstream", CONFIG, "--range", "data", *SMALL)
+
+
+def test_networks_see_the_range_of_the_data(command, mean, scenes, tmp_path) -> None:
+    """What was fused from sources of another range is not taken up, and another than in training is said."""
+    from metaloss.engine import Downstream, load_config
+    from metaloss.plugins import load_fusion
+
+    protocols = {
+        given: Downstream(
+            load_config("tdfusion/segformer_msrs", {"data_root": str(scenes), "classes": 3, "range": given}),
+            tmp_path,
+            1,
+        )
+        for given in ("full", (50, 100))
+    }
+    methods = [protocol.fused("mean", mean, load_fusion(mean)) for protocol in protocols.values()]
+    assert methods[0].identity != methods[1].identity
+    full, ranged = (
+        torch.from_numpy(np.asarray(Image.open(method.images["test"].files["05"]), dtype=float)) for method in methods
+    )
+    assert (full - ranged).abs().max() > 50
+    content = files.load(mean)
+    content["metaloss"]["data"] = {"range": ["data", "full"]}
+    files.save(mean, content)
+    arguments = ["downstream", "tdfusion/segformer_msrs", "--weights", mean, "--range", "ir=data", "--range", "vi=data"]
+    arguments += ["--cfg-options", f"data_root={scenes}", "classes=3", "task_size=32", "--work-dir", tmp_path / "runs"]
+    done = command(*arguments, "--epochs", 1, "--seeds", 1)
+    assert done.status == 0
+    assert done.err.splitlines() == [
+        f"warning: {mean} was trained on sources of the range data full, and the data is read with data data: --range "
+        "takes another"
+    ]

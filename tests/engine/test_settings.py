@@ -3,14 +3,17 @@
 import copy
 import re
 
+import numpy as np
 import pytest
+from PIL import Image
 
 pytest.importorskip("mmengine")
 
 from mmengine.config import Config
 
 from metaloss.configs import shipped_configs
-from metaloss.engine import build_dataset, load_config
+from metaloss.data import paired_datasets
+from metaloss.engine import build_dataset, load_config, parse_options
 from metaloss.engine.overrides import override
 from metaloss.engine.settings import places, value_at
 from metaloss.errors import ConfigError
@@ -24,10 +27,11 @@ NEW = {
     "batch_size": 5, "crop_size": (24, 16), "task_size": (64, 48), "lr": 0.5, "inner_lr": 0.25, "loss_lr": 0.125,
     "seed": 9, "train_scenes": 3, "val_scenes": 2, "image_size": (40, 48), "alpha": 0.75, "tiles": (2, 2),
     "lr_step": 4, "weights": {"seg": 1.0, "weather": 0.5}, "targets": {"seg": "segmentation"}, "conditions": ("a", "b"),
+    "range": ("data", "full"),
 }  # fmt: skip
 LOOP = ("max_epochs", "warmup_epochs", "meta_steps", "batch_size", "crop_size", "task_size", "lr", "inner_lr", "seed")
 SCENES = ("train_scenes", "val_scenes", "image_size")
-FILES = ("data_root", "sources", "train_split", "val_split")
+FILES = ("data_root", "sources", "train_split", "val_split", "range")
 LABELS = ("target", "classes", "ignore")
 
 
@@ -82,8 +86,8 @@ def test_where_the_shipped_settings_act():
     assert (train.dataset.split, val.dataset.split) == ("a.txt", "[-3:]")
     assert config.model.task.classes == train.dataset.classes == val.dataset.classes == ("one", "two")
     for dataset in (train.dataset, val.dataset):
-        assert (dataset.root, dataset.sources, dataset.target, dataset.ignore) == (
-            "somewhere/else", ("nir", "red"), "masks", 7
+        assert (dataset.root, dataset.sources, dataset.target, dataset.ignore, dataset.range) == (
+            "somewhere/else", ("nir", "red"), "masks", 7, ("data", "full")
         )  # fmt: skip
     rates = [config.optim_wrapper[part].optimizer.lr for part in ("fusion", "task", "loss")]
     assert (rates, config.model.inner_lr) == ([0.5] * 3, 0.25)
@@ -180,3 +184,30 @@ def test_settings_of_ones_own(write):
     assert "max_epochs" in config.settings
     listed = write("listed.py", "steps = 4\nloop = [dict(steps=4)]\nsettings = dict(steps='loop.0.steps')\n")
     assert load_config(listed, {"steps": 5}).loop == [{"steps": 5}]
+
+
+def test_ranges_of_every_form_act_in_training_and_validation(tmp_path):
+    noise = np.random.default_rng(0)
+    for folder in ("ir", "vi", "label"):
+        (tmp_path / folder).mkdir()
+        for name in ("a", "b"):
+            Image.fromarray(noise.integers(0, 3 if folder == "label" else 256, (8, 8), dtype=np.uint8)).save(
+                tmp_path / folder / f"{name}.png"
+            )
+    given = {
+        "range=data": "data data",
+        "range=percentiles,1,99": "percentiles,1,99 percentiles,1,99",
+        "range=(10,200)": "10,200 10,200",
+        "range=data,full": "data full",
+        "range={'vi':('percentiles',1,99)}": "full percentiles,1,99",
+    }
+    places = ["data_root=" + str(tmp_path), "train_split=[:50%]", "val_split=[50%:]"]
+    for option, expected in given.items():
+        for name in ("tdfusion/segformer_msrs", "refusion/ivif"):
+            config = load_config(name, parse_options([*places, option]))
+            for part in ("train", "val"):
+                [paired] = paired_datasets(build_dataset(config, f"{part}_dataloader"))
+                assert " ".join(str(reading.range) for reading in paired.readings) == expected
+    by_tuple = load_config("tdfusion/segformer_msrs", {"range": ("data", "full")})
+    override(by_tuple, {"range": "data"})
+    assert by_tuple.val_dataloader.dataset.range == "data"

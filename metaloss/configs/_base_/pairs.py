@@ -7,12 +7,17 @@ target = "label"
 train_split = "train.txt"
 val_split = "test.txt"
 ignore = 255
+range = "full"  # which of the files' numbers become 0 and 1, see docs/configs.md
 
 train_dataloader = dict(
-    dataset=dict(type="metaloss.PairedDataset", sources=sources, target=target, split=train_split, ignore=ignore)
+    dataset=dict(
+        type="metaloss.PairedDataset", sources=sources, target=target, split=train_split, ignore=ignore, range=range
+    )
 )
 val_dataloader = dict(
-    dataset=dict(type="metaloss.PairedDataset", sources=sources, target=target, split=val_split, ignore=ignore)
+    dataset=dict(
+        type="metaloss.PairedDataset", sources=sources, target=target, split=val_split, ignore=ignore, range=range
+    )
 )
 
 settings = dict(
@@ -23,4 +28,5 @@ settings = dict(
     val_split="val_dataloader.dataset.split",
     classes=["train_dataloader.dataset.classes", "val_dataloader.dataset.classes", "model.task.classes"],
     ignore=["train_dataloader.dataset.ignore", "val_dataloader.dataset.ignore"],
+    range=["train_dataloader.dataset.range", "val_dataloader.dataset.range"],
 )

@@ -5,6 +5,7 @@ _base_ = "./runtime.py"
 sources = (("ir", "vi"),)  # the sources that belong together; several such tuples train one network
 train_split = "[:80%]"  # of the names in order; or a list, train.txt; or train and test, as the data set has them
 val_split = "[80%:]"
+range = "full"  # which of the files' numbers become 0 and 1, see docs/configs.md
 tiles = (1, 1)  # rows and columns that each training image is cut into
 max_epochs = 50
 warmup_epochs = 0
@@ -48,13 +49,13 @@ train_dataloader = dict(
     dataset=dict(
         type="metaloss.Tiles",
         grid=tiles,
-        dataset=dict(type="metaloss.KnownDataset", sources=sources, target=None, split=train_split),
+        dataset=dict(type="metaloss.KnownDataset", sources=sources, target=None, split=train_split, range=range),
     ),
 )
 val_dataloader = dict(
     batch_size=batch_size,
     num_workers=0,
-    dataset=dict(type="metaloss.KnownDataset", sources=sources, target=None, split=val_split),
+    dataset=dict(type="metaloss.KnownDataset", sources=sources, target=None, split=val_split, range=range),
 )
 train_cfg = dict(
     type="metaloss.MetaLossTrainLoop",
@@ -79,6 +80,7 @@ settings = dict(
     ],
     train_split="train_dataloader.dataset.dataset.split",
     val_split="val_dataloader.dataset.split",
+    range=["train_dataloader.dataset.dataset.range", "val_dataloader.dataset.range"],
     tiles="train_dataloader.dataset.grid",
     max_epochs="train_cfg.max_epochs",
     warmup_epochs="train_cfg.warmup_epochs",

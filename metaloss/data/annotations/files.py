@@ -15,7 +15,7 @@ from metaloss.errors import ConfigError, DataError, nearest
 
 Format = Literal["ids", "yolo", "voc", "coco"]
 _SUFFIXES: dict[str, Format] = {".txt": "yolo", ".xml": "voc", ".json": "coco", **dict.fromkeys(FORMATS, "ids")}
-_NO_LABELS = {"classes.txt", "labels.txt"}  # lists of names that labelling programs leave beside the labels
+_NO_LABELS = {"classes.txt", "colours.txt", "labels.txt"}  # lists that programs leave beside the labels
 _SHOWN = 3
 
 

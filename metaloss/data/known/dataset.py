@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from metaloss.data.dataset import PairedDataset
+from metaloss.data.images import Channels
 from metaloss.data.joined import Joined
 from metaloss.data.known.places import LABEL_FOLDERS, Tree, find_tree, resolve
 from metaloss.data.known.record import Known, Part, Protocol
@@ -70,6 +71,7 @@ class KnownDataset(PairedDataset):
         self._part: Part = self.record.parts.get(kind) or next(iter(self.record.parts.values()))
         self._split = Split.of(split)
         sources = tuple(sources or self._part.sources)
+        self._names: tuple[str, ...] = sources
         self._tree: Tree | None = None
         if set(sources) == set(self._part.sources):
             self._tree = find_tree(
@@ -93,8 +95,6 @@ class KnownDataset(PairedDataset):
         super().__init__(
             root, split=split, classes=classes, ignore=self._part.ignore if ignore is None else ignore, **options
         )
-        if self._tree is not None:
-            self.sources = sources
         own = kind and self._tree is not None and own_target is None and self.classes == self._part.classes
         self.protocols: tuple[Protocol, ...] = tuple(
             each for each in self._part.protocols if own and self.ignore not in each.ids
@@ -102,6 +102,9 @@ class KnownDataset(PairedDataset):
         self.found = f"{root}: {', '.join(self.sources)}: {len(self)} scenes"
         if self._tree is not None:
             self.found = what_was_found(self.record, self._part, self._tree, self._split, len(self))
+
+    def _name_sources(self, folders: Sequence[str], channels: Sequence[Channels | None]) -> tuple[str, ...]:
+        return super()._name_sources(folders, channels) if self._tree is None else self._names
 
     def _find_pairs(
         self, root: str | os.PathLike[str], sources: Sequence[str], target: str | None, split: Any

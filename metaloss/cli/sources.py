@@ -1,0 +1,135 @@
+"""The sources that a command is given: folders, patterns or files, their channels, and the range of each."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import typer
+from torch import nn
+
+from metaloss.data import Pair
+from metaloss.data.images import Channels
+from metaloss.data.narrow import narrow_sources
+from metaloss.data.pairing import is_pattern
+from metaloss.data.ranges import FULL, SourceRange, ranges_of
+from metaloss.data.reading import Reading, names_with_channels, split_channels
+from metaloss.errors import CheckpointError, ConfigError
+from metaloss.plugins.trained_range import trained_range
+
+RANGE: Any = typer.Option(
+    [],
+    "--range",
+    metavar="[SOURCE=]RANGE",
+    help="Which of the files' numbers become black and white: full, data (each image's minimum and maximum), LOW,HIGH, "
+    "or percentiles,1,99. For all sources, or, repeated, for each by name or position: ir=7000,9000.",
+)
+
+
+@dataclass(frozen=True)
+class Sources:
+    """What a command is given as sources.
+
+    Attributes:
+        paths: folders, patterns or files.
+        channels: of each, or ``None``.
+        names: of each, all different.
+    """
+
+    paths: list[Path]
+    channels: list[Channels | None]
+    names: tuple[str, ...]
+
+    @classmethod
+    def of(cls, given: Sequence[Path]) -> Sources:
+        """Reads what stands on the command line: ``images:alpha`` is the fourth channel of what lies in ``images``."""
+        texts, channels = split_channels(given)
+        paths = [Path(text) for text in texts]
+        names = names_with_channels(list(map(_name, paths)), channels)
+        if len(set(names)) < len(names):
+            names = tuple(f"{name} {number}" for number, name in enumerate(names))
+        return cls(paths, channels, names)
+
+    def ranges(self, texts: Sequence[str]) -> tuple[SourceRange, ...] | None:
+        """Reads ``--range``, ``None`` where it is not given.
+
+        Raises:
+            ConfigError: it cannot be read.
+        """
+        if not texts:
+            return None
+        try:
+            return ranges_of(ranges_given(texts), self.names)
+        except ConfigError as error:
+            raise ConfigError(f"--range {' --range '.join(texts)}: {error}") from None
+
+    def readings(self, ranges: Sequence[SourceRange]) -> tuple[Reading, ...]:
+        """How the files of each source are read."""
+        return tuple(Reading(*each) for each in zip(self.channels, ranges, strict=True))
+
+    def chosen(self, given: Sequence[SourceRange] | None, networks: Mapping[str, nn.Module]) -> tuple[Reading, ...]:
+        """How the files are read for networks: by the ranges that are given, else by those of their training.
+
+        Says so, where these are not the full ones.
+
+        Raises:
+            CheckpointError: the networks were trained with different ranges.
+        """
+        if given is not None:
+            return self.readings(given)
+        ranges = ranges_of_training(networks, self.names)
+        if any(own != FULL for own in ranges):
+            shown = " ".join(f"{name}={own}" for name, own in zip(self.names, ranges, strict=True))
+            typer.echo(f"range: {shown}, as {next(iter(networks))} was trained with; --range takes another")
+        return self.readings(ranges)
+
+
+def ranges_given(texts: Sequence[str]) -> Any:
+    """Reads ``--range RANGE``, or ``--range SOURCE=RANGE`` several times, as a data set takes it.
+
+    Raises:
+        ConfigError: both forms, or one of them too often.
+    """
+    named = [text.partition("=") for text in texts]
+    if len(texts) == 1 and not named[0][1]:
+        return texts[0]
+    whole = [text for text, equals, _ in named if not equals]
+    names = [name for name, equals, _ in named if equals]
+    if whole or len(set(names)) < len(names):
+        raise ConfigError("give one RANGE for all sources, or SOURCE=RANGE once for each")
+    return {name: value for name, _, value in named}
+
+
+def ranges_of_training(networks: Mapping[str, nn.Module], names: Sequence[str]) -> tuple[SourceRange, ...]:
+    """The ranges with which the sources of all networks' training were read, which are to be the same.
+
+    Args:
+        networks: by the file that each comes from.
+        names: of the sources that they are given.
+
+    Raises:
+        CheckpointError: they differ, or are not known source by source.
+    """
+    found: dict[tuple[SourceRange, ...], str] = {}
+    for path, network in networks.items():
+        try:
+            found.setdefault(trained_range(network, names), path)
+        except CheckpointError as error:
+            raise CheckpointError(f"{path}: {error}") from None
+    if len(found) > 1:
+        told = "; ".join(f"{path}: {' '.join(map(str, ranges))}" for ranges, path in found.items())
+        raise CheckpointError(f"trained on sources of different ranges ({told}): give --range")
+    return next(iter(found))
+
+
+def warn_narrow(pairs: Sequence[Pair], readings: Sequence[Reading]) -> None:
+    """Prints a warning for each source that uses only a few per cent of its range."""
+    for narrow in narrow_sources(pairs, readings):
+        cure = "--range data takes each image's own minimum and maximum, --range {low},{high} the same for all"
+        typer.echo(f"warning: {narrow.say(cure)}", err=True)
+
+
+def _name(path: Path) -> str:
+    return path.parent.name if is_pattern(path) else path.name if path.is_dir() else path.stem
