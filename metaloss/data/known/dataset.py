@@ -97,7 +97,7 @@ class KnownDataset(PairedDataset):
         )
         own = kind and self._tree is not None and own_target is None and self.classes == self._part.classes
         self.protocols: tuple[Protocol, ...] = tuple(
-            each for each in self._part.protocols if own and self.ignore not in each.ids
+            each for each in self._part.protocols if own and _ids(self.ignore).isdisjoint(each.ids)
         )
         self.found = f"{root}: {', '.join(self.sources)}: {len(self)} scenes"
         if self._tree is not None:
@@ -210,6 +210,10 @@ def _kind(record: Known, target: str | None) -> tuple[str | None, str | None]:
             )
         return target, None
     return (kinds or KINDS)[0], target
+
+
+def _ids(ignore: Any) -> set[int]:
+    return {ignore} if isinstance(ignore, int) else set(ignore)
 
 
 def _own_labels(root: Path, kind: str | None) -> str | None:
