@@ -10,6 +10,7 @@ from metaloss.data.exchange import exchange_sources
 from metaloss.data.fingerprint import fingerprint
 from metaloss.data.images import read_ids, read_image, write_image
 from metaloss.data.joined import Joined, paired_datasets
+from metaloss.data.known import KnownDataset, known_dataset, known_datasets
 from metaloss.data.labels import check_class_ids, check_class_numbers
 from metaloss.data.pairing import Pair, images_by_stem, pair_by_stem, pair_folders
 from metaloss.data.source_names import source_names
@@ -20,6 +21,7 @@ from metaloss.data.views import Resized, as_size, crop_item, flip_item, make_vie
 __all__ = [
     "Episodes",
     "Joined",
+    "KnownDataset",
     "Pair",
     "PairedDataset",
     "Resized",
@@ -40,6 +42,8 @@ __all__ = [
     "flip_boxes",
     "flip_item",
     "images_by_stem",
+    "known_dataset",
+    "known_datasets",
     "make_views",
     "pair_by_stem",
     "pair_folders",

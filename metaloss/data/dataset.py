@@ -15,7 +15,7 @@ from metaloss.colour import merge_chroma
 from metaloss.data.annotations import Annotation, detect_format, read_annotations, read_list
 from metaloss.data.class_choice import IGNORED, ClassChoice, Ids, Others
 from metaloss.data.class_names import Classes
-from metaloss.data.images import read_ids
+from metaloss.data.images import Channels, read_ids
 from metaloss.data.narrow import warn_of_narrow
 from metaloss.data.pairing import Pair, pair_by_stem
 from metaloss.data.part import part_of
@@ -92,10 +92,10 @@ class PairedDataset(Dataset[dict[str, Any]]):
         self.choice = ClassChoice.of(Path(root), classes, ignore=ignore, others=others, by_name=kind in ("voc", "coco"))
         if kind == "list" and target is not None:
             read_list(Path(root, target), choice=self.choice)  # a line that is none is named as such
-            self.pairs: list[Pair] = _listed(root, folders, target, split)
+            self.pairs: list[Pair] = self._find_listed(root, folders, target, split)
         else:
-            self.pairs = pair_by_stem(root, folders, target if kind == "ids" else None, split)
-        self.sources = names_with_channels([Path(folder).name for folder in folders], channels)
+            self.pairs = self._find_pairs(root, folders, target if kind == "ids" else None, split)
+        self.sources = self._name_sources(folders, channels)
         self.readings = tuple(Reading(*each) for each in zip(channels, ranges_of(range, self.sources), strict=True))
         self.annotations: list[Annotation] | None = None
         self.classes = self.choice.names
@@ -114,6 +114,22 @@ class PairedDataset(Dataset[dict[str, Any]]):
         self.num_classes = len(self.classes)
         self.ignore = ignore
         warn_of_narrow(self.pairs, self.readings)
+
+    def _find_pairs(
+        self, root: str | os.PathLike[str], sources: Sequence[str], target: str | None, split: Any
+    ) -> list[Pair]:
+        return pair_by_stem(root, sources, target, split)
+
+    def _name_sources(self, folders: Sequence[str], channels: Sequence[Channels | None]) -> tuple[str, ...]:
+        return names_with_channels([Path(folder).name for folder in folders], channels)
+
+    def _find_listed(
+        self, root: str | os.PathLike[str], folders: Sequence[str], target: str, split: str | os.PathLike[str] | None
+    ) -> list[Pair]:
+        """Pairs by a list with boxes, which is the split where no other list is given."""
+        if isinstance(split, str) and split.startswith("["):
+            return part_of(self._find_pairs(root, folders, None, target), split, str(Path(root, target)))
+        return self._find_pairs(root, folders, None, target if split is None else split)
 
     @property
     def metainfo(self) -> dict[str, Any]:
@@ -176,12 +192,3 @@ def _check_used(kind: str | None, *, labels: str, missing: str, others: str) -> 
     for name, value, default in (("labels", labels, "auto"), ("others", others, "error")):
         if kind is None and value != default:
             raise ConfigError(f"{name}={value!r} with target=None: no labels are read; name them with target=")
-
-
-def _listed(
-    root: str | os.PathLike[str], sources: Sequence[str], target: str, split: str | os.PathLike[str] | None
-) -> list[Pair]:
-    """Pairs by a list with boxes, which is the split where no other list is given."""
-    if isinstance(split, str) and split.startswith("["):
-        return part_of(pair_by_stem(root, sources, None, target), split, str(Path(root, target)))
-    return pair_by_stem(root, sources, None, target if split is None else split)
