@@ -18,9 +18,10 @@ from metaloss.cli.named import named
 from metaloss.cli.sources import RANGE, Sources, warn_narrow
 from metaloss.colour import luma
 from metaloss.data import Pair, images_by_stem
-from metaloss.data.pairing import is_pattern
+from metaloss.data.listing import is_pattern
 from metaloss.data.ranges import FULL
 from metaloss.data.reading import Reading
+from metaloss.data.scene_files import files_by_scene
 from metaloss.errors import ConfigError, DataError, MetaLossError, nearest
 from metaloss.metrics import CONVENTIONS
 from metaloss.metrics import evaluate as measure
@@ -98,7 +99,7 @@ def _pair(
     for source in sources:
         if not source.is_dir() and not is_pattern(source):
             raise DataError(f"source {source}: no such folder")
-    listed = [images_by_stem(source) for source in sources]
+    listed = files_by_scene(sources)
     jobs, bad = [], []
     for method, folder in fused.items():
         files = images_by_stem(folder)

@@ -15,10 +15,10 @@ from metaloss.cli.compiled import Compiled
 from metaloss.cli.engine import builder
 from metaloss.cli.sources import RANGE, Sources, ranges_of_training, warn_narrow
 from metaloss.data import check_pairs, pair_folders
-from metaloss.data.pairing import is_pattern
+from metaloss.data.listing import is_pattern, what_is_missing
 from metaloss.data.ranges import FULL
 from metaloss.data.video import is_video
-from metaloss.errors import CheckpointError, ConfigError, DataError, nearest
+from metaloss.errors import CheckpointError, ConfigError, DataError
 from metaloss.inference.fuser import Colour, Fuser, Stretch
 from metaloss.networks.spec import source_count
 from metaloss.plugins import load_fusion
@@ -30,8 +30,9 @@ _SMALLEST_TILE = 32
 
 def fuse(
     sources: list[Path] = typer.Argument(
-        help="Two or more folders or quoted patterns ('ir/*.png'), paired by file stem; or as many single images, or "
-        "videos. IMAGES:rgb and IMAGES:alpha are colour and fourth channel of files with four."
+        help="Two or more folders or quoted patterns ('ir/*.png'), paired by file stem or by what the stars match "
+        "('d/*_ir.png' 'd/*_vi.png'); or as many single images, or videos. IMAGES:rgb and IMAGES:alpha are colour and "
+        "fourth channel of files with four."
     ),
     weights: Path | None = typer.Option(None, help="A checkpoint of ours, or a published ReFusion / TDFusion file."),
     out: Path | None = typer.Option(None, help="The folder for the fused images (PNG) or video (MKV, lossless)."),
@@ -54,8 +55,7 @@ def fuse(
     given = Sources.of(sources)
     for source in given.paths:
         if not source.exists() and not is_pattern(source):
-            siblings = [entry.name for entry in source.parent.iterdir()] if source.parent.is_dir() else []
-            raise DataError(f"source {source}: no such file or folder{nearest(source.name, siblings)}")
+            raise DataError(f"source {source}: {what_is_missing(source, 'file or folder')}")
     ranges = given.ranges(source_range)
     videos = [source for source in given.paths if is_video(source) and source.is_file()]
     if videos and len(videos) < len(sources):

@@ -6,7 +6,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from metaloss.data.pairing import is_pattern
+from metaloss.data.listing import is_pattern
 from metaloss.errors import ConfigError
 
 _SEPARATORS = ("/", "\\", "\0")

@@ -11,9 +11,9 @@ import typer
 from torch import nn
 
 from metaloss.data import Pair
+from metaloss.data.distinct import numbered, place_names
 from metaloss.data.images import Channels
 from metaloss.data.narrow import narrow_sources
-from metaloss.data.pairing import is_pattern
 from metaloss.data.ranges import FULL, SourceRange, ranges_of
 from metaloss.data.reading import Reading, names_with_channels, split_channels
 from metaloss.errors import CheckpointError, ConfigError
@@ -47,10 +47,9 @@ class Sources:
         """Reads what stands on the command line: ``images:alpha`` is the fourth channel of what lies in ``images``."""
         texts, channels = split_channels(given)
         paths = [Path(text) for text in texts]
-        names = names_with_channels(list(map(_name, paths)), channels)
-        if len(set(names)) < len(names):
-            names = tuple(f"{name} {number}" for number, name in enumerate(names))
-        return cls(paths, channels, names)
+        files = any(path.is_file() for path in paths)
+        names = [path.stem for path in paths] if files else place_names(paths)
+        return cls(paths, channels, numbered(names_with_channels(names, channels)))
 
     def ranges(self, texts: Sequence[str]) -> tuple[SourceRange, ...] | None:
         """Reads ``--range``, ``None`` where it is not given.
@@ -129,7 +128,3 @@ def warn_narrow(pairs: Sequence[Pair], readings: Sequence[Reading]) -> None:
     for narrow in narrow_sources(pairs, readings):
         cure = "--range data takes each image's own minimum and maximum, --range {low},{high} the same for all"
         typer.echo(f"warning: {narrow.say(cure)}", err=True)
-
-
-def _name(path: Path) -> str:
-    return path.parent.name if is_pattern(path) else path.name if path.is_dir() else path.stem

@@ -12,7 +12,8 @@ from metaloss.data.images import read_ids, read_image, write_image
 from metaloss.data.joined import Joined, paired_datasets
 from metaloss.data.known import KnownDataset, known_dataset, known_datasets
 from metaloss.data.labels import check_class_ids, check_class_numbers
-from metaloss.data.pairing import Pair, images_by_stem, pair_by_stem, pair_folders
+from metaloss.data.pairing import Pair, pair_by_stem, pair_folders
+from metaloss.data.scene_files import images_by_stem
 from metaloss.data.source_names import source_names
 from metaloss.data.synthetic import SyntheticScenes, write_scenes
 from metaloss.data.tiles import Tiles

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
+from typing import NamedTuple
 
 from torch import Tensor
 
@@ -15,10 +16,11 @@ from metaloss.data.dataset import PairedDataset, size_mismatches
 from metaloss.data.images import read_ids
 from metaloss.data.label_checks import LabelFacts, facts_of_boxes, facts_of_mask, judge
 from metaloss.data.pairing import Pair
+from metaloss.data.parallel import in_parallel
 from metaloss.data.reading import Reading
+from metaloss.data.remembered import Remembered
 from metaloss.errors import DataError
 
-_READERS = 4
 Progress = Callable[[int, int], None]
 
 
@@ -27,6 +29,9 @@ def check_dataset(dataset: PairedDataset, progress: Progress | None = None) -> N
 
     What is to be doubted in the labels is said in warnings: masks that are ignored or of black and white, ids that are
     left out, boxes that vanish, classes that never occur; each with numbers and the first file.
+
+    All cores share the work. Scenes that were found good are remembered in the user's cache folder, and read again only
+    when the size or the time stamp of a file is another.
 
     Args:
         dataset: what to check.
@@ -42,7 +47,20 @@ def check_dataset(dataset: PairedDataset, progress: Progress | None = None) -> N
         choice=dataset.choice,
         annotations=dataset.annotations,
         readings=dataset.readings,
+        remember=True,
     )
+
+
+class Finding(NamedTuple):
+    """What is found of a scene.
+
+    Attributes:
+        problems: what is wrong, one line per bad file.
+        facts: what its label holds, where it has one.
+    """
+
+    problems: list[str]
+    facts: LabelFacts | None
 
 
 def check_pairs(
@@ -52,6 +70,7 @@ def check_pairs(
     choice: ClassChoice | None = None,
     annotations: Sequence[Annotation] | None = None,
     readings: Sequence[Reading] | None = None,
+    remember: bool = False,
 ) -> None:
     """Reads the files of every scene, as :func:`check_dataset` does for a data set.
 
@@ -61,55 +80,78 @@ def check_pairs(
         choice: what the ids in label images are; default: any id is a class, and 255 none.
         annotations: the boxes of each scene, where there are some.
         readings: how the files of each source are read; default: as they are, at full range.
+        remember: pass over scenes that an earlier check remembers as good.
 
     Raises:
         DataError: as :func:`check_dataset`.
     """
     boxes: Sequence[Annotation | None] = annotations or [None] * len(pairs)
-    scenes = list(zip(pairs, boxes, strict=True))
     choice = choice or ClassChoice()
+    memory = Remembered(pairs, boxes, {"choice": choice, "readings": readings}) if remember else None
+    facts = {} if memory is None else _recalled(memory, len(pairs))
+    fresh = [number for number in range(len(pairs)) if number not in facts]
     problems: list[str] = []
-    facts: list[LabelFacts] = []
-    readers = ThreadPoolExecutor(_READERS)
+    done = 0
+    for done in range(1, len(pairs) - len(fresh) + 1):
+        if progress is not None:
+            progress(done, len(pairs))
+
+    def look(each: int) -> Finding:
+        return _check_scene(pairs[fresh[each]], boxes[fresh[each]], choice, readings)
+
     try:
-        read = readers.map(lambda scene: _read(scene[0], scene[1], choice, readings), scenes)
-        for done, (found, label) in enumerate(read, 1):
-            problems += found
-            facts += label
+        for number, finding in zip(fresh, in_parallel(look, len(fresh)), strict=True):
+            problems += finding.problems
+            facts[number] = finding.facts
+            if memory is not None and not finding.problems:
+                memory.add(number, {} if finding.facts is None else finding.facts.as_plain())
+            done += 1
             if progress is not None:
                 progress(done, len(pairs))
     finally:
-        readers.shutdown(cancel_futures=True)
+        if memory is not None:
+            memory.save()
     if problems:
         others = len(problems) - 1
         more = f" ({others} more bad {'file' if others == 1 else 'files'})" if others else ""
         raise DataError(problems[0] + more)
-    for doubt in judge(facts, choice):
+    labels = [facts[number] for number in range(len(pairs))]
+    for doubt in judge([each for each in labels if each is not None], choice):
         warnings.warn(doubt, stacklevel=3)
 
 
-def _read(
+def _recalled(memory: Remembered, count: int) -> dict[int, LabelFacts | None]:
+    """What the labels of good scenes hold, by the scenes' numbers; what is not of its form is not known."""
+    found: dict[int, LabelFacts | None] = {}
+    for number in range(count):
+        plain = memory.found(number)
+        if plain is not None:
+            with suppress(KeyError, TypeError, ValueError):
+                found[number] = LabelFacts.of_plain(plain) if plain else None
+    return found
+
+
+def _check_scene(
     pair: Pair, boxes: Annotation | None, choice: ClassChoice, readings: Sequence[Reading] | None
-) -> tuple[list[str], list[LabelFacts]]:
-    """What is wrong with a scene, one line per bad file; and what its label holds, where there is one."""
+) -> Finding:
     files = [*pair.sources] if pair.target is None else [*pair.sources, pair.target]
     images: list[Tensor] = []
     problems: dict[Path, str] = {}
-    facts: list[LabelFacts] = []
+    facts: LabelFacts | None = None
     for number, file in enumerate(files):
         is_label = number == len(pair.sources)
         try:
             reading = Reading() if is_label or readings is None else readings[number]
             images.append(read_ids(file) if is_label else reading.image(file))
             if is_label:
-                facts.append(facts_of_mask(file, images[-1], choice))
+                facts = facts_of_mask(file, images[-1], choice)
         except DataError as error:
             problems[file] = str(error)
     if len(images) == len(files):
         problems = size_mismatches(pair, images) | problems
     if boxes is not None and not problems:
         try:
-            facts.append(facts_of_boxes(boxes, (images[0].shape[-2], images[0].shape[-1])))
+            facts = facts_of_boxes(boxes, (images[0].shape[-2], images[0].shape[-1]))
         except DataError as error:
             problems[boxes.file] = str(error)
-    return list(problems.values()), facts
+    return Finding(list(problems.values()), facts)

@@ -15,12 +15,14 @@ from metaloss.colour import merge_chroma
 from metaloss.data.annotations import Annotation, detect_format, read_annotations, read_list
 from metaloss.data.class_choice import IGNORED, ClassChoice, Ids, Others
 from metaloss.data.class_names import Classes
+from metaloss.data.distinct import numbered, place_names
 from metaloss.data.images import Channels, read_ids
 from metaloss.data.narrow import warn_of_narrow
 from metaloss.data.pairing import Pair, pair_by_stem
 from metaloss.data.part import part_of
 from metaloss.data.ranges import Ranges, ranges_of
 from metaloss.data.reading import Reading, names_with_channels, split_channels
+from metaloss.data.roots import joined_roots
 from metaloss.errors import ConfigError, DataError
 
 
@@ -33,13 +35,15 @@ class PairedDataset(Dataset[dict[str, Any]]):
     sources' merged CbCr (2, H, W) in [-0.5, 0.5], or ``None`` where all are grey; ``names``, the stem.
 
     Args:
-        root: the folder that holds one folder per source, and the labels'.
-        sources: the names of at least two source folders. Of files with four channels, ``"images:rgb"`` and
-            ``"images:alpha"``, the fourth, are two sources.
-        target: the name of the labels' folder, or of COCO's json file or a list with boxes, or ``None`` for
-            unlabelled data.
-        split: a text file of stems, relative to ``root`` or absolute; a part of all stems in order, such as
-            ``"[:80%]"`` or ``"[-4:]"``; ``None`` takes every file, and of a list with boxes those that it names.
+        root: the folder that holds one folder per source, and the labels'; or several such, whose scenes follow one
+            another, under longer names where names repeat. What is relative to ``root`` is then relative to each.
+        sources: at least two source folders, or patterns whose stars match the scene's name: ``"images/*_ir.png"``.
+            Of files with four channels, ``"images:rgb"`` and ``"images:alpha"``, the fourth, are two sources.
+        target: the folder or pattern of the labels, or COCO's json file or a list with boxes, or ``None`` for
+            unlabelled data. Files of boxes are called as the scene, or as one of its images.
+        split: a text file of scenes, relative to ``root`` or absolute; a part of all scenes in order, such as
+            ``"[:80%]"`` or ``"[-4:]"``; ``None`` takes every file, and of a list with boxes those that it names. See
+            :func:`metaloss.data.pair_by_stem`.
         classes: how many classes there are; or their names; or a file of them, text with one name per line or
             ultralytics' ``data.yaml``, relative to ``root`` or absolute; ``None`` reads ``root/classes.txt`` or
             ``root/data.yaml`` where there is one. Names pick from those of that file, and order them.
@@ -58,7 +62,8 @@ class PairedDataset(Dataset[dict[str, Any]]):
             source's name or position: ``{"ir": "data"}``. See :mod:`metaloss.data.ranges`.
 
     Attributes:
-        sources: the names of the sources: the last part of each folder's path, or ``"rgb"`` and ``"alpha"``.
+        sources: the names of the sources: the last part of the folders' paths, or words of the patterns, in which all
+            differ; or ``"rgb"`` and ``"alpha"``.
         readings: how the files of each source are read: channels and range.
         pairs: the files, one :class:`~metaloss.data.pairing.Pair` per item; boxes are in ``annotations``.
         annotations: the boxes of each item as read from the files, or ``None`` without boxes.
@@ -74,7 +79,7 @@ class PairedDataset(Dataset[dict[str, Any]]):
 
     def __init__(
         self,
-        root: str | os.PathLike[str],
+        root: str | os.PathLike[str] | Sequence[str | os.PathLike[str]],
         *,
         sources: Sequence[str] = ("ir", "vi"),
         target: str | None = "label",
@@ -86,6 +91,11 @@ class PairedDataset(Dataset[dict[str, Any]]):
         missing: str = "error",
         range: Ranges = "full",
     ) -> None:
+        if not isinstance(root, (str, os.PathLike)):
+            options: dict[str, Any] = {"sources": sources, "target": target, "split": split, "classes": classes}
+            options |= {"ignore": ignore, "others": others, "labels": labels, "missing": missing, "range": range}
+            self.__dict__.update(joined_roots(root, [PairedDataset(each, **options) for each in root]))
+            return
         folders, channels = split_channels(sources, root)
         kind = None if target is None else detect_format(Path(root, target), labels)
         _check_used(kind, labels=labels, missing=missing, others=others)
@@ -103,7 +113,12 @@ class PairedDataset(Dataset[dict[str, Any]]):
             if kind == "coco" and isinstance(classes, int):  # the file names them
                 self.choice = replace(self.choice, names=())
             self.annotations, self.classes = read_annotations(
-                Path(root, target), [pair.name for pair in self.pairs], labels=kind, choice=self.choice, missing=missing
+                Path(root, target),
+                [pair.name for pair in self.pairs],
+                aliases=[[file.stem for file in pair.sources] for pair in self.pairs],
+                labels=kind,
+                choice=self.choice,
+                missing=missing,
             )
             if isinstance(classes, int) and len(self.classes) not in (0, classes):
                 raise ConfigError(
@@ -121,7 +136,7 @@ class PairedDataset(Dataset[dict[str, Any]]):
         return pair_by_stem(root, sources, target, split)
 
     def _name_sources(self, folders: Sequence[str], channels: Sequence[Channels | None]) -> tuple[str, ...]:
-        return names_with_channels([Path(folder).name for folder in folders], channels)
+        return numbered(names_with_channels(place_names(folders), channels))
 
     def _find_listed(
         self, root: str | os.PathLike[str], folders: Sequence[str], target: str, split: str | os.PathLike[str] | None

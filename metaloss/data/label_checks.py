@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from functools import reduce
 from pathlib import Path
+from typing import Any
 
 from torch import Tensor
 
@@ -37,6 +38,17 @@ class LabelFacts:
     values: tuple[int, ...] = ()
     fate: Fate | None = None
     where: str = ""
+
+    def as_plain(self) -> dict[str, Any]:
+        """What json can hold of it, which is all."""
+        return {**asdict(self), "file": str(self.file), "counts": list(self.counts.items())}
+
+    @classmethod
+    def of_plain(cls, plain: Mapping[str, Any]) -> LabelFacts:
+        """Makes it again of what :meth:`as_plain` gave."""
+        fate = None if plain["fate"] is None else Fate(**plain["fate"])
+        changed = {"file": Path(plain["file"]), "counts": dict(plain["counts"]), "values": tuple(plain["values"])}
+        return cls(**{**plain, **changed, "fate": fate})
 
 
 def facts_of_mask(file: Path, ids: Tensor, choice: ClassChoice) -> LabelFacts:

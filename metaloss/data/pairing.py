@@ -1,17 +1,17 @@
-"""Which files belong together: by stem, never by sort order."""
+"""Which files belong together: by stem or by what a pattern's stars match, never by sort order."""
 
 from __future__ import annotations
 
-import glob
 import os
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from metaloss.data.images import FORMATS
-from metaloss.data.list_lines import split_line
+from metaloss.data.affixes import common_affixes, pattern_of
+from metaloss.data.listing import is_pattern, what_is_missing
 from metaloss.data.part import part_of
+from metaloss.data.scene_files import files_by_scene
+from metaloss.data.split_list import read_split
 from metaloss.errors import ConfigError, DataError, nearest
 
 _Folder = tuple[Path, Mapping[str, Path]]
@@ -39,61 +39,73 @@ def pair_by_stem(
     target: str | None = None,
     split: str | os.PathLike[str] | None = None,
 ) -> list[Pair]:
-    """Pairs the files of ``root/<source>/`` (and ``root/<target>/``) that share a stem.
+    """Pairs the files of ``root/<source>/`` (and ``root/<target>/``) that share a stem, or a place in a pattern.
 
     Args:
         root: the folder that holds one folder per source, and the labels'.
-        sources: the names of at least two source folders, such as ``("ir", "vi")``.
-        target: the name of the labels' folder, or ``None`` for unlabelled data.
-        split: a text file with one stem or file name per line, relative to ``root`` or absolute; empty
-            lines and those that start with ``#`` are skipped. Or a part of all stems in order, ``"[:80%]"``
-            say: see :func:`metaloss.data.part.part_of`. ``None`` takes every file.
+        sources: at least two folders, such as ``("ir", "vi")``, or patterns, ``("images/*_ir.png", "images/*_vi.png")``
+            say, whose stars match the scene's name; ``**`` reaches into subfolders. A file that two patterns match is
+            the longer one's.
+        target: the folder or pattern of the labels, or ``None`` for unlabelled data.
+        split: a text file with one scene or file per line, relative to ``root`` or absolute; see
+            :func:`metaloss.data.split_list.read_split`. Or a part of all scenes in order, ``"[:80%]"`` say: see
+            :func:`metaloss.data.part.part_of`. ``None`` takes every file.
 
     Returns:
-        The pairs, in the order of the split file, else sorted by stem; suffixes may differ.
+        The pairs, in the order of the split file, else sorted by name; suffixes may differ. The name of a scene is the
+        stem where files share stems, else what the stars match.
 
     Raises:
         ConfigError: fewer than two sources are named.
-        DataError: a folder or file is missing, a stem is there twice or has no partner, or the
-            split is empty.
+        DataError: a folder or file is missing, a link leads nowhere, a scene is there twice or has no partner, or the
+            split is empty or unclear.
     """
     _check_count(sources)
     root = Path(root)
     if not root.is_dir():
-        raise DataError(
-            f"{root}: no such data folder{_nearest_path(root)}; set METALOSS_DATA or --cfg-options data_root=..."
-        )
+        what = what_is_missing(root, "data folder")
+        raise DataError(f"{root}: {what}; set METALOSS_DATA or --cfg-options data_root=...")
     names = [*sources] if target is None else [*sources, target]
-    folders = [(root / name, images_by_stem(root / name)) for name in names]
+    places = [root / name for name in names]
+
+    def advice(patterns: Sequence[str | None]) -> str:
+        written = [
+            name if pattern is None else f"{name}/{pattern}" for name, pattern in zip(names, patterns, strict=True)
+        ]
+        wanted = f"sources={tuple(written[: len(sources)])}"
+        return wanted if target is None else f"{wanted}, target={written[-1]!r}"
+
+    folders = list(zip(places, files_by_scene(places), strict=True))
     if isinstance(split, str) and split.startswith("["):
-        pairs = part_of(_pair(folders), split, str(root))
+        pairs = part_of(_pair(folders, advice), split, str(root))
     else:
-        pairs = _pair(folders, None if split is None else _read_split(root, Path(split)))
+        listed = None if split is None else read_split(root / split, [files for _, files in folders])
+        pairs = _pair(folders, advice, listed)
     if target is None:
         return pairs
     return [Pair(pair.name, pair.sources[:-1], pair.sources[-1]) for pair in pairs]
 
 
 def pair_folders(folders: Sequence[str | os.PathLike[str]]) -> list[Pair]:
-    """Pairs the files of any folders or patterns by stem; or makes one pair of single files.
+    """Pairs the files of any folders or patterns, by stem or by what stars match; or makes one pair of single files.
 
     Args:
-        folders: at least two folders or patterns such as ``"ir/*.png"`` (``**`` reaches into subfolders),
-            or at least two files (of any names).
+        folders: at least two folders or patterns such as ``"ir/*.png"`` or ``"d/*_ir.png"`` (``**`` reaches into
+            subfolders), or at least two files (of any names).
 
     Returns:
-        The pairs, sorted by stem; for files one pair with the first file's stem.
+        The pairs, sorted by name, see :func:`pair_by_stem`; for files one pair with the first file's stem.
 
     Raises:
         ConfigError: fewer than two are given, or files and folders are mixed.
-        DataError: a path is missing, a folder is empty, a pattern matches no image, or a stem is there
-            twice or has no partner.
+        DataError: a path is missing or a link that leads nowhere, a folder is empty, a pattern matches no image, or a
+            scene is there twice or has no partner.
     """
     _check_count(folders)
     paths = [Path(folder) for folder in folders]
     for path in paths:
         if not path.exists() and not is_pattern(path):
-            raise DataError(f"{path}: no such file or folder{_nearest_path(path)}")
+            raise DataError(f"{path}: {what_is_missing(path, 'file or folder')}")
     collections = [path for path in paths if path.is_dir() or is_pattern(path)]
     if not collections:
         return [Pair(paths[0].stem, tuple(paths))]
@@ -103,12 +115,12 @@ def pair_folders(folders: Sequence[str | os.PathLike[str]]) -> list[Pair]:
         raise ConfigError(
             f"{file} is a file and {collections[0]} {kind}: give files only, or folders only (or patterns)"
         )
-    return _pair([(path, images_by_stem(path)) for path in paths])
 
+    def advice(patterns: Sequence[str | None]) -> str:
+        written = [path if pattern is None else path / pattern for path, pattern in zip(paths, patterns, strict=True)]
+        return " ".join(f"'{each}'" for each in written)
 
-def is_pattern(path: Path) -> bool:
-    """Whether a path names no file of its own but, with ``*``, ``?`` or ``[]`` in it, those that match."""
-    return not path.exists() and glob.has_magic(str(path))
+    return _pair(list(zip(paths, files_by_scene(paths), strict=True)), advice)
 
 
 def _check_count(sources: Sequence[str | os.PathLike[str]]) -> None:
@@ -118,104 +130,53 @@ def _check_count(sources: Sequence[str | os.PathLike[str]]) -> None:
         raise ConfigError(f"{len(given)} source given ({shown}): image fusion needs at least two")
 
 
-def images_by_stem(folder: Path) -> dict[str, Path]:
-    """Lists the image files of a folder, or of a pattern, by stem, in the order of their names.
-
-    Args:
-        folder: the folder, or a pattern (see :func:`pair_folders`); hidden files and other suffixes are left out.
-
-    Returns:
-        At least one file.
-
-    Raises:
-        DataError: no such folder, no images in it, or two files of one stem.
-    """
-    if is_pattern(folder):
-        return _by_stem(folder, map(Path, glob.iglob(str(folder), recursive=True)))
-    if not folder.is_dir():
-        raise DataError(f"{folder}: no such folder{_nearest_path(folder)}{_listing(folder.parent)}")
-    return _by_stem(folder, folder.iterdir())
-
-
-def _by_stem(folder: Path, candidates: Iterable[Path]) -> dict[str, Path]:
-    files: dict[str, Path] = {}
-    for file in sorted(candidates):
-        if file.suffix.lower() not in FORMATS or file.name.startswith(".") or not file.is_file():
-            continue
-        if file.stem in files:
-            first, second = _told_apart(files[file.stem], file)
-            raise DataError(
-                f"{folder}: {first} and {second} have one stem, and files are paired by stem: keep one of them"
-            )
-        files[file.stem] = file
-    if not files:
-        raise DataError(f"{folder}: no image files ({', '.join(FORMATS)})")
-    return files
-
-
-def _pair(folders: Sequence[_Folder], listed: Sequence[str] | None = None) -> list[Pair]:
-    """Pairs by stem; ``listed`` picks and orders stems, else every stem counts."""
-    everything = {stem for _, files in folders for stem in files}
+def _pair(
+    folders: Sequence[_Folder],
+    advice: Callable[[Sequence[str | None]], str],
+    listed: Sequence[str] | None = None,
+) -> list[Pair]:
+    """Pairs by name; ``listed`` picks and orders names, else every name counts."""
+    everything = {name for _, files in folders for name in files}
     complete = everything.intersection(*(files for _, files in folders))
-    stems = sorted(everything) if listed is None else [_stem(entry, everything) for entry in listed]
+    if not complete:
+        _advise(folders, advice)
+    names = sorted(everything) if listed is None else listed
     complaints = []
     for folder, files in folders:
-        missing = [stem for stem in stems if stem not in files]
+        missing = [name for name in names if name not in files]
         if missing:
-            shown = ", ".join(_present(stem, folders) for stem in missing[:_SHOWN])
+            shown = ", ".join(_present(name, folders) for name in missing[:_SHOWN])
             more = f" and {len(missing) - _SHOWN} more" if len(missing) > _SHOWN else ""
-            complaints.append(
-                f"{folder} has no partner for {shown}{more}{nearest(missing[0], files.keys() - complete)}"
-            )
+            near = nearest(missing[0], [name for name in files if name not in complete])
+            complaints.append(f"{folder} has no partner for {shown}{more}{near}")
     if complaints:
         raise DataError(f"{'; '.join(complaints)}: files are paired by stem, add or remove the odd ones")
-    return [Pair(stem, tuple(files[stem] for _, files in folders)) for stem in stems]
+    return [Pair(name, tuple(files[name] for _, files in folders)) for name in names]
 
 
-def _present(stem: str, folders: Sequence[_Folder]) -> str:
-    """A file that has the stem, or the bare stem (of a split list) where none has."""
-    for folder, files in folders:
-        if stem in files:
-            return f"{folder.name}/{files[stem].name}"
-    return f"{stem!r} (listed, in no folder)"
+def _advise(folders: Sequence[_Folder], advice: Callable[[Sequence[str | None]], str]) -> None:
+    """Says which patterns would pair everything, where no scene is complete.
+
+    Raises:
+        DataError: there are such.
+    """
+    affixes = common_affixes([files.keys() for _, files in folders])
+    if affixes is None:
+        return
+    patterns: list[str | None] = []
+    for (folder, files), affix in zip(folders, affixes, strict=True):
+        if any(affix) and is_pattern(folder):
+            return
+        patterns.append(pattern_of(affix, [file.name for file in files.values()]) if any(affix) else None)
+    raise DataError(
+        f"{' and '.join(str(folder) for folder, _ in folders)}: no stem is in all of them, and files are paired by "
+        f"stem: write {advice(patterns)}, where * stands for the scene's name"
+    )
 
 
-def _read_split(root: Path, split: Path) -> list[str]:
-    path = root / split
-    if not path.is_file():
-        raise DataError(f"{path}: no such split file{_nearest_path(path)}")
-    try:
-        lines = [line.strip() for line in path.read_text(encoding="utf-8-sig").splitlines()]
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"{path}: cannot be read as text; a split lists one stem per line, in UTF-8") from error
-    entries = [Path(split_line(line)[0]).name for line in lines if line and not line.startswith("#")]
-    if not entries:
-        raise DataError(f"{path}: the split lists nothing; write one stem per line, or leave split= out for all files")
-    twice, times = Counter(map(_without_suffix, entries)).most_common(1)[0]
-    if times > 1:
-        raise DataError(f"{path}: {twice!r} is listed twice; remove one of the lines")
-    return entries
-
-
-def _stem(entry: str, stems: set[str]) -> str:
-    return entry if entry in stems else _without_suffix(entry)
-
-
-def _without_suffix(entry: str) -> str:
-    return Path(entry).stem if Path(entry).suffix.lower() in FORMATS else entry
-
-
-def _nearest_path(path: Path) -> str:
-    """What the first missing part of a path may have been meant to be."""
-    while not path.parent.exists():
-        path = path.parent
-    return nearest(path.name, [entry.name for entry in path.parent.iterdir()]) if path.parent.is_dir() else ""
-
-
-def _told_apart(first: Path, second: Path) -> tuple[str, str]:
-    return (str(first), str(second)) if first.name == second.name else (first.name, second.name)
-
-
-def _listing(folder: Path) -> str:
-    names = sorted(entry.name for entry in folder.iterdir() if entry.is_dir()) if folder.is_dir() else []
-    return f"; {folder} holds {', '.join(names[:8])}" if names else ""
+def _present(name: str, folders: Sequence[_Folder]) -> str:
+    """A file of the scene, or the bare name (of a split list) where there is none."""
+    for _, files in folders:
+        if name in files:
+            return f"{files[name].parent.name}/{files[name].name}"
+    return f"{name!r} (listed, in no folder)"

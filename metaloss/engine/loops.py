@@ -23,6 +23,7 @@ from metaloss.training.epoch import EpochRun, fetched
 from metaloss.training.learner import MetaLearner
 from metaloss.training.parts import Phase
 from metaloss.training.schedule import Schedule
+from metaloss.training.waiting import Waiting
 
 Size = int | Sequence[int] | None
 META_STEPS = 200  # of an epoch, as published
@@ -115,6 +116,7 @@ class MetaLossTrainLoop(BaseLoop):
         }
         self.schedule = schedule_of(learner, dataset_of(dataloader), dataloader, loop, learner.progress["seed"])
         self.steps = EpochSteps(self.schedule)
+        self.waiting = Waiting(self.schedule.episodes.num_workers, "train_dataloader.num_workers")
         super().__init__(runner, self.steps)
         self._closed = 0
         self._run: dict[str, dict[str, Any]] | None = None
@@ -195,7 +197,7 @@ class MetaLossTrainLoop(BaseLoop):
         model.train()
         model.use(self.runner.optim_wrapper)
         epoch = EpochRun(model.learner, self.schedule, self._max_epochs)
-        for phase, batches in fetched(epoch.steps(), self.stop):
+        for phase, batches in fetched(self.waiting.timed(epoch.steps()), self.stop):
             self.phase = phase
             self._step(epoch, tuple(map(model.on_device, batches)))
             if epoch.ends_phase:
@@ -203,6 +205,8 @@ class MetaLossTrainLoop(BaseLoop):
             self.end_if_asked()
         self.end_if_asked()
         epoch.close()
+        if advice := self.waiting.advice():
+            self.runner.logger.info(f"Epoch(train) [{self.epoch}] {advice}")
         self._closed = 1
         try:
             self.runner.call_hook("after_train_epoch")

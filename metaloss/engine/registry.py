@@ -75,7 +75,9 @@ DATASETS.register_module(name="KnownDataset", module=known_dataset)
 
 
 @DATASETS.register_module(name="PairedDataset")
-def build_pairs(root: str, *, sources: Sequence[Any] = ("ir", "vi"), **arguments: Any) -> PairedDataset | Joined:
+def build_pairs(
+    root: str | Sequence[str], *, sources: Sequence[Any] = ("ir", "vi"), **arguments: Any
+) -> PairedDataset | Joined:
     """Pairs in folders: ``dict(type='metaloss.PairedDataset', root=..., sources=('ir', 'vi'), split='train.txt')``.
 
     Several tuples of ``sources``, ``(('PET', 'MRI'), ('CT', 'MRI'))``, are data sets one after the other.

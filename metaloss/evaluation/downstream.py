@@ -22,7 +22,7 @@ from metaloss.data.episodes import Episodes
 from metaloss.data.images import read_image
 from metaloss.data.items import check_item
 from metaloss.data.loader import Loader
-from metaloss.data.pairing import images_by_stem
+from metaloss.data.scene_files import images_by_stem
 from metaloss.data.views import Resized, Size
 from metaloss.errors import CheckpointError, ConfigError, DataError
 from metaloss.evaluation.class_means import class_means

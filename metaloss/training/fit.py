@@ -27,6 +27,7 @@ from metaloss.training.parts import PARTS
 from metaloss.training.schedule import Order, Schedule
 from metaloss.training.store import Store
 from metaloss.training.trained import Trained
+from metaloss.training.waiting import Waiting
 
 Callback: TypeAlias = Callable[[Any, EpochLog], Any]
 
@@ -142,8 +143,9 @@ def fit(
             warnings.simplefilter("ignore")
         for name in PARTS:
             getattr(learner, name).train()
+        waiting = Waiting(num_workers, "num_workers")
         while learner.progress["epoch"] < epochs:
-            _epoch(learner, planned, epochs, stop, store, callbacks)
+            _epoch(learner, planned, epochs, stop, store, callbacks, waiting)
         if store is not None:
             store.check_best(learner.progress["log"])
     return list(learner.progress["log"])
@@ -164,12 +166,13 @@ def _epoch(
     stop: StopRequest,
     store: Store | None,
     callbacks: Sequence[Callback],
+    waiting: Waiting,
 ) -> None:
     epoch, device, began = EpochRun(learner, schedule, epochs), _device(learner), time.monotonic()
     label = f"epoch {epoch.number + 1}/{epochs}"
     bar = progress_bar(label, epoch.length - epoch.done) if rank() == 0 else nullcontext(lambda note: None)
     with bar as advance:
-        for phase, batches in fetched(epoch.steps(), stop):
+        for phase, batches in fetched(waiting.timed(epoch.steps()), stop):
             epoch.take(phase, *(batch.to(device) for batch in batches))
             advance(f"{phase} phase")
             if stop.everywhere(device):
@@ -186,6 +189,8 @@ def _epoch(
     log.update(files.as_plain({name: _number(value) for name, value in log.items()}, "the epoch's log"))
     if rank() == 0:
         _say(f"{label}: {_shown(log)}, {time.monotonic() - began:.0f} s")
+        if advice := waiting.advice():
+            _say(f"{label}: {advice}")
     path = None if store is None else store.save(learner)
     if number := stop.everywhere(device):
         _end(number, learner, path)

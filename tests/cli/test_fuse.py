@@ -158,3 +158,29 @@ def test_a_published_network_keeps_colour(command, real_data, tmp_path):
     stretched = (raw - raw.min()) / (raw.max() - raw.min())
     clipped = (read_image(file) <= 0).any(0) | (read_image(file) >= 1).any(0)
     assert (fused[0] - stretched)[~clipped].abs().max() <= STEP
+
+
+def test_patterns_whose_names_differ_fuse_and_are_evaluated(command, weights, tmp_path):
+    for number, name in enumerate(("01", "a b")):
+        for source in ("ir", "vi"):
+            picture(tmp_path / "d" / f"{name}_{source}.png", 24, 24, seed=number)
+    sources = (tmp_path / "d" / "*_ir.png", tmp_path / "d" / "*_vi.png")
+    done = command("fuse", *sources, "--weights", weights, "--out", tmp_path / "out")
+    assert (done.status, done.err) == (0, "")
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["01.png", "a b.png"]
+    done = command("evaluate", *sources, "--fused", tmp_path / "out", "--format", "csv")
+    assert done.status == 0, done.err
+    assert [line.split(",")[0] for line in done.out.splitlines()[1:]] == ["01", "a b", "mean"]
+
+
+def test_links_that_lead_nowhere_are_refused(command, weights, tmp_path):
+    for source in ("ir", "vi"):
+        picture(tmp_path / source / "a.png", 24, 24)
+        (tmp_path / source / "b.png").symlink_to("/nonexistent/b.png")
+    for name in ("", "*.png", "b.png"):
+        sources = (tmp_path / "ir" / name, tmp_path / "vi" / name)
+        done = command("fuse", *sources, "--weights", weights, "--out", tmp_path / "out")
+        assert done.status == 2
+        assert "ir/b.png: " in done.err
+        assert "a link to /nonexistent/b.png, which is not there" in done.err
+        assert not (tmp_path / "out").exists()

@@ -141,8 +141,8 @@ def test_an_image_without_a_label(root, write):
 
 def test_labels_that_belong_to_other_images(root):
     write_yolo(root)
-    for file in (root / "labels").glob("?.txt"):
-        file.rename(file.with_name(f"other_{file.name}"))
+    for number, file in enumerate(sorted((root / "labels").glob("?.txt"))):
+        file.rename(file.with_name(f"other_{number}.txt"))
     with pytest.raises(DataError, match=r"has no labels for a, b, c: labels are found by stem, add them$"):
         PairedDataset(root, target="labels", missing="empty")
 
@@ -332,3 +332,46 @@ def test_real_boxes(real_data):
                 inside.append(item["sources"][0][:, box[1] : box[3], box[0] : box[2]].mean())
                 all_over.append(item["sources"][0].mean())
     assert torch.stack(inside).mean() > 1.3 * torch.stack(all_over).mean()
+
+
+def test_labels_are_called_as_the_scene_or_one_of_its_images(root):
+    for name in BOXES:
+        for folder in ("ir", "vi"):
+            (root / folder / f"{name}.png").rename(root / folder / f"{name}_{folder}.png")
+    write_yolo(root)
+    sources = ("ir/*_ir.png", "vi/*_vi.png")
+    expected = [label for boxes in BOXES.values() for label, _ in boxes]
+
+    def labels(target="labels"):
+        return [
+            label for item in PairedDataset(root, sources=sources, target=target) for label in item["target"]["labels"]
+        ]
+
+    assert labels() == expected
+    assert labels("labels/*.txt") == expected
+    for name in BOXES:
+        (root / "labels" / f"{name}.txt").rename(root / "labels" / f"{name}_vi.txt")
+    assert labels() == expected
+    assert labels("labels/*_vi.txt") == expected
+    (root / "labels" / "a_ir.txt").write_text("")
+    with pytest.raises(
+        DataError, match=r"a_ir\.txt and a_vi\.txt may both be the label of 'a': .*target='labels/\*_ir\.txt'"
+    ):
+        labels()
+    (root / "labels" / "a_ir.txt").unlink()
+    for name in BOXES:
+        (root / "labels" / f"{name}_vi.txt").rename(root / "labels" / f"box-{name}.txt")
+    with pytest.raises(DataError, match=r"has no labels for a, b, c: .* write target='labels/box-\*\.txt'"):
+        labels()
+    assert labels("labels/box-*.txt") == expected
+
+
+def test_coco_names_files_in_folders_of_any_system(root):
+    content = coco()
+    for image, name in zip(content["images"], BOXES, strict=True):
+        image["file_name"] = f"JPEGImages\\night\\{name}.jpg"
+    (root / "labels" / "train.json").write_text(json.dumps(content))
+    dataset = PairedDataset(root, target="labels")
+    assert [item["target"]["labels"].tolist() for item in dataset] == [
+        [label for label, _ in b] for b in BOXES.values()
+    ]

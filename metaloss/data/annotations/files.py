@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import warnings
 from collections import Counter
-from collections.abc import Container, Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal, get_args
 
@@ -12,10 +13,12 @@ from metaloss.data.annotations.annotation import Annotation
 from metaloss.data.annotations.coco import read_coco
 from metaloss.data.annotations.labelme import LABELME, is_labelme_file
 from metaloss.data.annotations.lists import read_list
+from metaloss.data.annotations.lookup import label_files, own_labels, pattern_advice
 from metaloss.data.annotations.voc import read_voc
 from metaloss.data.annotations.yolo import read_yolo
 from metaloss.data.class_choice import ClassChoice
 from metaloss.data.images import FORMATS
+from metaloss.data.listing import Listing, is_pattern, list_files, what_is_missing
 from metaloss.errors import ConfigError, DataError, nearest
 
 Format = Literal["ids", "yolo", "voc", "coco", "list"]
@@ -30,7 +33,7 @@ def detect_format(path: Path, labels: str = "auto") -> Format:
     """Says which format the labels have: as told, or by the suffixes of what lies there.
 
     Args:
-        path: the labels' folder, or the file of COCO's, or a list.
+        path: the labels' folder or pattern, or the file of COCO's, or a list.
         labels: a format, or ``"auto"``.
 
     Raises:
@@ -44,8 +47,9 @@ def detect_format(path: Path, labels: str = "auto") -> Format:
         raise ConfigError(f"labels={labels!r}: give 'auto', {', '.join(map(repr, known))}{nearest(labels, known)}")
     if path.is_file() and path.suffix.lower() in _FILES:
         return _FILES[path.suffix.lower()]
-    files = _label_files(path) if path.is_dir() else []
-    found = {_SUFFIXES[file.suffix.lower()]: file for file in reversed(files) if file.suffix.lower() in _SUFFIXES}
+    listing = _listing(path) if path.is_dir() or is_pattern(path) else None
+    files = [listing.base / name for name in listing.names] if listing else []
+    found = {_SUFFIXES[file.suffix.lower()]: file for file in reversed(files)}
     if len(found) > 1:
         shown = ", ".join(
             f"{file.name} ({'LabelMe' if kind == 'coco' and is_labelme_file(file) else kind})"
@@ -56,16 +60,23 @@ def detect_format(path: Path, labels: str = "auto") -> Format:
 
 
 def read_annotations(
-    path: Path, stems: Sequence[str], *, labels: Format, choice: ClassChoice, missing: str
+    path: Path,
+    stems: Sequence[str],
+    *,
+    labels: Format,
+    choice: ClassChoice,
+    missing: str,
+    aliases: Sequence[Sequence[str]] = (),
 ) -> tuple[list[Annotation], tuple[str, ...]]:
     """Reads the annotations of a list of images, and says how many boxes do not count.
 
     Args:
-        path: the labels' folder, or the file of COCO's, or a list.
-        stems: of the images.
+        path: the labels' folder or pattern, or the file of COCO's, or a list.
+        stems: of the images, or the names of their scenes.
         labels: the format: ``"yolo"``, ``"voc"``, ``"coco"`` or ``"list"``.
         choice: the classes, and what becomes of others; no names need be known for any but VOC.
         missing: ``"error"``, or ``"empty"``: an image that no label file belongs to has no objects.
+        aliases: the stems of each scene's files, by which a label may be called as well.
 
     Returns:
         One annotation per image, and the names of the classes.
@@ -80,21 +91,37 @@ def read_annotations(
     if labels in ("coco", "list"):
         file = _one_file(path, labels)
         found, names = read_coco(file, choice=choice) if labels == "coco" else (read_list(file, choice=choice), names)
-        _check_missing(file, stems, found, missing)
-        read = [found.get(stem, Annotation(file)) for stem in stems]
+        own = own_labels(file, stems, aliases, {stem: [stem] for stem in found})
+        _check_missing(file, stems, own, missing)
+        read = [Annotation(file) if stem is None else found[stem] for stem in own]
     else:
-        if not path.is_dir():
-            raise DataError(f"{path}: no such folder of labels")
-        suffix = ".txt" if labels == "yolo" else ".xml"
-        files = {file.stem: file for file in _label_files(path) if file.suffix.lower() == suffix}
-        _check_missing(path, stems, files, missing)
-        reader = read_yolo if labels == "yolo" else read_voc
-        read = [
-            reader(files[stem], choice=choice) if stem in files else Annotation(path / f"{stem}{suffix}")
-            for stem in stems
-        ]
+        read = _one_each(path, stems, aliases, labels, choice, missing)
     _say_left_out(path, read, names)
     return read, names
+
+
+def _one_each(
+    path: Path,
+    stems: Sequence[str],
+    aliases: Sequence[Sequence[str]],
+    labels: Format,
+    choice: ClassChoice,
+    missing: str,
+) -> list[Annotation]:
+    """Reads formats that have a file for each image."""
+    if not path.is_dir() and not is_pattern(path):
+        raise DataError(f"{path}: {what_is_missing(path, 'folder of labels')}")
+    suffix = ".txt" if labels == "yolo" else ".xml"
+    listing = _listing(path)
+    listing = replace(listing, names=tuple(name for name in listing.names if name.lower().endswith(suffix)))
+    known = label_files(listing)
+    files = own_labels(path, stems, aliases, known)
+    _check_missing(path, stems, files, missing, lambda: pattern_advice(path, stems, known))
+    reader = read_yolo if labels == "yolo" else read_voc
+    return [
+        Annotation(listing.base / f"{stem}{suffix}") if file is None else reader(file, choice=choice)
+        for stem, file in zip(stems, files, strict=True)
+    ]
 
 
 def _say_left_out(path: Path, read: Sequence[Annotation], names: Sequence[str]) -> None:
@@ -115,9 +142,9 @@ def _boxes(count: int) -> str:
     return f"{count} boxes are" if count > 1 else "1 box is"
 
 
-def _label_files(folder: Path) -> list[Path]:
-    files = sorted(file for file in folder.iterdir() if file.is_file() and not file.name.startswith("."))
-    return [file for file in files if file.name not in _NO_LABELS]
+def _listing(place: Path) -> Listing:
+    listing = list_files(place, _SUFFIXES)
+    return replace(listing, names=tuple(name for name in listing.names if Path(name).name not in _NO_LABELS))
 
 
 def _one_file(path: Path, labels: Format) -> Path:
@@ -133,12 +160,18 @@ def _one_file(path: Path, labels: Format) -> Path:
     return files[0]
 
 
-def _check_missing(path: Path, stems: Sequence[str], found: Container[str], missing: str) -> None:
-    absent = [stem for stem in stems if stem not in found]
+def _check_missing(
+    path: Path,
+    stems: Sequence[str],
+    labels: Sequence[object],
+    missing: str,
+    advice: Callable[[], str] = str,
+) -> None:
+    absent = [stem for stem, label in zip(stems, labels, strict=True) if label is None]
     # not one label: the wrong folder, rather than nothing to be seen in any image
     if absent and (missing == "error" or len(absent) == len(stems)):
         more = f" and {len(absent) - _SHOWN} more" if len(absent) > _SHOWN else ""
-        remedy = "" if len(absent) == len(stems) else ", or give missing='empty' if these images have no objects"
+        remedy = advice() if len(absent) == len(stems) else ", or give missing='empty' if these images have no objects"
         raise DataError(
             f"{path} has no labels for {', '.join(absent[:_SHOWN])}{more}: labels are found by stem, add them{remedy}"
         )

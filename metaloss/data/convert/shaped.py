@@ -12,7 +12,7 @@ from metaloss.data.convert.drawn import write_drawn
 from metaloss.data.convert.outcome import Outcome
 from metaloss.data.convert.sizes import Size, image_sizes
 from metaloss.data.convert.sources import SPOKEN, Source
-from metaloss.data.pairing import images_by_stem
+from metaloss.data.scene_files import images_by_stem
 from metaloss.errors import ConfigError, DataError, nearest
 
 _SHOWN = 5

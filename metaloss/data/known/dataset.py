@@ -19,6 +19,7 @@ from metaloss.data.known.splits import Split, by_rule, in_order, list_of, listed
 from metaloss.data.known.table import HARVARD, find_known
 from metaloss.data.pairing import Pair, pair_by_stem
 from metaloss.data.part import part_of
+from metaloss.data.roots import joined_roots
 from metaloss.errors import ConfigError, nearest
 
 AUTO = "auto"
@@ -34,7 +35,7 @@ class KnownDataset(PairedDataset):
 
     Args:
         name: of the data set: ``"msrs"``, ``"fmb"``, ...; see :func:`known_datasets`.
-        root: the folder.
+        root: the folder; or several, whose scenes follow one another.
         split: ``"train"``, ``"val"`` or ``"test"``: the published split; else the list ``train.txt`` that lies there;
             else by the record's rule. A part of it: ``"train[::10]"``. Or, as for :class:`PairedDataset`, a text
             file of names, a part of all scenes in the order of their names, ``None`` for all.
@@ -59,7 +60,7 @@ class KnownDataset(PairedDataset):
     def __init__(
         self,
         name: str,
-        root: str | os.PathLike[str],
+        root: str | os.PathLike[str] | Sequence[str | os.PathLike[str]],
         split: str | os.PathLike[str] | None = None,
         target: str | None = AUTO,
         *,
@@ -68,6 +69,13 @@ class KnownDataset(PairedDataset):
         ignore: Ids | None = None,
         **options: Any,
     ) -> None:
+        if not isinstance(root, (str, os.PathLike)):
+            options |= {"sources": sources, "classes": classes, "ignore": ignore}
+            self.__dict__.update(
+                joined_roots(root, [KnownDataset(name, each, split, target, **options) for each in root])
+            )
+            self.found = f"{', '.join(map(str, root))}: {len(self)} scenes of {self.record.title}"
+            return
         self.record: Known = find_known(name, sources)
         kind, own_target = _kind(self.record, target)
         self._part: Part = self.record.parts.get(kind) or next(iter(self.record.parts.values()))
@@ -173,7 +181,7 @@ def known_dataset(
 
     Args:
         name: as for :class:`KnownDataset`; ``"harvard"`` are its three kinds of pairs, one after the other.
-        root: the folder.
+        root: the folder; or several, whose scenes follow one another.
         split: as for :class:`KnownDataset`.
         target: likewise.
         sources: likewise; or several tuples of names, which are data sets one after the other.

@@ -1,0 +1,154 @@
+"""Lists of scenes as people have them: stems, file names, paths of any system, several columns."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from metaloss.data.images import FORMATS
+from metaloss.data.listing import what_is_missing
+from metaloss.errors import DataError
+
+_SUFFIXES = {*FORMATS, ".txt", ".xml", ".json"}  # of labels
+# TDFusion's lists for detection: a name, then x1,y1,x2,y2,class per box
+_BOXES = re.compile(r"(.*?\S)(?:\s+-?\d+(?:\.\d+)?(?:,-?\d+(?:\.\d+)?){4})+")
+# Pascal VOC's lists of one class: 1 with it, -1 without, 0 where it is hard to see
+_FLAG = re.compile(r"(.*?\S)\s+([+-]?[01])")
+
+
+class Line(NamedTuple):
+    """A line that lists a scene.
+
+    Attributes:
+        number: counted from 1.
+        text: without the spaces around it.
+    """
+
+    number: int
+    text: str
+
+
+def read_split(path: Path, places: Sequence[Mapping[str, Path]]) -> list[str]:
+    """Reads which scenes a list names.
+
+    A line is a scene's name, or the stem, name or path (of this or another system, from anywhere) of one of its files;
+    also of several of its files, with columns as in TDFusion's lists (``name x1,y1,x2,y2,class ...``) or Pascal VOC's
+    (``name 1``) after it. Empty lines and those that begin with ``#`` are passed over.
+
+    Args:
+        path: of the list, UTF-8.
+        places: the files of each source by the scene's name.
+
+    Returns:
+        The scenes' names in the order of the list; a line that names none of them stays as it is.
+
+    Raises:
+        DataError: not such a file, nothing in it, a scene twice, or a line that may name several scenes; it is named.
+    """
+    scenes = _Scenes(places)
+    found: dict[str, Line] = {}
+    for line in _lines(path):
+        name = _scene(line, scenes, path)
+        if line.text.startswith("#"):
+            if name is None:
+                continue
+            raise DataError(
+                f"{path}, line {line.number}: {line.text!r} is a comment, and the name of a scene: rename that, or "
+                "leave the line out"
+            )
+        name = _without_columns(line.text) if name is None else name
+        if name in found:
+            raise DataError(
+                f"{path}: {name!r} is listed twice, in lines {found[name].number} and {line.number}; remove one of "
+                "the lines"
+            )
+        found[name] = line
+    if not found:
+        raise DataError(f"{path}: the split lists nothing; write one stem per line, or leave split= out for all files")
+    return list(found)
+
+
+def _lines(path: Path) -> Iterator[Line]:
+    if not path.is_file():
+        raise DataError(f"{path}: {what_is_missing(path, 'split file')}")
+    try:
+        lines = path.read_text(encoding="utf-8-sig").split("\n")
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataError(f"{path}: cannot be read as text; a split lists one stem per line, in UTF-8") from error
+    return (Line(number, line.strip()) for number, line in enumerate(lines, 1) if line.strip())
+
+
+class _Scenes:
+    """Scenes by all that a list may call them."""
+
+    def __init__(self, places: Sequence[Mapping[str, Path]]) -> None:
+        self.places = places
+        self.known: dict[str, list[str]] = {}
+        for place in places:
+            for name, file in place.items():
+                for word in (name, file.stem):
+                    names = self.known.setdefault(word, [])
+                    if name not in names:
+                        names.append(name)
+
+    def named(self, entry: str) -> set[str]:
+        """The scenes that an entry may stand for."""
+        last = entry.replace("\\", "/").rstrip("/").rpartition("/")[2]
+        words = {entry, last, _stem(last)}
+        found = {name for word in words for name in self.known.get(word, ())}
+        if len(found) > 1 and last != entry:
+            at = {name for name in found if self._is_at(name, entry)}
+            return at or found
+        return found
+
+    def of_one(self, text: str) -> set[str]:
+        """The same for a text that may have spaces; none where it is the names of several files."""
+        several = text not in self.known and any(_stem(column) != column for column in _columns(text)[:-1])
+        return set() if several else self.named(text)
+
+    def _is_at(self, name: str, entry: str) -> bool:
+        """Whether the path of one of a scene's files ends as the entry does."""
+        path = _stem(entry.replace("\\", "/"))
+        files = [place[name] for place in self.places if name in place]
+        return any(_stem(Path(os.path.abspath(file)).as_posix()).endswith(f"/{path.lstrip('/')}") for file in files)
+
+
+def _scene(line: Line, scenes: _Scenes, path: Path) -> str | None:
+    """The scene of a line, or ``None`` where it names none.
+
+    Raises:
+        DataError: it may be several, or has a column that says that it does not belong.
+    """
+    whole, flag = scenes.of_one(line.text), _FLAG.fullmatch(line.text)
+    found = whole | scenes.of_one(_without_columns(line.text))
+    columns = _columns(line.text)
+    each = [scenes.named(column) for column in columns]
+    if len(columns) > 1 and all(each):
+        found |= set.union(*each)
+    if len(found) > 1:
+        shown = " or ".join(map(repr, sorted(found)[:3]))
+        raise DataError(f"{path}, line {line.number}: {line.text!r} may be the scene {shown}: write which one")
+    if found and flag and not whole and flag[2] not in ("1", "+1"):
+        raise DataError(
+            f"{path}, line {line.number}: {line.text!r} is of a list of one class, as Pascal VOC has them, and says "
+            f"that {flag[1]!r} is not of it: give the list of all images, of one column, or only the lines with 1"
+        )
+    return next(iter(found), None)
+
+
+def _columns(text: str) -> list[str]:
+    return re.split(r"[\s,;]+", text)
+
+
+def _without_columns(text: str) -> str:
+    """A line's name, without the columns of boxes or of a class after it."""
+    columns = _BOXES.fullmatch(text) or _FLAG.fullmatch(text)
+    return columns[1] if columns else text
+
+
+def _stem(entry: str) -> str:
+    stem, suffix = os.path.splitext(entry)
+    return stem if suffix.lower() in _SUFFIXES else entry
