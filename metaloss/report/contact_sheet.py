@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
-from metaloss.colour import ycbcr_to_rgb
 from metaloss.data.class_choice import IGNORED
 
 _CELL = (240, 200)  # of a picture at most, pixels
@@ -40,31 +39,34 @@ class Shown(NamedTuple):
 
     Attributes:
         title: split and name.
-        item: of the data set.
+        pictures: of each source, (1, H, W) or (3, H, W), in [0, 1].
+        target: ids (H, W), or a dict of boxes and labels, or ``None``.
+        sources: their names.
+        classes: names by id; empty where they are unknown.
     """
 
     title: str
-    item: Mapping[str, Any]
+    pictures: Sequence[Tensor]
+    target: Any
+    sources: Sequence[str]
+    classes: Sequence[str]
 
 
-def draw_contact_sheet(
-    path: Path, scenes: Sequence[Shown], sources: Sequence[str], classes: Sequence[str], background: int | None = None
-) -> None:
+def draw_contact_sheet(path: Path, scenes: Sequence[Shown], background: int | None = None) -> None:
     """Draws each source of some scenes, and once more the last of them under the labels.
 
     Args:
         path: of the PNG file; its folder is made when missing.
         scenes: at least one.
-        sources: their names.
-        classes: names by id; empty where they are unknown.
         background: a class that is left as it is: that of most pixels.
     """
-    labelled = any(scene.item["target"] is not None for scene in scenes)
-    blocks = [_block(scene, sources, classes, background, labelled) for scene in scenes]
+    labelled = any(scene.target is not None for scene in scenes)
+    cell = max(_fitted(_size(scene))[0] for scene in scenes)
+    blocks = [_block(scene, background, labelled, cell) for scene in scenes]
     columns = min(_COLUMNS, len(blocks))
     width = max(block.width for block in blocks)
     rows = [blocks[begin : begin + columns] for begin in range(0, len(blocks), columns)]
-    legend = _legend(scenes, classes, background, columns * (width + _GAP))
+    legend = _legend(scenes, scenes[0].classes, background, columns * (width + _GAP))
     height = sum(max(block.height for block in row) + _GAP for row in rows) + legend.height + _GAP
     sheet = Image.new("RGB", (columns * (width + _GAP) + _GAP, height), "white")
     top = _GAP
@@ -82,22 +84,24 @@ def colour_of(number: int) -> tuple[int, int, int]:
     return _COLOURS[number % len(_COLOURS)]
 
 
-def _block(
-    scene: Shown, sources: Sequence[str], classes: Sequence[str], background: int | None, labelled: bool
-) -> Image.Image:
-    item = scene.item
-    pictures = [_picture(source) for source in item["sources"]]
-    last = _picture(item["sources"][-1], item["chroma"])
-    titles = [*sources]
+def _size(scene: Shown) -> tuple[int, int]:
+    height, width = scene.pictures[0].shape[-2:]
+    return width, height
+
+
+def _block(scene: Shown, background: int | None, labelled: bool, cell: int) -> Image.Image:
+    """The pictures of a scene beside each other, each in a cell of some pixels, with their names."""
+    pictures = [_picture(source) for source in scene.pictures]
+    titles = [*scene.sources]
     if labelled:
-        pictures.append(_under_labels(last, item["target"], classes, background))
+        pictures.append(_under_labels(pictures[-1], scene.target, scene.classes, background))
         titles.append("labels")
     width, height = _fitted(pictures[0].size)
-    block = Image.new("RGB", (len(pictures) * (_CELL[0] + _GAP) - _GAP, height + 2 * _LINE), "white")
+    block = Image.new("RGB", (len(pictures) * (cell + _GAP) - _GAP, height + 2 * _LINE), "white")
     draw = ImageDraw.Draw(block)
     draw.text((0, 0), _short(scene.title, block.width), fill="black", font=_font())
     for column, (title, picture) in enumerate(zip(titles, pictures, strict=True)):
-        left = column * (_CELL[0] + _GAP)
+        left = column * (cell + _GAP)
         draw.text((left, _LINE), title, fill=(90, 90, 90), font=_font())
         block.paste(picture.resize((width, height)), (left, 2 * _LINE))
     return block
@@ -108,9 +112,8 @@ def _fitted(size: tuple[int, int]) -> tuple[int, int]:
     return max(round(size[0] * factor), 1), max(round(size[1] * factor), 1)
 
 
-def _picture(luma: Tensor, chroma: Tensor | None = None) -> Image.Image:
-    rgb = luma.expand(3, -1, -1) if chroma is None else ycbcr_to_rgb(luma, chroma)
-    pixels: NDArray[np.uint8] = (rgb.clamp(0, 1) * 255).round().byte().permute(1, 2, 0).numpy()
+def _picture(image: Tensor) -> Image.Image:
+    pixels: NDArray[np.uint8] = (image.expand(3, -1, -1).clamp(0, 1) * 255).round().byte().permute(1, 2, 0).numpy()
     return Image.fromarray(pixels)
 
 
@@ -151,7 +154,7 @@ def _legend(scenes: Sequence[Shown], classes: Sequence[str], background: int | N
     """The colours of the classes that are there; a class that is not coloured is said."""
     found: set[int] = set()
     for scene in scenes:
-        target = scene.item["target"]
+        target = scene.target
         if target is not None:
             found |= set((target if isinstance(target, Tensor) else target["labels"]).unique().tolist())
     entries = []

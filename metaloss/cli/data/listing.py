@@ -33,7 +33,7 @@ def list_known(
 
 def _short(record: Known) -> str:
     first = next(iter(record.parts.values()))
-    lines = [f"{record.name}: {record.title}, {'+'.join(first.sources)}, {record.size} pixels"]
+    lines = [f"{record.name}: {record.title}, {'+'.join(first.sources)}, {record.size}"]
     lines += [f"  {_kind(kind)}: {_counts(part)}{_classes(part)}" for kind, part in record.parts.items()]
     lines += [f"  licence: {record.licence}", f"  {record.home}"]
     return "".join(f"{line}\n" for line in lines)
@@ -41,7 +41,7 @@ def _short(record: Known) -> str:
 
 def _whole(record: Known) -> str:
     lines = [f"{record.name}: {record.title}", "", *record.tree.rstrip().splitlines(), ""]
-    lines += [f"images: {record.size} pixels", f"split: {record.split}", f"licence: {record.licence}"]
+    lines += [f"pixels: {record.size}", f"split: {record.split}", f"licence: {record.licence}"]
     lines += [f"home: {record.home}"]
     lines += [f"remark: {record.remark}"] if record.remark else []
     for kind, part in record.parts.items():

@@ -40,12 +40,13 @@ def open_folder(root: Path, options: Mapping[str, Any], splits: Sequence[str]) -
     Raises:
         MetaLossError: it cannot be told what lies there.
     """
-    recipe = recognise(root, options, splits)
     datasets: dict[str, list[PairedDataset]] = {}
     faults: list[Fault] = []
-    for name, split in recipe.splits.items():
-        datasets[name], found = open_leniently(recipe.kind, {**recipe.options, "split": split})
-        faults += found
+    for recipe in recognise(root, options, splits):
+        for name, split in recipe.splits.items():
+            found, said = open_leniently(recipe.kind, {**recipe.options, "split": split})
+            datasets.setdefault(name, []).extend(found)
+            faults += said
     return Opened(datasets, faults, root.resolve().name)
 
 

@@ -30,15 +30,20 @@ def draw_overview(path: Path, found: Audit) -> Path | None:
         share = max(1, round(_SCENES * len(split.looks) / total))
         for number in _chosen(split, min(share, _SCENES - len(scenes))):
             try:
-                item = split.dataset[number]
+                scenes.append(_shown(split, number))
             except MetaLossError:  # told as a fault
                 continue
-            scenes.append(Shown(f"{split.name}: {item['names']}", item))
     if not scenes:
         return None
-    dataset = several[0].dataset
-    draw_contact_sheet(path, scenes, dataset.sources, dataset.classes, _background(several))
+    draw_contact_sheet(path, scenes, _background(several))
     return path
+
+
+def _shown(split: Split, number: int) -> Shown:
+    dataset = split.dataset
+    pair, item = dataset.pairs[number], dataset[number]
+    pictures = [reading.image(file) for reading, file in zip(dataset.readings, pair.sources, strict=True)]
+    return Shown(f"{split.name}: {pair.name}", pictures, item["target"], dataset.sources, dataset.classes)
 
 
 def _chosen(split: Split, count: int) -> list[int]:

@@ -91,7 +91,7 @@ def audit(
     ]
     found = [fault for split in splits for fault in (*_of_scenes(split), *_of_labels(split), *_of_sources(split))]
     for one, other in combinations(splits, 2):
-        if one.name != other.name:
+        if one.name != other.name and one.dataset.sources == other.dataset.sources:
             found += _of_both(one, other)
     told = {fault.says for fault in found}
     found += [fault for fault in faults if fault.says not in told]

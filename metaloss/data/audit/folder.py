@@ -35,13 +35,16 @@ class Recipe:
     splits: Mapping[str, Any]
 
 
-def recognise(root: Path, options: Mapping[str, Any], splits: Sequence[str]) -> Recipe:
+def recognise(root: Path, options: Mapping[str, Any], splits: Sequence[str]) -> list[Recipe]:
     """Finds out what lies in a folder.
 
     Args:
         root: the folder.
         options: arguments of a data set that are given, which count.
         splits: those that are given; none: all that are there.
+
+    Returns:
+        One, or one of each known data set that lies there.
 
     Raises:
         ConfigError: its sources cannot be told.
@@ -53,34 +56,42 @@ def recognise(root: Path, options: Mapping[str, Any], splits: Sequence[str]) -> 
     folders = {entry.name: entry for entry in sorted(root.iterdir()) if entry.is_dir() and entry.name[0] != "."}
     if "sources" not in options and not folders.keys() >= set(_USUAL):
         known = _known(root)
-        if known is not None:
-            record, kind, part = known
-            own = {} if "target" in options else {"target": kind}
-            names = list(part.counts) if part.by_folder else [*(part.rule or part.counts)]
-            found = {name: name for name in names if name != "all"} or {"all": None}
-            return Recipe(KnownDataset, {"name": record.name, "root": root, **own, **options}, given or found)
+        if known:
+            return [_of_known(root, options, given, *each) for each in known]
     found_options: dict[str, Any] = {"root": root, **options}
     if "sources" not in options:
         found_options["sources"] = _sources(root, folders)
     found_options.setdefault("target", _target(folders, found_options["sources"]))
     lists = {name: f"{name}.txt" for name in _SPLITS if (root / f"{name}.txt").is_file()}
-    return Recipe(PairedDataset, found_options, given or lists or {"all": None})
+    return [Recipe(PairedDataset, found_options, given or lists or {"all": None})]
 
 
-def _known(root: Path) -> tuple[Known, str | None, Part] | None:
-    """The data set that unpacks so; those whose files have no folders of their own only under their own name."""
+def _of_known(
+    root: Path, options: Mapping[str, Any], splits: Mapping[str, Any], record: Known, kind: str | None, part: Part
+) -> Recipe:
+    own = {} if "target" in options else {"target": kind}
+    names = list(part.counts) if part.by_folder else [*(part.rule or part.counts)]
+    found = {name: name for name in names if name != "all"} or {"all": None}
+    return Recipe(KnownDataset, {"name": record.name, "root": root, **own, **options}, splits or found)
+
+
+def _known(root: Path) -> list[tuple[Known, str | None, Part]]:
+    """The data sets of the folder's name that unpack so; else one with labels, whatever the folder is called."""
     records = list(known_datasets().values())
-    named = [record for record in records if is_named(record, root)]
-    for record in [*named, *(record for record in records if record not in named)]:
-        for kind, part in record.parts.items():
-            if part.pairs is not None and record not in named:
-                continue
-            try:
-                tree = find_tree(record, part, root, list(part.sources), None, kind, None)
-            except DataError:
-                continue
-            if tree.unpacked:
+    named = [found for record in records if is_named(record, root) and (found := _unpacked(record, root))]
+    if named:
+        return named
+    labelled = [record for record in records if None not in record.parts]
+    return next(([found] for record in labelled if (found := _unpacked(record, root))), [])
+
+
+def _unpacked(record: Known, root: Path) -> tuple[Known, str | None, Part] | None:
+    for kind, part in record.parts.items():
+        try:
+            if find_tree(record, part, root, list(part.sources), None, kind, None).unpacked:
                 return record, kind, part
+        except DataError:
+            continue
     return None
 
 
