@@ -102,7 +102,9 @@ def audit(
 def _of_scenes(split: Split) -> Iterator[Fault]:
     for pair, look in zip(split.dataset.pairs, split.looks, strict=True):
         for file, problem in look.problems.items():
-            kind = "label" if file not in pair.sources else "size" if look.sizes else "image"
+            of_source = file in pair.sources
+            read = bool(look.sizes) if of_source else look.facts is not None
+            kind = "size" if read else "image" if of_source else "label"
             yield Fault.of("error", kind, problem, file)
     if isinstance(split.dataset, Lenient):
         for pair in split.dataset.aside:

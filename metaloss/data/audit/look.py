@@ -17,7 +17,7 @@ from metaloss.data.label_checks import LabelFacts
 from metaloss.data.parallel import in_parallel
 from metaloss.data.registration import displacement
 
-REGISTERED = 60  # scenes of a data set whose registration is looked at; each takes a tenth of a second
+REGISTERED = 40  # scenes of a data set whose registration is looked at; each takes some tenths of a second
 
 Progress = Callable[[], None]
 

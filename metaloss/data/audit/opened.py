@@ -70,7 +70,7 @@ class Lenient(PairedDataset):
         )
         if len(found) == len(pairs):  # said of the folder
             return pairs
-        self.faults += [Fault.of("error", "label", error) for error in found.values()]
+        self.faults += [Fault.of("error", "label", error, pairs[number].sources[0]) for number, error in found.items()]
         self.aside += [pairs[number] for number in found]
         return [pair for number, pair in enumerate(pairs) if number not in found]
 
