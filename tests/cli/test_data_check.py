@@ -314,7 +314,11 @@ def test_a_config_has_its_training_and_validation_data_checked(root, command):
     done = command(*arguments, "val_split=test.txt", "sources=('ir','vi')")
     assert "train:" in done.out, done
     assert "val:" in done.out
-    assert done.status == 0
+    assert done.status == 2
+    assert "error: crop (4)" in done.out
+    arguments = (*arguments, "crop_size=(64,64)")
+    done = command(*arguments, "val_split=test.txt", "sources=('ir','vi')")
+    assert done.status == 0, done
     lonely(root)
     broken_link(root)
     done = command(*arguments, "val_split=test.txt", "sources=('ir','vi')")

@@ -79,7 +79,7 @@ def check(
     check_folder(folder, "--out")
     total = sum(len(dataset) for several in opened.datasets.values() for dataset in several)
     with progress_bar("checking", total) as advance:
-        found = audit(opened.datasets, opened.faults, lambda: advance(""))
+        found = audit(opened.datasets, opened.faults, lambda: advance(""), opened.crop)
     picture = draw_overview(folder / "overview.png", found)
     if output is Format.json:
         typer.echo(json.dumps(as_plain(found, picture), indent=1, ensure_ascii=False))

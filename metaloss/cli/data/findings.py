@@ -88,14 +88,16 @@ def _lefthand(rows: Sequence[Sequence[str]]) -> str:
 
 
 def _faults(faults: Sequence[Fault]) -> str:
-    """A line for each file, those of a kind together, and below it what to do."""
+    """A line for each file, those of a kind together, and below those of which the same is said what to do."""
     lines = []
     for (level, kind), group in groupby(faults, key=lambda fault: (fault.level, fault.kind)):
         several = list(group)
         lines.append(f"{level}: {kind} ({len(several)})")
-        lines += [
-            f"  {fault.file}\n    {fault.says}" if fault.file else f"  {fault.says}" for fault in several[:_SHOWN]
-        ]
+        shown: dict[str, list[str]] = {}
+        for fault in several[:_SHOWN]:
+            shown.setdefault(fault.says, []).append(fault.file)
+        for says, files in shown.items():
+            lines += [*(f"  {file}" for file in files if file), f"    {says}"]
         if len(several) > _SHOWN:
             lines.append(f"  and {len(several) - _SHOWN} more (--format json has them all)")
     return "".join(f"{line}\n" for line in lines)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from metaloss.cli.engine import load_engine
-from metaloss.data import KnownDataset, PairedDataset
+from metaloss.data import Episodes, KnownDataset, PairedDataset, as_size
 from metaloss.data.audit import Fault, open_leniently, recognise
 from metaloss.errors import ConfigError, MetaLossError
 
@@ -22,11 +22,13 @@ class Opened(NamedTuple):
         datasets: by split.
         faults: what was found as they were opened.
         name: for the folder of the contact sheet.
+        crop: (h, w) that the training takes of each scene, or ``None``.
     """
 
     datasets: dict[str, list[PairedDataset]]
     faults: list[Fault]
     name: str
+    crop: tuple[int, int] | None = None
 
 
 def open_folder(root: Path, options: Mapping[str, Any], splits: Sequence[str]) -> Opened:
@@ -78,14 +80,16 @@ def open_config(config: str, cfg_options: Sequence[str]) -> Opened:
         def build(key: str = key) -> Any:
             dataset = engine.build_dataset(loaded, key)
             check_classes(loaded, dataset)
-            return dataset
+            return Episodes(dataset=dataset).dataset if key == _LOADERS["train"] else dataset  # of two scenes or more
 
         kind, options = _folders_in(loaded[key].get("dataset"))
         datasets[name], found = open_leniently(kind, options, build)
         faults += found
     if not datasets:
         raise ConfigError(f"config {config}: no train_dataloader and no val_dataloader: it has no data to check")
-    return Opened(datasets, faults, str(folder_of(config)))
+    whole = str((loaded.get("train_dataloader") or {}).get("dataset", {}).get("type")).rpartition(".")[2] in _KINDS
+    crop = as_size((loaded.get("train_cfg") or {}).get("fusion_crop")) if whole else None
+    return Opened(datasets, faults, str(folder_of(config)), crop)
 
 
 def _folders_in(part: Any) -> tuple[type[PairedDataset], dict[str, Any]]:

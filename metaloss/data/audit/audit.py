@@ -75,7 +75,10 @@ class Audit:
 
 
 def audit(
-    datasets: Mapping[str, Sequence[PairedDataset]], faults: Sequence[Fault], progress: Progress = lambda: None
+    datasets: Mapping[str, Sequence[PairedDataset]],
+    faults: Sequence[Fault],
+    progress: Progress = lambda: None,
+    crop: tuple[int, int] | None = None,
 ) -> Audit:
     """Looks at the scenes of all splits.
 
@@ -83,6 +86,7 @@ def audit(
         datasets: by split, as :func:`metaloss.data.audit.open_leniently` gives them.
         faults: what was found as they were opened.
         progress: called after each scene.
+        crop: (h, w) that a training takes of each scene of the split ``"train"``, or ``None``.
     """
     splits = [
         Split(name, dataset, look_at_all(dataset, progress))
@@ -90,6 +94,8 @@ def audit(
         for dataset in several
     ]
     found = [fault for split in splits for fault in (*_of_scenes(split), *_of_labels(split), *_of_sources(split))]
+    if crop is not None:
+        found += [fault for split in splits if split.name == "train" for fault in _too_small(split, crop)]
     for one, other in combinations(splits, 2):
         if one.name != other.name and one.dataset.sources == other.dataset.sources:
             found += _of_both(one, other)
@@ -110,6 +116,15 @@ def _of_scenes(split: Split) -> Iterator[Fault]:
         for pair in split.dataset.aside:
             found, _ = check_scene(pair, None, split.dataset.choice, split.dataset.readings)
             yield from (Fault.of("error", "image", problem, file) for file, problem in found.problems.items())
+
+
+def _too_small(split: Split, crop: tuple[int, int]) -> Iterator[Fault]:
+    height, width = crop
+    for pair, look in zip(split.dataset.pairs, split.looks, strict=True):
+        if look.sizes and (look.sizes[0][0] < width or look.sizes[0][1] < height):
+            size = "x".join(map(str, look.sizes[0]))
+            says = f"{size} pixels: a crop of {width}x{height} (crop_size) does not fit: give a smaller one"
+            yield Fault("error", "crop", str(pair.sources[0]), says)
 
 
 def _of_labels(split: Split) -> Iterator[Fault]:
