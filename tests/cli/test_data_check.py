@@ -375,3 +375,59 @@ def test_twins_are_those_that_a_comparison_of_all_finds():
     near = differ.min(1) < 16
     assert near.sum() == 40
     assert [(each.second, each.differ) for each in found] == [(k, differ[k].min()) for k in np.flatnonzero(near)]
+
+
+@pytest.fixture
+def fmb(root):
+    """FMB as it unpacks, with two and four scenes."""
+    for split, names in (("train", TRAIN), ("test", TEST)):
+        for folder, own in (("ir", "Infrared"), ("vi", "Visible"), ("label", "Label")):
+            place = root.parent / "downloads" / "FMB" / split / own
+            place.mkdir(parents=True)
+            for number, name in enumerate(names):
+                shutil.copy(root / folder / f"{name}.png", place / f"{number:05}.png")
+    return root.parent / "downloads" / "FMB"
+
+
+@pytest.mark.parametrize("above", [False, True])
+def test_a_known_data_set_is_recognised_as_it_unpacks(fmb, command, above):
+    done = command("data", "check", fmb.parent if above else fmb)
+    assert done.status == 1  # most classes are in none of these scenes
+    assert "train: FMB as it unpacks in" in done.out
+    assert "4 scenes (published: 1220)" in done.out
+    assert "doubt: absent class (2)" in done.out
+    assert "error" not in done.out.replace("0 errors", "")
+
+
+def test_all_that_is_wrong_with_a_known_data_set_is_said(fmb, checked):
+    (fmb / "train" / "Visible" / "00001.png").unlink()
+    (fmb / "train" / "Label" / "00002.png").unlink()
+    (fmb / "test" / "Visible" / "00000.png").write_bytes(b"nothing")
+    status, findings = checked(fmb)
+    assert status == 2
+    errors = {(kind, file) for level, kind, file, _ in findings if level == "error"}
+    assert errors == {
+        ("no partner", str(fmb / "train" / "Infrared" / "00001.png")),
+        ("no partner", str(fmb / "train" / "Infrared" / "00002.png")),
+        ("image", str(fmb / "test" / "Visible" / "00000.png")),
+    }
+
+
+def test_of_several_roots_and_kinds_of_sources_each_is_checked(root, command):
+    other = Path(shutil.copytree(root, root.parent / "other"))
+    lonely(root)
+    broken_link(other)
+    options = [
+        "crop_size=(64,64)",
+        "target=label",
+        "sources=('ir','vi')",
+        "train_split=train.txt",
+        "val_split=test.txt",
+    ]
+    done = command(
+        *("data", "check", "tdfusion/segformer_msrs", "--cfg-options", f"data_root=['{root}','{other}']", *options),
+        "classes=('soil','crop','weed')",
+    )
+    assert done.status == 2
+    assert f"  {root / 'ir' / 'b.png'}\n" in done.out
+    assert f"  {other / 'vi' / 'c.png'}\n" in done.out

@@ -76,9 +76,11 @@ def _of_known(
 
 
 def _known(root: Path) -> list[tuple[Known, str | None, Part]]:
-    """The data sets of the folder's name that unpack so; else one with labels, whatever the folder is called."""
+    """The data sets that unpack so and are called as it or a folder in it; else one with labels, of any name."""
     records = list(known_datasets().values())
-    named = [found for record in records if is_named(record, root) and (found := _unpacked(record, root))]
+    folders = [root, *(entry for entry in root.iterdir() if entry.is_dir())]
+    called = [record for record in records if any(is_named(record, folder) for folder in folders)]
+    named = [found for record in called if (found := _unpacked(record, root))]
     if named:
         return named
     labelled = [record for record in records if None not in record.parts]
