@@ -379,7 +379,7 @@ def test_twins_are_those_that_a_comparison_of_all_finds():
 
 @pytest.fixture
 def fmb(root):
-    """FMB as it unpacks, with two and four scenes."""
+    """FMB as it unpacks, with four and two scenes."""
     for split, names in (("train", TRAIN), ("test", TEST)):
         for folder, own in (("ir", "Infrared"), ("vi", "Visible"), ("label", "Label")):
             place = root.parent / "downloads" / "FMB" / split / own
