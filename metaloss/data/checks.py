@@ -59,7 +59,7 @@ class Finding(NamedTuple):
         facts: what its label holds, where it has one.
     """
 
-    problems: list[str]
+    problems: dict[Path, str]
     facts: LabelFacts | None
 
 
@@ -97,11 +97,11 @@ def check_pairs(
             progress(done, len(pairs))
 
     def look(each: int) -> Finding:
-        return _check_scene(pairs[fresh[each]], boxes[fresh[each]], choice, readings)
+        return check_scene(pairs[fresh[each]], boxes[fresh[each]], choice, readings)[0]
 
     try:
         for number, finding in zip(fresh, in_parallel(look, len(fresh)), strict=True):
-            problems += finding.problems
+            problems += finding.problems.values()
             facts[number] = finding.facts
             if memory is not None and not finding.problems:
                 memory.add(number, {} if finding.facts is None else finding.facts.as_plain())
@@ -131,9 +131,20 @@ def _recalled(memory: Remembered, count: int) -> dict[int, LabelFacts | None]:
     return found
 
 
-def _check_scene(
+def check_scene(
     pair: Pair, boxes: Annotation | None, choice: ClassChoice, readings: Sequence[Reading] | None
-) -> Finding:
+) -> tuple[Finding, list[Tensor]]:
+    """Reads the files of one scene.
+
+    Args:
+        pair: the files.
+        boxes: of the scene, where it has some.
+        choice: what the ids in label images are.
+        readings: how the files of each source are read; default: as they are, at full range.
+
+    Returns:
+        What is found, and the images that can be read: (C, H, W) of each source, and the ids (H, W).
+    """
     files = [*pair.sources] if pair.target is None else [*pair.sources, pair.target]
     images: list[Tensor] = []
     problems: dict[Path, str] = {}
@@ -154,4 +165,4 @@ def _check_scene(
             facts = facts_of_boxes(boxes, (images[0].shape[-2], images[0].shape[-1]))
         except DataError as error:
             problems[boxes.file] = str(error)
-    return Finding(list(problems.values()), facts)
+    return Finding(problems, facts), images

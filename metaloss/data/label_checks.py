@@ -17,6 +17,7 @@ from metaloss.data.class_choice import FAR, NO_CLASS, ClassChoice, histogram
 from metaloss.errors import DataError
 
 _LISTED = 12
+LEFT_OUT = "left out"
 
 
 @dataclass(frozen=True)
@@ -109,23 +110,51 @@ def judge(facts: Sequence[LabelFacts], choice: ClassChoice) -> list[str]:
             f"{masks[0].file.parent}: no pixel of its {len(masks)} label{'s' * (len(masks) > 1)} is of a class, all "
             f"are {_ignored(choice)}: give the labels, or ignore= the id that stands for no class"
         )
-    return [*_doubts_of_masks(masks, choice), *_doubts_of_boxes(boxes), *_absent(facts, choice)]
+    return [*_doubts_of_masks(masks, choice).values(), *_doubts_of_boxes(boxes), *absent(facts, choice)]
 
 
-def _doubts_of_masks(masks: Sequence[LabelFacts], choice: ClassChoice) -> list[str]:
+def doubts_of_label(facts: LabelFacts, choice: ClassChoice) -> dict[str, str]:
+    """Says what is to be doubted in one label.
+
+    Args:
+        facts: what it holds.
+        choice: the classes.
+
+    Returns:
+        A sentence by its kind in a word or two: ``"ignored"``, ``"black and white"`` or ``"boxes vanish"``.
+    """
+    if facts.fate is not None:
+        return (
+            {"boxes vanish": f"{facts.where}: {facts.fate}; they are not in the items"} if facts.fate.vanished else {}
+        )
+    found = _doubts_of_masks([facts], choice)
+    return {kind: says for kind, says in found.items() if kind != LEFT_OUT}
+
+
+def what_is_left_out(facts: Sequence[LabelFacts], choice: ClassChoice) -> str:
+    """Says which ids are left out of label images, in one sentence; empty where none are.
+
+    Args:
+        facts: of every scene that has a label.
+        choice: the classes.
+    """
+    return _doubts_of_masks([each for each in facts if each.fate is None], choice).get(LEFT_OUT, "")
+
+
+def _doubts_of_masks(masks: Sequence[LabelFacts], choice: ClassChoice) -> dict[str, str]:
     empty = [each for each in masks if not each.counts]
     binary = [each for each in masks if each.counts and _is_binary(each, choice)]
     others = [each for each in masks if each.left_out]
-    doubts = []
+    doubts = {}
     if empty:
-        doubts.append(
+        doubts["ignored"] = (
             f"{_first(empty, masks)}: no pixel is of a class, all are {_ignored(choice)}: nothing is learned from it; "
             "label it, or leave it out of the split"
         )
     if binary:
         high = max(binary[0].values)
         meaning = f", and {high} does not count" if choice.number(high) == NO_CLASS else ""
-        doubts.append(
+        doubts["black and white"] = (
             f"{_first(binary, masks)}: holds 0 and {high} alone{meaning}; if they are 0 and 1, `metaloss data convert "
             f"IN OUT --classes 0,{high}` writes class ids"
         )
@@ -133,7 +162,7 @@ def _doubts_of_masks(masks: Sequence[LabelFacts], choice: ClassChoice) -> list[s
         pixels = sum((Counter(each.left_out) for each in others), Counter[str]())
         listed = ", ".join(f"{name}: {count}" for name, count in pixels.most_common(_LISTED))
         listed += ", ..." if len(pixels) > _LISTED else ""
-        doubts.append(
+        doubts[LEFT_OUT] = (
             f"{_first(others, masks)}: has ids of no class that counts, which are left out; pixels in all by id: "
             f"{listed}; the classes are {', '.join(choice.names)}"
         )
@@ -157,8 +186,13 @@ def _doubts_of_boxes(scenes: Sequence[LabelFacts]) -> list[str]:
     return [f"{_first(lost, scenes)}: {fate}; they are not in the items"] if lost else []
 
 
-def _absent(facts: Sequence[LabelFacts], choice: ClassChoice) -> list[str]:
-    """Names the classes that no label has."""
+def absent(facts: Sequence[LabelFacts], choice: ClassChoice) -> list[str]:
+    """Names the classes that no label has, in one sentence or none.
+
+    Args:
+        facts: of every scene that has a label.
+        choice: the classes.
+    """
     present = {number for each in facts for number in each.counts}
     wanted = {choice.number(found) for found in range(choice.count)} - {NO_CLASS, *present}
     absent = [choice.names[number] for number in sorted(number for number in wanted if number is not None)]

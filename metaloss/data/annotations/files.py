@@ -112,16 +112,61 @@ def _one_each(
     if not path.is_dir() and not is_pattern(path):
         raise DataError(f"{path}: {what_is_missing(path, 'folder of labels')}")
     suffix = ".txt" if labels == "yolo" else ".xml"
-    listing = _listing(path)
-    listing = replace(listing, names=tuple(name for name in listing.names if name.lower().endswith(suffix)))
-    known = label_files(listing)
+    listing, known = _files_of(path, suffix)
     files = own_labels(path, stems, aliases, known)
     _check_missing(path, stems, files, missing, lambda: pattern_advice(path, stems, known))
-    reader = read_yolo if labels == "yolo" else read_voc
     return [
-        Annotation(listing.base / f"{stem}{suffix}") if file is None else reader(file, choice=choice)
+        Annotation(listing.base / f"{stem}{suffix}") if file is None else _READERS[suffix](file, choice=choice)
         for stem, file in zip(stems, files, strict=True)
     ]
+
+
+def complaints_of(
+    path: Path,
+    stems: Sequence[str],
+    aliases: Sequence[Sequence[str]],
+    *,
+    labels: Format,
+    choice: ClassChoice,
+    missing: str,
+) -> dict[int, DataError]:
+    """Reads the annotations of a list of images one by one, as :func:`read_annotations` does.
+
+    Args:
+        path: the folder or pattern of YOLO's or VOC's labels.
+        stems: of the images, or the names of their scenes.
+        aliases: the stems of each scene's files.
+        labels: ``"yolo"`` or ``"voc"``.
+        choice: the classes.
+        missing: ``"error"`` or ``"empty"``.
+
+    Returns:
+        What is wrong, by the number of the image.
+
+    Raises:
+        DataError: two files may be the label of one image.
+    """
+    suffix = ".txt" if labels == "yolo" else ".xml"
+    found: dict[int, DataError] = {}
+    for number, file in enumerate(own_labels(path, stems, aliases, _files_of(path, suffix)[1])):
+        try:
+            if file is not None:
+                _READERS[suffix](file, choice=choice)
+            elif missing == "error":
+                _check_missing(path, [stems[number]], [None], missing)
+        except DataError as error:
+            found[number] = error
+    return found
+
+
+_READERS: dict[str, Callable[..., Annotation]] = {".txt": read_yolo, ".xml": read_voc}
+
+
+def _files_of(path: Path, suffix: str) -> tuple[Listing, dict[str, set[Path]]]:
+    """The files of one kind, and these by what they are called."""
+    listing = _listing(path)
+    listing = replace(listing, names=tuple(name for name in listing.names if name.lower().endswith(suffix)))
+    return listing, label_files(listing)
 
 
 def _say_left_out(path: Path, read: Sequence[Annotation], names: Sequence[str]) -> None:

@@ -120,16 +120,17 @@ def resolve(folder: Path, spec: str) -> str | None:
 
 def _candidates(record: Known, root: Path) -> Iterator[Path]:
     """The folder itself, and those of the data set's name in it; else the only one in it."""
-    named = [folder for folder in _subfolders(root) if _is_named(record, folder)]
+    named = [folder for folder in _subfolders(root) if is_named(record, folder)]
     for folder in named:
-        yield from (deeper for deeper in _subfolders(folder) if _is_named(record, deeper))
+        yield from (deeper for deeper in _subfolders(folder) if is_named(record, deeper))
         yield folder
     yield root
     if not named and len(only := _subfolders(root)) == 1:
         yield only[0]
 
 
-def _is_named(record: Known, folder: Path) -> bool:
+def is_named(record: Known, folder: Path) -> bool:
+    """Whether a folder is called as a data set; capitals, marks and the name of a branch do not count."""
     plain = re.sub(r"[^a-z0-9]", "", folder.name.lower())
     return _BRANCH.sub("", plain) in record.folders
 
