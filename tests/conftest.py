@@ -12,7 +12,7 @@ ROOT = Path(__file__).parent.parent
 DATA = Path(os.environ.get("METALOSS_DATA", ROOT.parent / "shared" / "data"))
 
 # importmode=importlib puts no folder on the path: `from toys import ...` finds what tests share here
-for _name in ("toys", "traces", "unrolled", "faulty"):
+for _name in ("toys", "traces", "unrolled", "faulty", "published"):
     _spec = importlib.util.spec_from_file_location(_name, Path(__file__).with_name(f"{_name}.py"))
     if _spec and _spec.loader and _name not in sys.modules:
         sys.modules[_name] = importlib.util.module_from_spec(_spec)
@@ -52,3 +52,18 @@ def _own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Mon
 @pytest.fixture(autouse=True)
 def _fresh_random_state() -> None:
     torch.manual_seed(0)
+
+
+@pytest.fixture(scope="session")
+def published(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """Gives the tree of a published data set as it unpacks, written when it is first asked for."""
+    from published import TREES
+
+    root, written = tmp_path_factory.mktemp("published"), dict[str, Path]()
+
+    def tree(name: str) -> Path:
+        if name not in written:
+            written[name] = TREES[name](root)
+        return written[name]
+
+    return tree

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import torch
 from metaloss_frameworks.framework_call import framework_call
 from metaloss_frameworks.quiet import quiet
 from mmengine.dist import all_gather_object
@@ -29,6 +30,7 @@ class SegmentationEvaluator:
         self.metric.dataset_meta = {"classes": list(classes)}
         self.classes, self.ignored = len(classes), ignored
         self.size = 0
+        self.counts = torch.zeros(self.classes, self.classes, dtype=torch.int64)
 
     def update(self, predictions: Sequence[SegDataSample], target: Tensor) -> None:
         """Takes in predictions and their class ids (B, H, W).
@@ -48,6 +50,15 @@ class SegmentationEvaluator:
             ],
         )
         self.size += len(predictions)
+        for sample, ids in zip(predictions, target, strict=True):
+            found = sample.pred_sem_seg.data.squeeze(0).to(ids)
+            counted = ids != self.ignored
+            pairs = ids[counted] * self.classes + found[counted]
+            self.counts += torch.bincount(pairs, minlength=self.classes**2).view_as(self.counts).cpu()
+
+    def confusion(self) -> Tensor:
+        """Counts pixels by true class and class found, (classes, classes), in all processes."""
+        return torch.stack(all_gather_object(self.counts)).sum(0)
 
     def compute(self) -> dict[str, float]:
         """Returns ``mIoU``, ``mAcc`` and ``aAcc``, in percent."""

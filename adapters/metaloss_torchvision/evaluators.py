@@ -39,9 +39,13 @@ class SegmentationEvaluator:
         ids = check_class_ids(target, logits, self.num_classes, ignore=IGNORED).to(logits.device)
         self.counts.to(logits.device).update(logits.argmax(1), ids)
 
+    def confusion(self) -> Tensor:
+        """Counts pixels by true class and class found, (num_classes, num_classes), in all processes."""
+        return self.counts.compute()
+
     def compute(self) -> dict[str, float]:
         """Returns ``mIoU`` and ``mAcc``, means over the classes that there are, and ``aAcc``, in percent."""
-        counts = self.counts.compute().double()  # [true, found]
+        counts = self.confusion().double()  # [true, found]
         right, true, found = counts.diagonal(), counts.sum(1), counts.sum(0)
         return {
             "mIoU": 100 * float((right / (true + found - right)).nanmean()),

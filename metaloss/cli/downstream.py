@@ -70,6 +70,8 @@ def downstream(
     values: dict[str, dict[int, dict[str, float]]] = {row.name: {} for row in rows}
     for result in protocol.run(rows, range(seeds)):
         values[result.method][result.seed] = result.metrics
+    for note in dict.fromkeys(protocol.notes):
+        typer.echo(note, err=True)
     typer.echo(FORMATS[output.value](values), nl=False)
 
 

@@ -1,6 +1,6 @@
 """Data: pairing, data sets, splits, views and source exchange, checks, synthetic scenes."""
 
-from metaloss.data.annotations import read_coco, read_voc, read_yolo
+from metaloss.data.annotations import read_coco, read_list, read_voc, read_yolo
 from metaloss.data.boxes import check_detections, crop_boxes, cut_boxes, flip_boxes, resize_boxes
 from metaloss.data.checks import check_dataset, check_pairs
 from metaloss.data.collate import collate
@@ -10,6 +10,7 @@ from metaloss.data.exchange import exchange_sources
 from metaloss.data.fingerprint import fingerprint
 from metaloss.data.images import read_ids, read_image, write_image
 from metaloss.data.joined import Joined, paired_datasets
+from metaloss.data.known import KnownDataset, known_dataset, known_datasets
 from metaloss.data.labels import check_class_ids, check_class_numbers
 from metaloss.data.pairing import Pair, pair_by_stem, pair_folders
 from metaloss.data.scene_files import images_by_stem
@@ -21,6 +22,7 @@ from metaloss.data.views import Resized, as_size, crop_item, flip_item, make_vie
 __all__ = [
     "Episodes",
     "Joined",
+    "KnownDataset",
     "Pair",
     "PairedDataset",
     "Resized",
@@ -41,6 +43,8 @@ __all__ = [
     "flip_boxes",
     "flip_item",
     "images_by_stem",
+    "known_dataset",
+    "known_datasets",
     "make_views",
     "pair_by_stem",
     "pair_folders",
@@ -48,6 +52,7 @@ __all__ = [
     "read_coco",
     "read_ids",
     "read_image",
+    "read_list",
     "read_voc",
     "read_yolo",
     "resize_boxes",

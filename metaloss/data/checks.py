@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
 from torch import Tensor
 
 from metaloss.data.annotations import Annotation
+from metaloss.data.class_choice import ClassChoice
 from metaloss.data.dataset import PairedDataset, size_mismatches
 from metaloss.data.images import read_ids
+from metaloss.data.label_checks import LabelFacts, facts_of_boxes, facts_of_mask, judge
 from metaloss.data.pairing import Pair
 from metaloss.data.parallel import in_parallel
 from metaloss.data.reading import Reading
@@ -21,24 +25,26 @@ Progress = Callable[[int, int], None]
 
 
 def check_dataset(dataset: PairedDataset, progress: Progress | None = None) -> None:
-    """Reads every file and checks that sizes agree and that labels hold known class ids.
+    """Reads every file and checks that sizes agree and that labels hold known classes, and boxes that do not vanish.
 
-    Ids are checked when the data set knows its classes. All cores share the work. Scenes that were found good are
-    remembered in the user's cache folder, and read again only when the size or the time stamp of a file is another.
+    What is to be doubted in the labels is said in warnings: masks that are ignored or of black and white, ids that are
+    left out, boxes that vanish, classes that never occur; each with numbers and the first file.
+
+    All cores share the work. Scenes that were found good are remembered in the user's cache folder, and read again only
+    when the size or the time stamp of a file is another.
 
     Args:
         dataset: what to check.
         progress: called with the number of scenes done and of all scenes, after each scene.
 
     Raises:
-        DataError: files cannot be read, differ in size within a scene, or hold an id that is no
-            class; the first one is named, with the number of further bad files.
+        DataError: files cannot be read, differ in size within a scene, or hold an id that is no class, or most boxes of
+            one vanish; the first one is named, with the number of further bad files.
     """
     check_pairs(
         dataset.pairs,
         progress,
-        num_classes=dataset.num_classes,
-        ignore=dataset.ignore,
+        choice=dataset.choice,
         annotations=dataset.annotations,
         readings=dataset.readings,
         remember=True,
@@ -50,19 +56,18 @@ class Finding(NamedTuple):
 
     Attributes:
         problems: what is wrong, one line per bad file.
-        labelled: whether a pixel of its label is of a class.
+        facts: what its label holds, where it has one.
     """
 
-    problems: list[str]
-    labelled: bool
+    problems: dict[Path, str]
+    facts: LabelFacts | None
 
 
 def check_pairs(
     pairs: Sequence[Pair],
     progress: Progress | None = None,
     *,
-    num_classes: int = 0,
-    ignore: int = 255,
+    choice: ClassChoice | None = None,
     annotations: Sequence[Annotation] | None = None,
     readings: Sequence[Reading] | None = None,
     remember: bool = False,
@@ -72,8 +77,7 @@ def check_pairs(
     Args:
         pairs: what to check.
         progress: called with the number of scenes done and of all scenes, after each scene.
-        num_classes: how many class ids labels may hold; 0 when unknown.
-        ignore: the label id that stands for "no class".
+        choice: what the ids in label images are; default: any id is a class, and 255 none.
         annotations: the boxes of each scene, where there are some.
         readings: how the files of each source are read; default: as they are, at full range.
         remember: pass over scenes that an earlier check remembers as good.
@@ -82,11 +86,10 @@ def check_pairs(
         DataError: as :func:`check_dataset`.
     """
     boxes: Sequence[Annotation | None] = annotations or [None] * len(pairs)
-    asked = {"num_classes": num_classes, "ignore": ignore, "readings": readings}
-    memory = Remembered(pairs, boxes, asked) if remember else None
-    known = [None if memory is None else memory.found(number) for number in range(len(pairs))]
-    fresh = [number for number, value in enumerate(known) if value is None]
-    labelled = any(known)
+    choice = choice or ClassChoice()
+    memory = Remembered(pairs, boxes, {"choice": choice, "readings": readings}) if remember else None
+    facts = {} if memory is None else _recalled(memory, len(pairs))
+    fresh = [number for number in range(len(pairs)) if number not in facts]
     problems: list[str] = []
     done = 0
     for done in range(1, len(pairs) - len(fresh) + 1):
@@ -94,15 +97,14 @@ def check_pairs(
             progress(done, len(pairs))
 
     def look(each: int) -> Finding:
-        return _check_scene(pairs[fresh[each]], boxes[fresh[each]], num_classes, ignore, readings)
+        return check_scene(pairs[fresh[each]], boxes[fresh[each]], choice, readings)[0]
 
     try:
-        found = in_parallel(look, len(fresh))
-        for number, finding in zip(fresh, found, strict=True):
-            problems += finding.problems
-            labelled = labelled or finding.labelled
+        for number, finding in zip(fresh, in_parallel(look, len(fresh)), strict=True):
+            problems += finding.problems.values()
+            facts[number] = finding.facts
             if memory is not None and not finding.problems:
-                memory.add(number, finding.labelled)
+                memory.add(number, {} if finding.facts is None else finding.facts.as_plain())
             done += 1
             if progress is not None:
                 progress(done, len(pairs))
@@ -113,46 +115,54 @@ def check_pairs(
         others = len(problems) - 1
         more = f" ({others} more bad {'file' if others == 1 else 'files'})" if others else ""
         raise DataError(problems[0] + more)
-    labels = [pair.target for pair in pairs if pair.target is not None]
-    if labels and not labelled:
-        raise DataError(
-            f"{labels[0].parent}: no pixel of its {len(labels)} label{'s' * (len(labels) > 1)} is of a class, all are "
-            f"the ignored id {ignore}: give the labels, or ignore= the id that stands for no class"
-        )
+    labels = [facts[number] for number in range(len(pairs))]
+    for doubt in judge([each for each in labels if each is not None], choice):
+        warnings.warn(doubt, stacklevel=3)
 
 
-def _check_scene(
-    pair: Pair, boxes: Annotation | None, num_classes: int, ignore: int, readings: Sequence[Reading] | None
-) -> Finding:
+def _recalled(memory: Remembered, count: int) -> dict[int, LabelFacts | None]:
+    """What the labels of good scenes hold, by the scenes' numbers; what is not of its form is not known."""
+    found: dict[int, LabelFacts | None] = {}
+    for number in range(count):
+        plain = memory.found(number)
+        if plain is not None:
+            with suppress(KeyError, TypeError, ValueError):
+                found[number] = LabelFacts.of_plain(plain) if plain else None
+    return found
+
+
+def check_scene(
+    pair: Pair, boxes: Annotation | None, choice: ClassChoice, readings: Sequence[Reading] | None
+) -> tuple[Finding, list[Tensor]]:
+    """Reads the files of one scene.
+
+    Args:
+        pair: the files.
+        boxes: of the scene, where it has some.
+        choice: what the ids in label images are.
+        readings: how the files of each source are read; default: as they are, at full range.
+
+    Returns:
+        What is found, and the images that can be read: (C, H, W) of each source, and the ids (H, W).
+    """
     files = [*pair.sources] if pair.target is None else [*pair.sources, pair.target]
     images: list[Tensor] = []
     problems: dict[Path, str] = {}
-    labelled = False
+    facts: LabelFacts | None = None
     for number, file in enumerate(files):
         is_label = number == len(pair.sources)
         try:
             reading = Reading() if is_label or readings is None else readings[number]
             images.append(read_ids(file) if is_label else reading.image(file))
-            if is_label and num_classes:
-                _check_ids(file, images[-1], num_classes, ignore)
-            labelled = labelled or (is_label and bool((images[-1] != ignore).any()))
+            if is_label:
+                facts = facts_of_mask(file, images[-1], choice)
         except DataError as error:
             problems[file] = str(error)
     if len(images) == len(files):
         problems = size_mismatches(pair, images) | problems
     if boxes is not None and not problems:
         try:
-            boxes.target((images[0].shape[-2], images[0].shape[-1]))
+            facts = facts_of_boxes(boxes, (images[0].shape[-2], images[0].shape[-1]))
         except DataError as error:
             problems[boxes.file] = str(error)
-    return Finding(list(problems.values()), labelled)
-
-
-def _check_ids(file: Path, ids: Tensor, num_classes: int, ignore: int) -> None:
-    wrong = sorted(set(ids[((ids < 0) | (ids >= num_classes)) & (ids != ignore)].tolist()))
-    if wrong:
-        shown = ", ".join(map(str, wrong[:3])) + (" ..." if len(wrong) > 3 else "")
-        raise DataError(
-            f"{file}: class id {shown} is outside 0..{num_classes - 1} ({num_classes} classes) and is not the ignored "
-            f"id {ignore}: correct the label, or give classes= or ignore= that hold it"
-        )
+    return Finding(problems, facts), images

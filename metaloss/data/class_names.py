@@ -3,49 +3,93 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from metaloss.errors import ConfigError, DataError, nearest
 
+Classes = int | str | os.PathLike[str] | Sequence[str] | None
+_FILES = ("classes.txt", "data.yaml")  # in the data's folder: a list of names, and what ultralytics leaves
+_YAML = (".yaml", ".yml")
 
-def class_names(root: Path, classes: int | str | os.PathLike[str] | Sequence[str] | None) -> tuple[str, ...]:
+
+def class_names(root: Path, classes: Classes) -> tuple[str, ...]:
     """Finds the names of the classes.
 
     Args:
         root: the data's folder.
-        classes: how many there are, or their names, or a text file with one name per line, relative to ``root`` or
-            absolute; ``None`` reads ``root/classes.txt`` where there is one.
+        classes: how many there are; or their names; or a file of them: text with one name per line, or ultralytics'
+            ``data.yaml`` with ``names``, relative to ``root``, else to where Python runs, or absolute. ``None`` reads
+            ``root/classes.txt`` or ``root/data.yaml`` where there is one.
 
     Returns:
         The names in the order of their ids; empty when unknown.
 
     Raises:
-        ConfigError: a number below 1, no name, or one name twice.
+        ConfigError: a number below 1, no name, one name twice, or what is no name.
         DataError: the file cannot be read.
     """
     if classes is None:
-        classes = root / "classes.txt"
-        if not classes.exists():
-            return ()
+        found = next((root / name for name in _FILES if (root / name).exists()), None)
+        return () if found is None or _is_another(found) else _distinct(_read(found), f"{found}")
     if isinstance(classes, int):
         if isinstance(classes, bool) or classes < 1:
             raise ConfigError(f"classes={classes!r}: give a number of at least 1, names, or a file of names")
         return tuple(map(str, range(classes)))
     if isinstance(classes, (str, os.PathLike)):
-        return _distinct(_read_names(root / classes), f"{root / classes}")
+        file = root / classes
+        if not file.exists() and Path(classes).is_file():
+            file = Path(classes)
+        return _distinct(_read(file), f"{file}")
+    if isinstance(classes, Mapping) or not all(isinstance(name, str) for name in classes):
+        raise ConfigError(f"classes={classes!r}: give the names as texts, in the order of their ids")
     return _distinct(list(classes), "classes")
 
 
-def _read_names(path: Path) -> list[str]:
+def _is_another(path: Path) -> bool:
+    """Whether a file that was not asked for is no list of classes: other programs have a data.yaml, too."""
+    return path.suffix in _YAML and b"names:" not in path.read_bytes()
+
+
+def _read(path: Path) -> list[str]:
     try:
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
+        text = path.read_text(encoding="utf-8-sig")
     except FileNotFoundError as error:
-        known = [file.name for file in path.parent.glob("*.txt")]
+        known = [file.name for file in path.parent.glob("*") if file.suffix in (".txt", *_YAML)]
         raise DataError(f"{path}: no such file of class names{nearest(path.name, known)}") from error
     except (OSError, UnicodeDecodeError) as error:
         raise DataError(f"{path}: cannot be read as text; expected one class name per line, in UTF-8") from error
-    return [line.strip() for line in lines if line.strip()]
+    return _of_yaml(path, text) if path.suffix.lower() in _YAML else _of_lines(text)
+
+
+def _of_lines(text: str) -> list[str]:
+    """One name per line; some programs write the id in front of it."""
+    names = [line.strip() for line in text.splitlines() if line.strip()]
+    parts = [name.split(maxsplit=1) for name in names]
+    numbered = all(len(part) == 2 and part[0].rstrip(":") == str(number) for number, part in enumerate(parts))
+    return [part[1] for part in parts] if numbered else names
+
+
+def _of_yaml(path: Path, text: str) -> list[str]:
+    import yaml
+
+    try:
+        content: Any = yaml.load(text, Loader=yaml.BaseLoader)  # leaves texts as they are: `no` is a name, too
+    except (yaml.YAMLError, RecursionError) as error:
+        raise DataError(f"{path}: cannot be read as yaml ({' '.join(str(error).split())})") from error
+    names = content.get("names") if isinstance(content, Mapping) else None
+    expected = "expected `names`, a list of names, or a mapping of the ids 0, 1, ... to names"
+    if isinstance(names, Mapping):
+        if set(names) != {str(number) for number in range(len(names))}:
+            raise DataError(f"{path}: `names` has the ids {', '.join(map(str, names))}; {expected}")
+        names = [names[str(number)] for number in range(len(names))]
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise DataError(f"{path}: no names of classes; {expected}")
+    count = content.get("nc", str(len(names)))
+    if count != str(len(names)):
+        raise DataError(f"{path}: `nc` is {count}, and `names` has {len(names)}: correct one of them")
+    return names
 
 
 def _distinct(names: Sequence[str], where: str) -> tuple[str, ...]:

@@ -9,9 +9,8 @@ import torch
 from torch import Tensor
 
 from metaloss.batch import FusionBatch, check_values
+from metaloss.data.items import KEYS, check_item
 from metaloss.errors import DataError, ShapeError
-
-KEYS = ("sources", "target", "fusion_view", "chroma", "names")
 
 
 def collate(items: Sequence[Mapping[str, Any]]) -> FusionBatch:
@@ -26,10 +25,10 @@ def collate(items: Sequence[Mapping[str, Any]]) -> FusionBatch:
         The batch. Tensor targets are stacked, detection targets listed, a task's missing ones ``None``.
 
     Raises:
-        DataError: a key that no batch has, or images that are not in [0, 1].
+        DataError: an item of another form, a key that no batch has, or images that are not in [0, 1].
         ShapeError: images of different sizes.
     """
-    for key in (key for item in items for key in item if key not in KEYS):
+    for key in (key for item in items for key in check_item(item) if key not in KEYS):
         raise DataError(f"a data set item has the key {key!r}: expected the keys of FusionBatch, {KEYS}")
     names = [str(item.get("names", "")) for item in items]
     for item, name in zip(items, names, strict=True):

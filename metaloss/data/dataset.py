@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,18 +12,18 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from metaloss.colour import merge_chroma
-from metaloss.data.annotations import Annotation, detect_format, read_annotations
-from metaloss.data.class_names import class_names
+from metaloss.data.annotations import Annotation, detect_format, read_annotations, read_list
+from metaloss.data.class_choice import IGNORED, ClassChoice, Ids, Others
+from metaloss.data.class_names import Classes
 from metaloss.data.distinct import numbered, place_names
-from metaloss.data.images import read_ids
+from metaloss.data.images import Channels, read_ids
 from metaloss.data.narrow import warn_of_narrow
 from metaloss.data.pairing import Pair, pair_by_stem
+from metaloss.data.part import part_of
 from metaloss.data.ranges import Ranges, ranges_of
 from metaloss.data.reading import Reading, names_with_channels, split_channels
 from metaloss.data.roots import joined_roots
 from metaloss.errors import ConfigError, DataError
-
-IGNORED = 255
 
 
 class PairedDataset(Dataset[dict[str, Any]]):
@@ -38,15 +39,22 @@ class PairedDataset(Dataset[dict[str, Any]]):
             another, under longer names where names repeat. What is relative to ``root`` is then relative to each.
         sources: at least two source folders, or patterns whose stars match the scene's name: ``"images/*_ir.png"``.
             Of files with four channels, ``"images:rgb"`` and ``"images:alpha"``, the fourth, are two sources.
-        target: the folder or pattern of the labels, or COCO's json file, or ``None`` for unlabelled data. Files of
-            boxes are called as the scene, or as one of its images.
+        target: the folder or pattern of the labels, or COCO's json file or a list with boxes, or ``None`` for
+            unlabelled data. Files of boxes are called as the scene, or as one of its images.
         split: a text file of scenes, relative to ``root`` or absolute; a part of all scenes in order, such as
-            ``"[:80%]"`` or ``"[-4:]"``; ``None`` takes every file. See :func:`metaloss.data.pair_by_stem`.
-        classes: how many classes there are, or their names, or a text file with one name per line,
-            relative to ``root`` or absolute; ``None`` reads ``root/classes.txt`` where there is one.
-        ignore: the label id that stands for "no class"; in items it is 255, as tasks expect.
+            ``"[:80%]"`` or ``"[-4:]"``; ``None`` takes every file, and of a list with boxes those that it names. See
+            :func:`metaloss.data.pair_by_stem`.
+        classes: how many classes there are; or their names; or a file of them, text with one name per line or
+            ultralytics' ``data.yaml``, relative to ``root`` or absolute; ``None`` reads ``root/classes.txt`` or
+            ``root/data.yaml`` where there is one. Names pick from those of that file, and order them.
+        ignore: the id, or ids, in label images that stand for "no class"; in items all are 255, as tasks expect. Boxes
+            of these ids are left out. Labels that have classes by name (VOC, COCO) have none.
+        others: what a class in the labels that is not among ``classes`` is: an ``"error"``, or left out (``"drop"``):
+            its pixels are 255, its boxes are not there. How many there are is said in a warning, for label images by
+            :func:`metaloss.data.check_dataset`.
         labels: what the labels are: ``"ids"`` (label images), ``"yolo"`` (txt), ``"voc"`` (Pascal VOC xml),
-            ``"coco"`` (json), or ``"auto"``: by the suffixes of what lies there.
+            ``"coco"`` (json), ``"list"`` (one txt file for all images), or ``"auto"``: by the suffixes of what lies
+            there.
         missing: what an image without a file of boxes is: an ``"error"``, or ``"empty"``.
         range: which of the files' numbers become 0 and 1: ``"full"``, those of the files' depth; ``"data"``, the
             smallest and the largest of each image; ``(low, high)``, of 16-bit counts or degrees say; or
@@ -62,10 +70,10 @@ class PairedDataset(Dataset[dict[str, Any]]):
         classes: the names of the classes, in the order of their ids; empty when unknown.
         num_classes: how many there are; 0 when unknown.
         ignore: as given.
+        choice: what the ids in label files are in items.
 
     Raises:
-        ConfigError: fewer than two sources are named, or ``classes``, ``labels``, ``missing`` or ``range`` cannot be
-            used.
+        ConfigError: fewer than two sources are named, an option cannot be used, or it would have no effect.
         DataError: the files cannot be paired, or the file of classes or a file of boxes cannot be read.
     """
 
@@ -76,32 +84,40 @@ class PairedDataset(Dataset[dict[str, Any]]):
         sources: Sequence[str] = ("ir", "vi"),
         target: str | None = "label",
         split: str | os.PathLike[str] | None = None,
-        classes: int | str | os.PathLike[str] | Sequence[str] | None = None,
-        ignore: int = IGNORED,
+        classes: Classes = None,
+        ignore: Ids = IGNORED,
+        others: Others = "error",
         labels: str = "auto",
         missing: str = "error",
         range: Ranges = "full",
     ) -> None:
         if not isinstance(root, (str, os.PathLike)):
             options: dict[str, Any] = {"sources": sources, "target": target, "split": split, "classes": classes}
-            options |= {"ignore": ignore, "labels": labels, "missing": missing, "range": range}
+            options |= {"ignore": ignore, "others": others, "labels": labels, "missing": missing, "range": range}
             self.__dict__.update(joined_roots(root, [PairedDataset(each, **options) for each in root]))
             return
         folders, channels = split_channels(sources, root)
-        kind = "ids" if target is None else detect_format(Path(root, target), labels)
-        self.pairs: list[Pair] = pair_by_stem(root, folders, target if kind == "ids" else None, split)
-        self.sources: tuple[str, ...] = numbered(names_with_channels(place_names(folders), channels))
-        ranges = ranges_of(range, self.sources)
-        self.readings = tuple(Reading(*each) for each in zip(channels, ranges, strict=True))
-        self.classes = class_names(Path(root), classes)
+        kind = None if target is None else detect_format(Path(root, target), labels)
+        _check_used(kind, labels=labels, missing=missing, others=others)
+        self.choice = ClassChoice.of(Path(root), classes, ignore=ignore, others=others, by_name=kind in ("voc", "coco"))
+        if kind == "list" and target is not None:
+            read_list(Path(root, target), choice=self.choice)  # a line that is none is named as such
+            self.pairs: list[Pair] = self._find_listed(root, folders, target, split)
+        else:
+            self.pairs = self._find_pairs(root, folders, target if kind == "ids" else None, split)
+        self.sources = self._name_sources(folders, channels)
+        self.readings = tuple(Reading(*each) for each in zip(channels, ranges_of(range, self.sources), strict=True))
         self.annotations: list[Annotation] | None = None
-        if target is not None and kind != "ids":
+        self.classes = self.choice.names
+        if target is not None and kind is not None and kind != "ids":
+            if kind == "coco" and isinstance(classes, int):  # the file names them
+                self.choice = replace(self.choice, names=())
             self.annotations, self.classes = read_annotations(
                 Path(root, target),
                 [pair.name for pair in self.pairs],
                 aliases=[[file.stem for file in pair.sources] for pair in self.pairs],
                 labels=kind,
-                classes=() if kind == "coco" and isinstance(classes, int) else self.classes,
+                choice=self.choice,
                 missing=missing,
             )
             if isinstance(classes, int) and len(self.classes) not in (0, classes):
@@ -109,9 +125,26 @@ class PairedDataset(Dataset[dict[str, Any]]):
                     f"{Path(root, target)}: {len(self.classes)} categories ({', '.join(self.classes)}), and "
                     f"classes={classes}"
                 )
+            self.choice = replace(self.choice, names=self.classes)
         self.num_classes = len(self.classes)
         self.ignore = ignore
         warn_of_narrow(self.pairs, self.readings)
+
+    def _find_pairs(
+        self, root: str | os.PathLike[str], sources: Sequence[str], target: str | None, split: Any
+    ) -> list[Pair]:
+        return pair_by_stem(root, sources, target, split)
+
+    def _name_sources(self, folders: Sequence[str], channels: Sequence[Channels | None]) -> tuple[str, ...]:
+        return numbered(names_with_channels(place_names(folders), channels))
+
+    def _find_listed(
+        self, root: str | os.PathLike[str], folders: Sequence[str], target: str, split: str | os.PathLike[str] | None
+    ) -> list[Pair]:
+        """Pairs by a list with boxes, which is the split where no other list is given."""
+        if isinstance(split, str) and split.startswith("["):
+            return part_of(self._find_pairs(root, folders, None, target), split, str(Path(root, target)))
+        return self._find_pairs(root, folders, None, target if split is None else split)
 
     @property
     def metainfo(self) -> dict[str, Any]:
@@ -132,13 +165,12 @@ class PairedDataset(Dataset[dict[str, Any]]):
             The item, as described for the class.
 
         Raises:
-            DataError: a file cannot be read, or the sizes of the scene's images differ.
+            DataError: a file cannot be read or holds an id that is no class, most of its boxes vanish, or the sizes of
+                the scene's images differ.
         """
         pair = self.pairs[index]
         lumas, chromas = zip(*map(Reading.source, self.readings, pair.sources), strict=True)
-        target: Any = None if pair.target is None else read_ids(pair.target)
-        if target is not None and self.ignore != IGNORED:
-            target = target.masked_fill(target == self.ignore, IGNORED)
+        target: Any = None if pair.target is None else self.choice.of_mask(read_ids(pair.target), pair.target)
         for message in size_mismatches(pair, lumas if target is None else (*lumas, target)).values():
             raise DataError(message)
         if self.annotations is not None:
@@ -164,3 +196,14 @@ def size_mismatches(pair: Pair, images: Sequence[Tensor]) -> dict[Path, str]:
         for file, size in zip(files, sizes, strict=True)
         if size != sizes[0]
     }
+
+
+def _check_used(kind: str | None, *, labels: str, missing: str, others: str) -> None:
+    """Refuses options that would have no effect on labels of this kind."""
+    if missing not in ("error", "empty"):
+        raise ConfigError(f"missing={missing!r}: give 'error' or 'empty'")
+    if kind in (None, "ids") and missing != "error":
+        raise ConfigError(f"missing={missing!r} is for boxes, and there are {'label images' if kind else 'no labels'}")
+    for name, value, default in (("labels", labels, "auto"), ("others", others, "error")):
+        if kind is None and value != default:
+            raise ConfigError(f"{name}={value!r} with target=None: no labels are read; name them with target=")

@@ -8,6 +8,7 @@ from typing import Any
 from torch.utils.data import Dataset
 
 from metaloss.data.dataset import PairedDataset
+from metaloss.data.items import check_item
 from metaloss.data.source_names import source_names
 from metaloss.errors import ConfigError
 
@@ -57,7 +58,7 @@ class Joined(Dataset[dict[str, Any]]):
             The data set's item, under its longer name.
         """
         number, place = self._places[index]
-        item = dict(self.datasets[number][place])
+        item = dict(check_item(self.datasets[number][place]))
         if len(self.datasets) > 1:
             item["names"] = f"{self._prefixes[number]}_{item.get('names', place)}"
         return item

@@ -31,7 +31,8 @@ def check_class_ids(target: Any, fused: Tensor, num_classes: int, *, ignore: int
     if not isinstance(target, Tensor) or target.shape != (len(fused), *fused.shape[-2:]):
         raise ShapeError(f"segmentation target {_form(target)} with fused images {tuple(fused.shape)}: {expected}")
     if target.dtype != torch.int64:
-        raise ShapeError(f"segmentation target {target.dtype}: {expected}; give target.long()")
+        cure = "find out where they come from" if _not_finite(target) else "give target.long()"
+        raise ShapeError(f"segmentation target {target.dtype}{_not_finite(target)}: {expected}; {cure}")
     wrong = ((target < 0) | (target >= num_classes)) & (target != ignore)
     if wrong.any():
         image, ids = first_image(target, wrong)
@@ -122,8 +123,16 @@ def first_image(target: Tensor, wrong: Tensor) -> tuple[int, str]:
 
 
 def _form(target: Any) -> str:
-    return f"{tuple(target.shape)} {target.dtype}" if isinstance(target, Tensor) else type(target).__name__
+    return (
+        f"{tuple(target.shape)} {target.dtype}{_not_finite(target)}"
+        if isinstance(target, Tensor)
+        else type(target).__name__
+    )
 
 
 def _range(num_classes: int) -> str:
     return f"0..{num_classes - 1} ({num_classes} class{'es' if num_classes > 1 else ''})"
+
+
+def _not_finite(target: Tensor) -> str:
+    return " with values that are not finite" if target.is_floating_point() and not target.isfinite().all() else ""

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import atexit
+import os
 import pickle
 import signal
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from multiprocessing import active_children
+from multiprocessing.process import BaseProcess
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from torch.utils.data import DataLoader, Dataset, get_worker_info
 
@@ -36,22 +41,33 @@ class Loader(DataLoader[Any]):
         Raises:
             Exception: what the data set raised.
         """
+        others = set(active_children())
         batches = super().__iter__()
-        try:
-            for batch in batches:
-                if isinstance(batch, _Failure):
-                    raise batch.error from WorkerTraceback(f"\n{batch.trace}")
-                yield batch
-        finally:
-            # an error's traceback may keep the iterator alive, and workers that wait for it the whole program
-            if self.num_workers and not self.persistent_workers:
-                batches._shutdown_workers()  # type: ignore[attr-defined]
+        _workers.update({worker: os.getpid() for worker in active_children() if worker not in others})
+        for batch in batches:
+            if isinstance(batch, _Failure):
+                raise batch.error from WorkerTraceback(f"\n{batch.trace}")
+            yield batch
 
 
 def _stay(number: int) -> None:
     """Leaves signals that reach the whole group of processes to the training, which ends its workers itself."""
     for name in (signal.SIGTERM, signal.SIGINT):
         signal.signal(name, signal.SIG_IGN)
+
+
+_workers: WeakKeyDictionary[BaseProcess, int] = WeakKeyDictionary()  # and the process that started them
+
+
+@atexit.register
+def _end_workers() -> None:
+    """Ends workers whose loader is still held, by an error's traceback say, when Python ends.
+
+    It would send them SIGTERM, and wait for ever.
+    """
+    for worker, owner in list(_workers.items()):
+        if owner == os.getpid() and worker.is_alive():
+            worker.kill()
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from metaloss.data.reading import Reading
 from metaloss.errors import DataError
 
 NARROW = 0.05  # of the range
+CURE = "range='data' takes each image's own minimum and maximum, range=({low}, {high}) the same for all"
 _FEWEST = 8  # different numbers in an image; a mask mostly has fewer
 _LOOKED_AT = 5  # files of each source
 _TOLD: set[tuple[Path, ...]] = set()  # a trainer builds its data sets more than once
@@ -104,8 +105,7 @@ def warn_of_narrow(pairs: Sequence[Pair], readings: Sequence[Reading]) -> None:
         files = tuple(use.file for use in narrow.uses)
         if files not in _TOLD:
             _TOLD.add(files)
-            cure = "range='data' takes each image's own minimum and maximum, range=({low}, {high}) the same for all"
-            warnings.warn(narrow.say(cure), stacklevel=3)
+            warnings.warn(narrow.say(CURE), stacklevel=3)
 
 
 def _spread(pairs: Sequence[Pair]) -> list[Pair]:

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from metaloss.data.dataset import IGNORED
+from metaloss.data.class_choice import IGNORED
 
 
 class Region(NamedTuple):
@@ -68,6 +68,9 @@ def class_name(number: int, classes: Sequence[str]) -> str:
 
 
 def names_of_classes(dataset: Any) -> tuple[Sequence[str], int]:
-    """What a data set calls its classes, nothing where it does not, and the id that stands for "no class"."""
-    classes = getattr(dataset, "classes", ())
-    return classes if isinstance(classes, (list, tuple)) else (), getattr(dataset, "ignore", 255)
+    """What a data set calls its classes, nothing where it does not, and the id that stands for "no class".
+
+    It is 255, which every data set of this library writes, for one that names several ids or none.
+    """
+    classes, ignore = getattr(dataset, "classes", ()), getattr(dataset, "ignore", IGNORED)
+    return classes if isinstance(classes, (list, tuple)) else (), ignore if isinstance(ignore, int) else IGNORED

@@ -33,15 +33,18 @@ def joined_roots(roots: Sequence[str | os.PathLike[str]], parts: Sequence[Any]) 
         raise ConfigError(f"root: {twice} is given {times} times; give each folder once")
     first = parts[0]
     for root, part in zip(roots, parts, strict=True):
-        if part.classes != first.classes:
+        if part.choice != first.choice:
             raise ConfigError(
-                f"{root} has the classes {', '.join(part.classes) or 'unknown'}, and {roots[0]} "
-                f"{', '.join(first.classes) or 'unknown'}: give classes= for all of them"
+                f"{root} has the classes {_shown(part)}, and {roots[0]} {_shown(first)}: give classes= for all of them"
             )
         if (part.annotations is None) != (first.annotations is None):
             raise ConfigError(f"{roots[0]} and {root}: labels of boxes and labels of pixels; say which with labels=")
     boxes = None if first.annotations is None else [each for part in parts for each in part.annotations]
     return {**vars(first), "pairs": _renamed(roots, [part.pairs for part in parts]), "annotations": boxes}
+
+
+def _shown(part: Any) -> str:
+    return ", ".join(part.choice.known or part.classes) or "unknown"
 
 
 def _renamed(roots: Sequence[str | os.PathLike[str]], scenes: Sequence[Sequence[Pair]]) -> list[Pair]:

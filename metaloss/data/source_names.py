@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from typing import Any
 
+from metaloss.data.items import check_item
 from metaloss.data.seeds import seeded
 from metaloss.errors import DataError
 
@@ -30,5 +31,5 @@ def source_names(dataset: Any, count: int | None = None) -> tuple[str, ...]:
         if not len(dataset):
             raise DataError(f"{type(dataset).__name__}: has no items, and no `sources` that name what they would hold")
         with seeded(0):
-            count = len(dataset[0]["sources"])
+            count = len(check_item(dataset[0])["sources"])
     return named if named and count in (None, len(named)) else tuple(f"source {number}" for number in range(count or 0))

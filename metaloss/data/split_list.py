@@ -48,27 +48,56 @@ def read_split(path: Path, places: Sequence[Mapping[str, Path]]) -> list[str]:
     Raises:
         DataError: not such a file, nothing in it, a scene twice, or a line that may name several scenes; it is named.
     """
+    names, complaints = read_whole_lines(path, places)
+    for complaint in complaints:
+        raise complaint
+    return names
+
+
+def read_whole_lines(path: Path, places: Sequence[Mapping[str, Path]]) -> tuple[list[str], list[DataError]]:
+    """Reads a list as :func:`read_split` does, and passes over the lines that it refuses.
+
+    Args:
+        path: of the list, UTF-8.
+        places: the files of each source by the scene's name.
+
+    Returns:
+        The scenes' names, and what is wrong with each other line.
+
+    Raises:
+        DataError: not such a file, or nothing in it.
+    """
     scenes = _Scenes(places)
     found: dict[str, Line] = {}
+    complaints: list[DataError] = []
     for line in _lines(path):
-        name = _scene(line, scenes, path)
+        try:
+            name = _scene(line, scenes, path)
+        except DataError as error:
+            complaints.append(error)
+            continue
         if line.text.startswith("#"):
-            if name is None:
-                continue
-            raise DataError(
-                f"{path}, line {line.number}: {line.text!r} is a comment, and the name of a scene: rename that, or "
-                "leave the line out"
-            )
+            if name is not None:
+                complaints.append(
+                    DataError(
+                        f"{path}, line {line.number}: {line.text!r} is a comment, and the name of a scene: rename "
+                        "that, or leave the line out"
+                    )
+                )
+            continue
         name = _without_columns(line.text) if name is None else name
         if name in found:
-            raise DataError(
-                f"{path}: {name!r} is listed twice, in lines {found[name].number} and {line.number}; remove one of "
-                "the lines"
+            complaints.append(
+                DataError(
+                    f"{path}: {name!r} is listed twice, in lines {found[name].number} and {line.number}; remove one "
+                    "of the lines"
+                )
             )
+            continue
         found[name] = line
-    if not found:
+    if not found and not complaints:
         raise DataError(f"{path}: the split lists nothing; write one stem per line, or leave split= out for all files")
-    return list(found)
+    return list(found), complaints
 
 
 def _lines(path: Path) -> Iterator[Line]:

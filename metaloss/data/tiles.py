@@ -9,6 +9,7 @@ from typing import Any
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from metaloss.data.items import check_item
 from metaloss.data.source_names import source_names
 from metaloss.data.views import as_size
 from metaloss.errors import DataError
@@ -59,7 +60,7 @@ class Tiles(Dataset[dict[str, Any]]):
             raise IndexError(f"tile {index} of {len(self)}")
         scene, tile = divmod(index % len(self), self.rows * self.columns)
         row, column = divmod(tile, self.columns)
-        item = dict(self.dataset[scene])
+        item = dict(check_item(self.dataset[scene]))
         height, width = (
             side // parts for side, parts in zip(item["sources"][0].shape[-2:], (self.rows, self.columns), strict=True)
         )

@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from metaloss.data.boxes import crop_boxes, flip_boxes, resize_boxes
+from metaloss.data.items import check_item
 from metaloss.data.seeds import seeded
 from metaloss.errors import ConfigError, DataError
 
@@ -33,9 +34,10 @@ def make_views(
         A new item.
 
     Raises:
-        DataError: the crop does not fit into the image.
+        DataError: the item is none, or the crop does not fit into the image.
+        ShapeError: a source is no image (C, H, W).
     """
-    sources: Sequence[Tensor] = item["sources"]
+    sources: Sequence[Tensor] = check_item(item)["sources"]
     result = dict(item)
     height, width = sources[0].shape[-2:]
     if fusion_crop is not None:

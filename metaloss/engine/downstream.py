@@ -61,6 +61,9 @@ class Downstream:
         work_dir: where results go.
         epochs: of each training; default: the config's own.
 
+    Attributes:
+        notes: what is to be known of the scores' means over classes, of all that was trained here.
+
     Raises:
         ConfigError: the config says too little, or its task has no metric.
     """
@@ -70,6 +73,7 @@ class Downstream:
         if config.get("model") is None or "task" not in config.model or "task" not in config.get("optim_wrapper", {}):
             raise ConfigError(f"config {config.filename}: downstream needs model.task and optim_wrapper.task")
         self.config, self.work_dir = config, work_dir
+        self.notes: list[str] = []
         self.datasets = {part: build_dataset(config, key) for part, key in zip(PARTS, _KEYS, strict=True)}
         self.budget = Budget(
             epochs=epochs or loop.get("max_epochs", 0),
@@ -145,7 +149,7 @@ class Downstream:
         state = self._file(method, seed).with_suffix(".pth")
         with progress_bar(f"{method.name}, seed {seed}", self.budget.epochs) as advance:
             train_task(task, optimizer, train, self.budget, seed=seed, state=state, advance=advance)
-        metrics = score_task(task, test, self.budget)  # type: ignore[arg-type]
+        metrics = score_task(task, test, self.budget, self.notes.append)  # type: ignore[arg-type]
         files.restore_random_state(before)
         write_result(self._file(method, seed), self._settings(method, seed), metrics)
         state.unlink(missing_ok=True)

@@ -14,8 +14,10 @@ from mmengine.dist import is_main_process
 from mmengine.hooks import Hook
 
 from metaloss.data import source_names
+from metaloss.data.known.said import found
 from metaloss.engine.pictures import Scene, strip, write_pictures
 from metaloss.engine.registry import HOOKS
+from metaloss.evaluation.class_means import ClassMeans
 from metaloss.runtime.progress_bar import Advance, progress_bar
 
 _OUTER_LOSS = "outer loss, mean of the first and last meta phase"
@@ -80,6 +82,9 @@ class SummaryHook(Hook):
         if runner.val_loop is not None:
             scenes += f", {len(runner.val_loop.dataloader.dataset)} validation scenes"
         runner.logger.info(f"{scenes}, {runner.max_epochs} epochs, {runner.max_iters} steps")
+        scored = [] if runner.val_loop is None else [runner.val_loop.dataloader.dataset]
+        for line in dict.fromkeys(line for each in (runner.train_loop.steps.dataset, *scored) for line in found(each)):
+            runner.logger.info(line)
         if runner.val_loop is not None and runner.iter == 0:
             runner.val_loop.run()
             runner.message_hub.update_info(self._BEFORE, dict(self.last))
@@ -109,7 +114,8 @@ class SummaryHook(Hook):
 
             count = sum(re.fullmatch(r"weight_\d+", name) is not None for name in after)
             console = Console(width=max(Console().width, 60))
-            console.print(summary(before, after, _names(runner, count)))
+            over = {} if runner.val_loop is None else getattr(runner.val_loop, "class_means", ClassMeans()).over
+            console.print(summary(before, after, _names(runner, count), over))
             if (regions := region_table(after)) is not None:
                 console.print(regions)
 
@@ -119,13 +125,19 @@ def _told(runner: Any, key: str) -> Any:
     return runner.message_hub.get_info(key) if key in runner.message_hub.runtime_info else None
 
 
-def summary(before: Mapping[str, float], after: Mapping[str, float], names: Sequence[str]) -> Any:
+def summary(
+    before: Mapping[str, float],
+    after: Mapping[str, float],
+    names: Sequence[str],
+    over: Mapping[str, str] | None = None,
+) -> Any:
     """Makes the table of metrics before and after training.
 
     Args:
         before: metrics of the untrained networks; the outer loss of the first meta phase.
         after: metrics of the trained ones; the outer loss of the last meta phase.
         names: of the sources.
+        over: by metric, how many classes it is a mean over, in words.
 
     Returns:
         A Rich table.
@@ -139,6 +151,7 @@ def summary(before: Mapping[str, float], after: Mapping[str, float], names: Sequ
     table.add_column("after", justify="right")
     labels = {f"weight_{number}": f"mean weight of {name}" for number, name in enumerate(names)}
     labels |= {"task_loss": "task loss", "entropy": "entropy of the weights"}
+    labels |= {name: f"{name} ({words})" for name, words in (over or {}).items()}
     for name, value in after.items():
         if name.startswith("weight/"):  # they have a table of their own
             continue

@@ -30,6 +30,7 @@ _TAKERS: dict[str, Callable[..., Any]] = {
     "LearnableFusionLoss": LearnableFusionLoss,
     "MultiTask": MultiTask,
     "PairedDataset": PairedDataset,
+    "KnownDataset": PairedDataset,  # whose options it takes beside its own, which all configs spell out
     "Joined": Joined,
     "Tiles": Tiles,
 }

@@ -11,7 +11,7 @@ from mmengine.registry import Registry
 from torch import nn
 
 import metaloss
-from metaloss.data import Joined, PairedDataset, SyntheticScenes, Tiles
+from metaloss.data import Joined, PairedDataset, SyntheticScenes, Tiles, known_dataset
 from metaloss.losses import LearnableFusionLoss
 from metaloss.networks import Adapted, Concatenated, LossGenerator, ReFusionNet, SourceReconstructor
 
@@ -71,6 +71,7 @@ for network in (ReFusionNet, LossGenerator, SourceReconstructor):
 for wrapper in (Concatenated, Adapted):
     MODELS.register_module(module=wrapper)
 DATASETS.register_module(module=SyntheticScenes)
+DATASETS.register_module(name="KnownDataset", module=known_dataset)
 
 
 @DATASETS.register_module(name="PairedDataset")

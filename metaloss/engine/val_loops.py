@@ -16,6 +16,7 @@ from metaloss.data.loader import Loader
 from metaloss.data.regions import names_of_classes
 from metaloss.engine.build import dataset_of, model_of
 from metaloss.engine.registry import LOOPS
+from metaloss.evaluation.class_means import ClassMeans, class_means
 from metaloss.evaluation.regions import weights_by_region, without_tasks
 from metaloss.runtime import files
 from metaloss.runtime.modes import evaluating
@@ -31,6 +32,8 @@ class _Evaluation:
 
     Each process takes its share of the scenes, each scene once; metrics are over all of them, in every process.
     """
+
+    class_means = ClassMeans()
 
     def _build(self, runner: Any, dataloader: dict[str, Any], evaluator: Any, task_size: Size) -> None:
         self.scenes = dataset_of(dataloader)
@@ -78,11 +81,20 @@ class _Evaluation:
                     scored.update([output["prediction"] for output in outputs], target)
                 self.evaluator.process(data_samples=outputs, data_batch=batch)
                 runner.call_hook(f"after_{mode}_iter", batch_idx=index, data_batch=batch, outputs=outputs)
-        metrics = {**(scored.compute() if scored is not None else {}), **without_tasks(over_all_processes(means))}
+        metrics = {} if scored is None else self._scores(scored)
+        metrics |= without_tasks(over_all_processes(means))
         metrics.update(self.evaluator.evaluate(len(self.dataloader.dataset)))  # type: ignore[attr-defined]
         runner.call_hook(f"after_{mode}_epoch", metrics=metrics)
         runner.call_hook(f"after_{mode}")
         return metrics
+
+    def _scores(self, evaluator: Any) -> dict[str, float]:
+        """The task's metrics; says over which classes means are, where that is news."""
+        before, scores = self.class_means.note, evaluator.compute()
+        self.class_means = class_means(evaluator, self.scenes)
+        if self.class_means.note and self.class_means.note != before:
+            self.runner.logger.info(self.class_means.note)  # type: ignore[attr-defined]
+        return {**scores, **self.class_means.values}
 
     def _names(self, count: int) -> tuple[Sequence[str], Sequence[str], int]:
         """The names of the sources and of the classes, and the id of no class, from the data set where it has them."""

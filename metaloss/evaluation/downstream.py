@@ -20,10 +20,12 @@ from metaloss.colour import luma
 from metaloss.data.collate import collate
 from metaloss.data.episodes import Episodes
 from metaloss.data.images import read_image
+from metaloss.data.items import check_item
 from metaloss.data.loader import Loader
 from metaloss.data.scene_files import images_by_stem
 from metaloss.data.views import Resized, Size
 from metaloss.errors import CheckpointError, ConfigError, DataError
+from metaloss.evaluation.class_means import class_means
 from metaloss.hypergradient.functional import gradients
 from metaloss.runtime import files
 from metaloss.runtime.modes import evaluating
@@ -51,7 +53,7 @@ class Images(Dataset[Any]):
         return len(self.dataset)  # type: ignore[arg-type]
 
     def __getitem__(self, index: int) -> dict[str, Any]:
-        item = self.dataset[index]
+        item = check_item(self.dataset[index])
         return {**item, "sources": (self.image(item),) * len(item["sources"])}
 
 
@@ -198,16 +200,19 @@ def _resume(task: nn.Module, optimizer: Optimizer, state: Path) -> int:
     return int(content["epoch"])
 
 
-def score_task(task: TaskAdapter, dataset: Dataset[Any], budget: Budget) -> dict[str, float]:
+def score_task(
+    task: TaskAdapter, dataset: Dataset[Any], budget: Budget, say: Callable[[str], Any] = lambda note: None
+) -> dict[str, float]:
     """Scores a task network by its framework's own metrics.
 
     Args:
         task: T.
         dataset: whose first source is the image.
         budget: batch size and image size.
+        say: called with what is to be known of means over classes, where there is something.
 
     Returns:
-        The metrics by name.
+        The metrics by name, with those of the data set's protocols.
     """
     device = next(task.parameters()).device
     images = Resized(dataset, budget.size)
@@ -218,4 +223,7 @@ def score_task(task: TaskAdapter, dataset: Dataset[Any], budget: Budget) -> dict
         for batch in loader:
             batch = batch.to(device)
             evaluator.update(task.predict(batch.sources[0]), targets_of(task, batch))
-    return evaluator.compute()
+    metrics, means = evaluator.compute(), class_means(evaluator, dataset)
+    if means.note:
+        say(means.note)
+    return {**metrics, **means.values}

@@ -19,6 +19,9 @@ class TaskEvaluator(Protocol):
     """Collects predictions and says how good they were; one life per validation run.
 
     With several processes each sees its share of the scenes: ``compute`` is called in all of them, and gathers.
+
+    One of class ids may also have ``confusion()``, called in all of them after ``compute``: (C, C) int64, the pixels
+    of each true class by the class found, over all processes. Reports then say over how many classes a mean is.
     """
 
     def update(self, predictions: Any, target: Any) -> None:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from metaloss.data.labels import first_image
@@ -14,6 +16,8 @@ from metaloss.runtime.modes import evaluating
 from metaloss.tasks.base import TaskAdapter
 
 _IGNORED = (255, -100)  # metaloss's id of no class, and cross_entropy's
+_INDEXING = (F.cross_entropy, F.nll_loss)  # an id without a channel is an error of theirs, on a GPU one that ends CUDA
+_LEFT_OUT = -100  # by them, unless told otherwise
 
 
 class ModuleTask(TaskAdapter):
@@ -33,9 +37,14 @@ class ModuleTask(TaskAdapter):
         """Returns ``loss_fn(module(fused), target)``.
 
         Raises:
-            DataError: class ids for which the output has no channel, where the loss function indexes with them.
+            DataError: class ids for which the output has no channel, where the loss function indexes with them: torch's
+                cross entropy, before it does; any other, once it has failed.
         """
         output = self.module(fused)
+        left_out = _left_out(self.loss_fn)
+        strange = None if left_out is None else _strange_ids(output, target, left_out)
+        if strange is not None:
+            raise DataError(strange)
         try:
             return self.loss_fn(output, target)
         except IndexError as error:
@@ -50,7 +59,16 @@ class ModuleTask(TaskAdapter):
             return self.module(fused)
 
 
-def _strange_ids(output: Any, target: Any) -> str | None:
+def _left_out(loss_fn: Callable[..., Any]) -> int | None:
+    """The id that a loss function leaves out which indexes with all others; ``None`` where it is not known to."""
+    if type(loss_fn) in (nn.CrossEntropyLoss, nn.NLLLoss):
+        return int(loss_fn.ignore_index)  # type: ignore[attr-defined]
+    if isinstance(loss_fn, partial) and loss_fn.func in _INDEXING:
+        return int(loss_fn.keywords.get("ignore_index", _LEFT_OUT))
+    return _LEFT_OUT if loss_fn in _INDEXING else None
+
+
+def _strange_ids(output: Any, target: Any, left_out: int | None = None) -> str | None:
     """What is wrong with class ids (B, ...) of an output (B, K, ...) of logits; ``None`` where that is not it."""
     if not isinstance(output, Tensor) or not isinstance(target, Tensor) or output.ndim < 2:
         return None
@@ -58,11 +76,12 @@ def _strange_ids(output: Any, target: Any) -> str | None:
         return None
     channels = output.shape[1]
     wrong = (target < 0) | (target >= channels)
-    named = wrong & ~torch.isin(target, target.new_tensor(_IGNORED))
-    wrong = named if named.any() else wrong
+    if left_out is not None:
+        wrong &= target != left_out
     if not wrong.any():
         return None
-    image, ids = first_image(target, wrong)
+    named = wrong & ~torch.isin(target, target.new_tensor(_IGNORED))
+    image, ids = first_image(target, named if named.any() else wrong)
     return (
         f"target of image {image} in the batch: class id {ids} with an output of {channels} channels, for the ids "
         f"0..{channels - 1}: correct the label, give the module's last layer a channel for every class, or have "

@@ -1,4 +1,5 @@
 import os
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -40,7 +41,7 @@ def check(root, **options):
 
 
 def test_good_data_passes_and_reports_progress(root):
-    label(root, 1, 255)
+    Image.open(root / "label" / "1.png").point(lambda id: 255 if id == 2 else id).save(root / "label" / "1.png")
     seen = []
     check_dataset(PairedDataset(root, classes=3), progress=lambda done, total: seen.append((done, total)))
     assert seen == [(number, 5) for number in range(1, 6)]
@@ -68,8 +69,10 @@ def test_id_outside_the_classes(root):
     text = check(root)
     assert text.startswith(f"{root / 'label' / '4.png'}: class id 7 is outside 0..2 (3 classes)")
     assert "ignored id 255" in text
-    check_dataset(PairedDataset(root, classes=8))
-    check_dataset(PairedDataset(root, classes=3, ignore=7))
+    with pytest.warns(UserWarning, match="no pixel in the labels of 5 scenes is of 3, 4, 5, 6:"):
+        check_dataset(PairedDataset(root, classes=8))
+    with pytest.warns(UserWarning, match=r"4\.png: no pixel is of a class, all are the ignored id 7"):
+        check_dataset(PairedDataset(root, classes=3, ignore=7))
 
 
 def test_id_255_is_outside_when_another_is_ignored(root):
@@ -125,6 +128,7 @@ def looked_at(monkeypatch):
     return counts
 
 
+@pytest.mark.filterwarnings("ignore:.*no pixel in the labels of")
 def test_good_scenes_are_read_once(root, looked_at):
     seen = []
     for _ in range(2):
@@ -177,14 +181,21 @@ def test_labels_without_a_class_are_found_in_what_is_remembered(root, looked_at)
     assert "all are the ignored id 255" in text
     assert check(root) == text
     label(root, 4, 1)
-    check_dataset(PairedDataset(root, classes=3))
-    assert looked_at == [5, 0, 1]
+    for _ in range(2):
+        with warnings.catch_warnings(record=True) as doubts:
+            warnings.simplefilter("always")
+            check_dataset(PairedDataset(root, classes=3))
+        words = ("nothing is learned", "is of")
+        assert all(word in str(each.message) for each, word in zip(doubts, words, strict=True))
+    assert looked_at == [5, 0, 1, 0]
 
 
 def test_a_cache_that_is_damaged_or_cannot_be_written(root, looked_at, tmp_path, monkeypatch):
     check_dataset(PairedDataset(root, classes=3))
     (kept,) = Path(os.environ["XDG_CACHE_HOME"], "metaloss", "checks").iterdir()
-    for content in ('{"a": 3}', kept.read_text().replace("[", "[[", 1), kept.read_text()[:-9], "{}"):
+    wrong = kept.read_text().replace('"counts"', '"pixels"')
+    assert wrong != kept.read_text()
+    for content in ('{"a": 3}', wrong, kept.read_text().replace("[", "[[", 1), kept.read_text()[:-9], "{}"):
         kept.write_text(content)
         check_dataset(PairedDataset(root, classes=3))
     kept.unlink()
@@ -192,7 +203,7 @@ def test_a_cache_that_is_damaged_or_cannot_be_written(root, looked_at, tmp_path,
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
     for _ in range(2):
         check_dataset(PairedDataset(root, classes=3))
-    assert looked_at == [5] * 7
+    assert looked_at == [5] * 8
 
 
 def test_many_scenes(root, monkeypatch):

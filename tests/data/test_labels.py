@@ -1,5 +1,7 @@
 """Labels are refused by name before a framework indexes with them."""
 
+from functools import partial
+
 import pytest
 import torch
 import torch.nn.functional as F
@@ -162,3 +164,49 @@ def test_other_errors_of_a_loss_function_stay_as_they_are():
 
     with pytest.raises(IndexError, match="list index out of range"):
         task_loss(metaloss.ModuleTask(nn.Conv2d(1, 4, 1), loss_fn), FUSED, ids())
+
+
+@pytest.mark.parametrize(
+    ("loss_fn", "wrong"),
+    [
+        (F.cross_entropy, 4),
+        (F.cross_entropy, 255),
+        (partial(F.cross_entropy, ignore_index=255), -100),
+        (partial(F.cross_entropy, ignore_index=255), 4),
+        (partial(F.cross_entropy, label_smoothing=0.1), 255),
+        (nn.CrossEntropyLoss(ignore_index=7), 255),
+        (nn.CrossEntropyLoss(), -1),
+        (nn.NLLLoss(ignore_index=255), 5),
+        (F.nll_loss, -3),
+    ],
+)
+def test_torchs_own_losses_are_never_asked_with_an_id_that_is_none(loss_fn, wrong, monkeypatch):
+    task = metaloss.ModuleTask(nn.Conv2d(1, 4, 1), loss_fn)
+    target = ids((2, 3, 4, wrong))
+    asked = []
+    monkeypatch.setattr(torch._C._nn, "cross_entropy_loss", lambda *given: asked.append(given))
+    monkeypatch.setattr(torch._C._nn, "nll_loss_nd", lambda *given: asked.append(given))
+    with pytest.raises(DataError, match=f"image 2 in the batch: class id {wrong} with an output of 4 channels"):
+        task(FUSED, target)
+    assert not asked
+
+
+@pytest.mark.parametrize(
+    ("loss_fn", "left_out"),
+    [
+        (F.cross_entropy, -100),
+        (partial(F.cross_entropy, ignore_index=255), 255),
+        (nn.CrossEntropyLoss(ignore_index=7), 7),
+        (lambda output, target: F.cross_entropy(output, target, ignore_index=9), 9),
+        (lambda output, target: (output[:, 1] - (target == 80).float()).square().mean(), 80),
+    ],
+)
+def test_ids_that_a_loss_leaves_out_pass(loss_fn, left_out):
+    assert task_loss(metaloss.ModuleTask(nn.Conv2d(1, 4, 1), loss_fn), FUSED, ids((1, 1, 1, left_out))).isfinite()
+
+
+@pytest.mark.parametrize("check", [check_class_ids, check_class_numbers])
+def test_labels_that_are_not_finite(check):
+    target = torch.full((3, 4, 6) if check is check_class_ids else (3,), float("nan"))
+    with pytest.raises(ShapeError, match=r"torch\.float32 with values that are not finite"):
+        check(target, FUSED, 2)

@@ -1,5 +1,7 @@
 """What a data set raises in a worker arrives as it was."""
 
+import subprocess
+import sys
 import threading
 
 import pytest
@@ -59,3 +61,14 @@ def test_the_batches_are_those_of_torchs_loader():
     own = list(Loader(dataset, batch_size=2, collate_fn=collate, generator=torch.Generator()))
     assert [batch.names for batch in own] == [("scene0", "scene1"), ("scene2", "scene3"), ("scene4",)]
     assert len(Loader(dataset, batch_size=2, collate_fn=collate)) == 3
+
+
+def test_python_ends_while_a_loader_is_held():
+    script = """
+from metaloss.data import SyntheticScenes, collate
+from metaloss.data.loader import Loader
+batches = iter(Loader(SyntheticScenes(8, size=(32, 32)), collate_fn=collate, num_workers=1))
+next(batches)
+raise SystemExit(3)
+"""
+    assert subprocess.run([sys.executable, "-c", script], timeout=120, check=False).returncode == 3

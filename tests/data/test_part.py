@@ -11,7 +11,7 @@ ITEMS = list("abcdefghij")
     [
         ("[:80%]", "abcdefgh"), ("[80%:]", "ij"), ("[:-4]", "abcdef"), ("[-4:]", "ghij"), ("[2:5]", "cde"),
         ("[10%:30%]", "bc"), ("[-20%:]", "ij"), ("[:-20%]", "abcdefgh"), ("[ : ]", "abcdefghij"),
-        ("[:99]", "abcdefghij"),
+        ("[:99]", "abcdefghij"), ("[::3]", "adgj"), ("[::10]", "a"), ("[ : : 1 ]", "abcdefghij"),
     ],
 )  # fmt: skip
 def test_parts(split, expected):
@@ -29,7 +29,7 @@ def test_the_two_sides_of_an_edge_are_everything_once(edge, count):
 
 
 def test_what_is_no_part():
-    for split in ("[80%]", "[a:b]", "[1:2:3]", "[1.5:]", "[:"):
+    for split in ("[80%]", "[a:b]", "[1:2:3]", "[1.5:]", "[:", "[::0]", "[::-1]", "[::50%]"):
         with pytest.raises(ConfigError, match=r"expected a part such as '\[:80%\]'"):
             part_of(ITEMS, split, "here")
     with pytest.raises(DataError, match=r"here: nothing of its 10 scenes is in the part \[7:3\]"):

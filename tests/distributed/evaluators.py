@@ -112,7 +112,10 @@ def main(folder):
         dist.init_process_group("gloo")
     warnings.simplefilter("ignore")
     own = range(rank(), SCENES, world_size())
-    found = {make.__name__: make(own).compute() for make in EVALUATORS}
+    evaluators = {make.__name__: make(own) for make in EVALUATORS}
+    found = {name: evaluator.compute() for name, evaluator in evaluators.items()}
+    counts = {name: each.confusion().tolist() for name, each in evaluators.items() if hasattr(each, "confusion")}
+    found["confusion"] = counts
     (folder / f"{world_size()}_{rank()}.json").write_text(json.dumps(found))
     if dist.is_initialized():
         dist.destroy_process_group()

@@ -41,6 +41,14 @@ def test_the_score_is_that_of_all_scenes(computed, framework):
         assert found == pytest.approx(whole, rel=1e-6)
 
 
+def test_pixels_are_counted_over_all_scenes(computed):
+    whole, *ranks = (found["confusion"] for found in computed)
+    assert whole.keys() == {"mmseg", "torchvision_segmentation"}
+    assert whole["mmseg"] == whole["torchvision_segmentation"]
+    assert sum(map(sum, whole["mmseg"])) == 7 * 48 * 64
+    assert all(found == whole for found in ranks)
+
+
 def test_frameworks_agree_on_what_they_both_score(computed):
     """COCO's metric and the mean overlap are the same numbers, by whichever framework."""
     whole = computed[0]

@@ -16,8 +16,8 @@ from toys import relative_error, scenes
 pytest.importorskip("mmengine")
 
 import metaloss
-from metaloss.data import PairedDataset, SyntheticScenes, collate
-from metaloss.engine import build_model, load_config
+from metaloss.data import SyntheticScenes, collate
+from metaloss.engine import build_dataset, build_model, load_config
 from metaloss.hypergradient import forward, reverse
 from metaloss.networks import LossGenerator, ReFusionNet
 from metaloss.runtime import files
@@ -169,7 +169,7 @@ def test_the_shipped_config_of_several_tasks(weights, tmp_path):
 
 @pytest.mark.parametrize(("name", "classes"), [("segformer_msrs", 9), ("segformer_fmb", 15)])
 def test_segmentation_configs_fit_their_data_sets(name, classes, tmp_path):
-    """The data sets are not at hand: files of their form are, with the highest class id in them."""
+    """In plain folders with lists, and the highest class id in the labels."""
     pytest.importorskip("mmseg")
     for folder in ("ir", "vi", "label"):
         (tmp_path / folder).mkdir()
@@ -180,11 +180,10 @@ def test_segmentation_configs_fit_their_data_sets(name, classes, tmp_path):
     (tmp_path / "test.txt").write_text("00002N\n")
     config = load_config(f"tdfusion/{name}", {"data_root": str(tmp_path)})
     for key, stem in (("train_dataloader", "00001D"), ("val_dataloader", "00002N")):
-        settings = dict(config[key].dataset)
-        settings.pop("type")
-        dataset = PairedDataset(**settings)
+        dataset = build_dataset(config, key)
         assert [pair.name for pair in dataset.pairs] == [stem]
         assert (dataset.num_classes, int(dataset[0]["target"].max())) == (classes, classes - 1)
+        assert "in plain folders" in dataset.found
     model = build_model(config)
     assert model.task.segmentor.decode_head.num_classes == classes
     item = dataset[0]

@@ -13,6 +13,7 @@ from mmengine.config import Config
 
 from metaloss.configs import shipped_configs
 from metaloss.data import paired_datasets
+from metaloss.data.class_choice import ignored_ids
 from metaloss.engine import build_dataset, load_config, parse_options
 from metaloss.engine.overrides import override
 from metaloss.engine.settings import places, value_at
@@ -91,6 +92,13 @@ def test_where_the_shipped_settings_act():
         )  # fmt: skip
     rates = [config.optim_wrapper[part].optimizer.lr for part in ("fusion", "task", "loss")]
     assert (rates, config.model.inner_lr) == ([0.5] * 3, 0.25)
+
+
+@pytest.mark.parametrize(("option", "ids"), [("ignore=7", 7), ("ignore=0,255", [0, 255]), ("ignore=(0,255)", (0, 255))])
+def test_ids_to_ignore_by_command(option, ids):
+    config = load_config(CWFID, parse_options([option]))
+    assert config.train_dataloader.dataset.ignore == config.val_dataloader.dataset.ignore == ids
+    assert ignored_ids(config.ignore) == (tuple(ids) if isinstance(ids, (list, tuple)) else (ids,))
 
 
 def test_the_rate_of_the_inner_step_is_a_setting_of_its_own():

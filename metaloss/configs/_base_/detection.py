@@ -1,8 +1,8 @@
-# TDFusion with a detector on pairs in folders with boxes. What builds on this names the data, its classes and the task.
+# TDFusion with a detector on a published data set with boxes. What builds on this names the data, classes and task.
 
-_base_ = "./pairs.py"
+_base_ = "./known.py"
 
-target = "labels"
+target = "detection"
 
 train_dataloader = dict(dataset=dict(target=target))
 val_dataloader = dict(dataset=dict(target=target))

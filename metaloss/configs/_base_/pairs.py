@@ -6,7 +6,7 @@ sources = ("ir", "vi")
 target = "label"
 train_split = "train.txt"
 val_split = "test.txt"
-ignore = 255
+ignore = (255,)
 range = "full"  # which of the files' numbers become 0 and 1, see docs/configs.md
 
 train_dataloader = dict(

@@ -1,9 +1,9 @@
-# ReFusion with its published settings. What builds on this names its folder and, where they differ, its sources.
+# ReFusion with its published settings. What builds on this names its data and, where they differ, the sources.
 
 _base_ = "./runtime.py"
 
-sources = (("ir", "vi"),)  # folders of the sources that belong together; several such tuples train one network
-train_split = "[:80%]"  # of the stems in order; or a list: train.txt
+sources = (("ir", "vi"),)  # the sources that belong together; several such tuples train one network
+train_split = "[:80%]"  # of the names in order; or a list, train.txt; or train and test, as the data set has them
 val_split = "[80%:]"
 range = "full"  # which of the files' numbers become 0 and 1, see docs/configs.md
 tiles = (1, 1)  # rows and columns that each training image is cut into
@@ -49,13 +49,13 @@ train_dataloader = dict(
     dataset=dict(
         type="metaloss.Tiles",
         grid=tiles,
-        dataset=dict(type="metaloss.PairedDataset", sources=sources, target=None, split=train_split, range=range),
+        dataset=dict(type="metaloss.KnownDataset", sources=sources, target=None, split=train_split, range=range),
     ),
 )
 val_dataloader = dict(
     batch_size=batch_size,
     num_workers=0,
-    dataset=dict(type="metaloss.PairedDataset", sources=sources, target=None, split=val_split, range=range),
+    dataset=dict(type="metaloss.KnownDataset", sources=sources, target=None, split=val_split, range=range),
 )
 train_cfg = dict(
     type="metaloss.MetaLossTrainLoop",

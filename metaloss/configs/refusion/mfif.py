@@ -10,6 +10,6 @@ tiles = (3, 3)
 crop_size = (96, 96)
 
 model = dict(fusion=dict(sources=sources), loss=dict(generator=dict(sources=sources)), task=dict(sources=sources))
-train_dataloader = dict(dataset=dict(grid=tiles, dataset=dict(root=data_root, sources=sources)))
-val_dataloader = dict(dataset=dict(root=data_root, sources=sources))
+train_dataloader = dict(dataset=dict(grid=tiles, dataset=dict(name="lytro", root=data_root, sources=sources)))
+val_dataloader = dict(dataset=dict(name="lytro", root=data_root, sources=sources))
 train_cfg = dict(fusion_crop=crop_size)

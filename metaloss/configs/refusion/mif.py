@@ -5,8 +5,10 @@ _base_ = "../_base_/refusion.py"
 import os
 
 data_root = os.path.join(os.environ.get("METALOSS_DATA") or "data", "medical")
-sources = (("MRI_CT/CT", "MRI_CT/MRI"), ("MRI_PET/PET", "MRI_PET/MRI"), ("MRI_SPECT/SPECT", "MRI_SPECT/MRI"))
+sources = (("CT", "MRI"), ("PET", "MRI"), ("SPECT", "MRI"))
+train_split = "train"  # by case: no patient is in both
+val_split = "test"
 
 model = dict(fusion=dict(sources=sources), loss=dict(generator=dict(sources=sources)), task=dict(sources=sources))
-train_dataloader = dict(dataset=dict(dataset=dict(root=data_root, sources=sources)))
-val_dataloader = dict(dataset=dict(root=data_root, sources=sources))
+train_dataloader = dict(dataset=dict(dataset=dict(name="harvard", root=data_root, sources=sources, split=train_split)))
+val_dataloader = dict(dataset=dict(name="harvard", root=data_root, sources=sources, split=val_split))

@@ -1,6 +1,6 @@
 """TDFusion with SegFormer-B0 on FMB: 1220 and 280 infrared and visible images of streets, 14 classes and background."""
 
-_base_ = "../_base_/segmentation.py"
+_base_ = "../_base_/known_segmentation.py"
 
 import os
 
@@ -25,7 +25,7 @@ classes = (
 )
 
 model = dict(task=dict(classes=classes))
-train_dataloader = dict(dataset=dict(root=data_root, classes=classes))
-val_dataloader = dict(dataset=dict(root=data_root, classes=classes))
+train_dataloader = dict(dataset=dict(name="fmb", root=data_root, classes=classes))
+val_dataloader = dict(dataset=dict(name="fmb", root=data_root, classes=classes))
 train_cfg = dict(task_size=task_size)
 val_cfg = dict(task_size=task_size)

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from metaloss.data.annotations.vanishing import Box, Fate, Form, fate_of, reason_of
 from metaloss.data.boxes import cut_boxes
-from metaloss.errors import DataError, nearest
+from metaloss.errors import DataError
 
 
 @dataclass(frozen=True)
@@ -23,13 +23,25 @@ class Annotation:
         labels: per box its class id.
         normalised: whether the boxes are in parts of the image.
         size: (H, W) of the image as the file says, or ``None``.
+        place: which part of the file is the image's, where the file is one of several images.
+        form: what the file's four numbers are: ``"corners"``, left, top, width and height (``"sides"``), or the middle,
+            width and height (``"centre"``).
+        left_out: the classes of boxes that do not count, a name or an id for each box.
     """
 
     file: Path
-    boxes: tuple[tuple[float, float, float, float], ...] = ()
+    boxes: tuple[Box, ...] = ()
     labels: tuple[int, ...] = ()
     normalised: bool = False
     size: tuple[int, int] | None = None
+    place: str = ""
+    form: Form = "corners"
+    left_out: tuple[str, ...] = ()
+
+    @property
+    def where(self) -> str:
+        """The file, and the place in it."""
+        return f"{self.file}, {self.place}" if self.place else f"{self.file}"
 
     def target(self, size: tuple[int, int]) -> dict[str, Any]:
         """Makes the detection target of the image.
@@ -42,33 +54,33 @@ class Annotation:
             does; ``labels`` (N,) int64.
 
         Raises:
-            DataError: the file belongs to an image of another size.
+            DataError: the file belongs to an image of another size, or most of its boxes would vanish.
         """
-        if self.size is not None and self.size != size:
-            raise DataError(
-                f"{self.file}: written for an image of {self.size[1]}x{self.size[0]} pixels (width x height), and the "
-                f"image has {size[1]}x{size[0]}: label the image that is there, or resize it back"
-            )
+        self.fate(size)
         boxes = torch.tensor(self.boxes, dtype=torch.float32).reshape(-1, 4)
         if self.normalised:
             boxes = boxes * boxes.new_tensor([size[1], size[0]] * 2)
         return cut_boxes({"boxes": boxes, "labels": torch.tensor(self.labels, dtype=torch.int64)}, size)
 
+    def fate(self, size: tuple[int, int]) -> Fate:
+        """Says which of the boxes vanish when they are cut at the image's borders.
 
-def class_number(name: str, classes: Sequence[str], where: str) -> int:
-    """Finds a class by its name.
+        Args:
+            size: (H, W) of the image.
 
-    Args:
-        name: as the file has it.
-        classes: the names in the order of their ids.
-        where: file and place, for the message.
-
-    Raises:
-        DataError: no such class.
-    """
-    if name not in classes:
-        raise DataError(
-            f"{where}: class {name!r} is not among {', '.join(classes)}{nearest(name, classes)}; correct the label, or "
-            "name all classes with classes="
-        )
-    return list(classes).index(name)
+        Raises:
+            DataError: the file belongs to an image of another size, or most of its boxes vanish; the cause is guessed.
+        """
+        if self.size is not None and self.size != size:
+            raise DataError(
+                f"{self.where}: written for an image of {self.size[1]}x{self.size[0]} pixels (width x height), and the "
+                f"image has {size[1]}x{size[0]}: label the image that is there, or resize it back"
+            )
+        boxes, (height, width) = self.boxes, size
+        if self.normalised:
+            boxes = tuple((x1 * width, y1 * height, x2 * width, y2 * height) for x1, y1, x2, y2 in boxes)
+        found = fate_of(boxes, (width, height), self.form)
+        reason = reason_of(found, boxes, (width, height), self.form)
+        if reason:
+            raise DataError(f"{self.where}: {reason}")
+        return found

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import json
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
-from pathlib import Path
+from pathlib import Path, PureWindowsPath
 from typing import Any
 
-from metaloss.data.annotations.annotation import Annotation, class_number
+from metaloss.data.annotations.annotation import Annotation
+from metaloss.data.annotations.labelme import LABELME, is_labelme
+from metaloss.data.annotations.vanishing import Box
+from metaloss.data.class_choice import NO_CLASS, ClassChoice
 from metaloss.errors import DataError
 
 Id = int | str
@@ -16,12 +20,18 @@ _EXPECTED = "expected COCO's images, categories and annotations"
 _SHOWN = 80  # characters of a strange value
 
 
-def read_coco(path: Path, classes: Sequence[str] = ()) -> tuple[dict[str, Annotation], tuple[str, ...]]:
+def read_coco(
+    path: Path, classes: Sequence[str] = (), *, choice: ClassChoice | None = None
+) -> tuple[dict[str, Annotation], tuple[str, ...]]:
     """Reads one file; regions marked as crowds are left out.
+
+    Categories without annotations are passed over where ``classes`` does not name them; so is a first category of
+    Roboflow's, which is the name of all others together.
 
     Args:
         path: the file.
         classes: the names in the order of their ids; empty: the file's categories in the order of theirs.
+        choice: the same, and what becomes of the other classes; default: all of ``classes``, and no other.
 
     Returns:
         The annotations by the stem of the image's file name, and the names of the classes.
@@ -33,11 +43,19 @@ def read_coco(path: Path, classes: Sequence[str] = ()) -> tuple[dict[str, Annota
     categories = {number: str(entry["name"]) for number, entry in _by_id(content, "categories", path).items()}
     if len({type(number) for number in categories}) > 1:
         raise DataError(f"{path}, categories: ids {', '.join(map(repr, categories))}: expected numbers alone, or texts")
-    names = tuple(classes) or tuple(categories[number] for number in sorted(categories))
-    numbers = {number: class_number(name, names, f"{path}, category {number}") for number, name in categories.items()}
+    choice = choice or ClassChoice(tuple(classes))
+    counted = [entry.get("category_id") for entry in content["annotations"] if not entry.get("iscrowd")]
+    used = Counter(filter(_is_id, counted))
+    names = choice.names or tuple(categories[number] for number in _own(content["categories"], used))
+    choice = choice if choice.names else ClassChoice(names)
+    numbers = {
+        number: choice.of_name(name, f"{path}, category {number}") if used[number] else None
+        for number, name in categories.items()
+    }
     images = _by_id(content, "images", path)
-    boxes: dict[Id, list[tuple[float, float, float, float]]] = {number: [] for number in images}
+    boxes: dict[Id, list[Box]] = {number: [] for number in images}
     labels: dict[Id, list[int]] = {number: [] for number in images}
+    left_out: dict[Id, list[str]] = {number: [] for number in images}
     for place, entry in enumerate(content["annotations"]):
         if entry.get("iscrowd"):
             continue
@@ -45,28 +63,54 @@ def read_coco(path: Path, classes: Sequence[str] = ()) -> tuple[dict[str, Annota
         for key, known in (("image_id", images), ("category_id", numbers)):
             if not isinstance(entry.get(key), (int, str)) or entry[key] not in known:
                 raise DataError(f"{where}: {key} {_shown(entry.get(key))} is not listed in the file")
-        boxes[entry["image_id"]].append(_box(entry.get("bbox"), where))
-        labels[entry["image_id"]].append(numbers[entry["category_id"]])
+        box, image, number = _box(entry.get("bbox"), where), entry["image_id"], numbers[entry["category_id"]]
+        if number is None or number == NO_CLASS:
+            left_out[image].append(categories[entry["category_id"]])
+        else:
+            boxes[image].append(box)
+            labels[image].append(number)
     found: dict[str, Annotation] = {}
-    for place, (number, entry) in enumerate(images.items()):
-        stem = Path(str(entry["file_name"]).replace("\\", "/")).stem  # paths of any system
+    for place, (image, entry) in enumerate(images.items()):
+        stem = PureWindowsPath(str(entry["file_name"])).stem  # takes both kinds of slashes
         if stem in found:
             raise DataError(f"{path}: two images of the stem {stem!r}, and files are paired by stem: rename one")
-        size = _size(entry, f"{path}, images[{place}] (id {number})")
-        found[stem] = Annotation(path, tuple(boxes[number]), tuple(labels[number]), size=size)
+        found[stem] = Annotation(
+            path,
+            tuple(boxes[image]),
+            tuple(labels[image]),
+            size=_size(entry, f"{path}, images[{place}] (id {image})"),
+            place=f"image {stem!r}",
+            form="sides",
+            left_out=tuple(left_out[image]),
+        )
     return found, names
+
+
+def _own(categories: Sequence[Mapping[str, Any]], used: Mapping[Id, int]) -> list[Id]:
+    """The ids of a file's categories, in order, but for Roboflow's name of all together."""
+    numbers: list[Id] = sorted(entry["id"] for entry in categories)
+    if len(numbers) < 2:
+        return numbers
+    first = next((entry for entry in categories if entry["id"] == numbers[0]), {})
+    others = {entry.get("supercategory", first.get("name")) for entry in categories if entry is not first}
+    is_all = first.get("supercategory") == "none" and others == {first["name"]} and not used.get(numbers[0])
+    return numbers[1:] if is_all else numbers
 
 
 def _by_id(content: Mapping[str, Any], key: str, path: Path) -> dict[Id, Mapping[str, Any]]:
     found: dict[Id, Mapping[str, Any]] = {}
     for place, entry in enumerate(content[key]):
         number = entry["id"]
-        if isinstance(number, bool) or not isinstance(number, (int, str)):
+        if not _is_id(number):
             raise DataError(f"{path}, {key}[{place}]: id {_shown(number)}; expected a number or a text")
         if number in found:
             raise DataError(f"{path}, {key}[{place}]: id {number!r} is taken by another entry; expected one id each")
         found[number] = entry
     return found
+
+
+def _is_id(value: Any) -> bool:
+    return isinstance(value, (int, str)) and not isinstance(value, bool)
 
 
 def _size(entry: Mapping[str, Any], where: str) -> tuple[int, int] | None:
@@ -100,6 +144,8 @@ def _load(path: Path) -> Mapping[str, Any]:
         raise DataError(f"{path}: cannot be read as json (nested too deeply); {_EXPECTED}") from None
     except ValueError as error:  # a number of thousands of digits
         raise DataError(f"{path}: cannot be read as json ({error}); {_EXPECTED}") from None
+    if is_labelme(content):
+        raise DataError(f"{path}: {LABELME}")
     if isinstance(content, Mapping):
         content = {"annotations": [], **content}
     for key, needed in (("images", ("id", "file_name")), ("categories", ("id", "name")), ("annotations", ())):
@@ -113,7 +159,7 @@ def _load(path: Path) -> Mapping[str, Any]:
     return content  # type: ignore[no-any-return]
 
 
-def _box(box: Any, where: str) -> tuple[float, float, float, float]:
+def _box(box: Any, where: str) -> Box:
     given = list(box) if isinstance(box, list) and len(box) == 4 else []
     numbers = all(isinstance(value, (int, float)) and not isinstance(value, bool) for value in given)
     if not given or not numbers or not all(map(_finite, given)) or min(given[2:]) < 0:

@@ -7,13 +7,15 @@ from collections.abc import Sequence
 from pathlib import Path
 from xml.etree import ElementTree
 
-from metaloss.data.annotations.annotation import Annotation, class_number
+from metaloss.data.annotations.annotation import Annotation
+from metaloss.data.annotations.vanishing import Box
+from metaloss.data.class_choice import NO_CLASS, ClassChoice
 from metaloss.errors import DataError
 
 _CORNERS = ("xmin", "ymin", "xmax", "ymax")
 
 
-def read_voc(path: Path, classes: Sequence[str]) -> Annotation:
+def read_voc(path: Path, classes: Sequence[str] = (), *, choice: ClassChoice | None = None) -> Annotation:
     """Reads one file; objects marked as difficult are left out.
 
     Corners are taken as they are written, counted from 0 as by today's labelling programs.
@@ -21,6 +23,7 @@ def read_voc(path: Path, classes: Sequence[str]) -> Annotation:
     Args:
         path: the file.
         classes: the names in the order of their ids.
+        choice: the same, and what becomes of the other classes; default: all of ``classes``, and no other.
 
     Raises:
         DataError: not such a file, or an object that cannot be right; file and object are named.
@@ -31,17 +34,24 @@ def read_voc(path: Path, classes: Sequence[str]) -> Annotation:
         raise DataError(f"{path}: cannot be read as xml ({' '.join(str(error).split())})") from error
     if root.tag != "annotation":
         raise DataError(f"{path}: a <{root.tag}> file; expected Pascal VOC's <annotation>")
-    boxes, labels = [], []
+    choice = choice or ClassChoice(tuple(classes))
+    boxes, labels, left_out = [], [], []
     for number, thing in enumerate(root.iter("object"), 1):
         if (thing.findtext("difficult") or "0").strip() == "1":
             continue
         where = f"{path}, object {number}"
-        labels.append(class_number((thing.findtext("name") or "").strip(), classes, where))
-        boxes.append(_box(thing, where))
-    return Annotation(path, tuple(boxes), tuple(labels), size=_size(root, path))
+        name = (thing.findtext("name") or "").strip()
+        label = choice.of_name(name, where)
+        box = _box(thing, where)
+        if label == NO_CLASS:
+            left_out.append(name)
+        else:
+            labels.append(label)
+            boxes.append(box)
+    return Annotation(path, tuple(boxes), tuple(labels), size=_size(root, path), left_out=tuple(left_out))
 
 
-def _box(thing: ElementTree.Element, where: str) -> tuple[float, float, float, float]:
+def _box(thing: ElementTree.Element, where: str) -> Box:
     texts = [thing.findtext(f"bndbox/{corner}") for corner in _CORNERS]
     try:
         left, top, right, bottom = (float(text or "") for text in texts)
@@ -51,7 +61,10 @@ def _box(thing: ElementTree.Element, where: str) -> tuple[float, float, float, f
     if not all(map(math.isfinite, (left, top, right, bottom))):
         raise DataError(f"{where}: a box of {left}, {top}, {right}, {bottom}; expected pixels")
     if not (right >= left and bottom >= top):
-        raise DataError(f"{where}: the box ends ({right:g}, {bottom:g}) before it begins ({left:g}, {top:g})")
+        raise DataError(
+            f"{where}: the box ends ({right:g}, {bottom:g}) before it begins ({left:g}, {top:g}); expected corners, "
+            "not width and height"
+        )
     return left, top, right, bottom
 
 

@@ -5,19 +5,24 @@ from __future__ import annotations
 from pathlib import Path
 
 from metaloss.data.annotations.annotation import Annotation
+from metaloss.data.annotations.vanishing import Box
+from metaloss.data.annotations.yolo_kinds import kind_of
+from metaloss.data.class_choice import NO_CLASS, ClassChoice
 from metaloss.errors import DataError
 
 _TOLERANCE = 1e-3  # files are written with a few digits; what reaches over the border is cut
+_IN_PIXELS = 2  # no part of an image is as large
 _ENDLESS = 2**31  # more classes than anybody has
 _FORM = "expected `class x_centre y_centre width height`, in parts of the image"
 
 
-def read_yolo(path: Path, num_classes: int = 0) -> Annotation:
+def read_yolo(path: Path, num_classes: int = 0, *, choice: ClassChoice | None = None) -> Annotation:
     """Reads one file; an empty one is an image without objects.
 
     Args:
         path: the file.
         num_classes: how many classes there are; 0 when unknown.
+        choice: which of the classes count, and what becomes of the others; default: all of ``num_classes``.
 
     Raises:
         DataError: not text, or a line that cannot be right; file and line are named.
@@ -26,25 +31,34 @@ def read_yolo(path: Path, num_classes: int = 0) -> Annotation:
         lines = path.read_text(encoding="utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise DataError(f"{path}: cannot be read as text; {_FORM}") from error
-    rows = [(number, line.split()) for number, line in enumerate(lines, 1) if line.strip()]
-    read = [_box(words, f"{path}, line {number}", num_classes) for number, words in rows]
-    return Annotation(path, tuple(box for _, box in read), tuple(label for label, _ in read), normalised=True)
+    choice = choice or ClassChoice(tuple(map(str, range(num_classes))))
+    boxes, labels, left_out = [], [], []
+    for number, line in enumerate(lines, 1):
+        if not line.strip():
+            continue
+        label, box = _box(line.split(), f"{path}, line {number}", choice)
+        known = choice.of_id(label, f"{path}, line {number}")
+        if known == NO_CLASS:
+            left_out.append(choice.label(label))
+        else:
+            boxes.append(box)
+            labels.append(known)
+    return Annotation(path, tuple(boxes), tuple(labels), normalised=True, form="centre", left_out=tuple(left_out))
 
 
-def _box(words: list[str], where: str, num_classes: int) -> tuple[int, tuple[float, float, float, float]]:
+def _box(words: list[str], where: str, choice: ClassChoice) -> tuple[int, Box]:
     if len(words) != 5:
-        kind = "; polygons are not boxes" if len(words) > 6 and len(words) % 2 else ""
-        raise DataError(f"{where}: {len(words)} values{kind}; {_FORM}")
+        raise DataError(f"{where}: {len(words)} values{kind_of(words)}; {_FORM}")
     try:
         label, (x, y, width, height) = float(words[0]), map(float, words[1:])
     except ValueError:
         raise DataError(f"{where}: {' '.join(words)!r} is not five numbers; {_FORM}") from None
-    if not label.is_integer() or not 0 <= label < (num_classes or _ENDLESS):
-        known = f"0..{num_classes - 1} ({num_classes} classes)" if num_classes else "a whole number from 0"
-        raise DataError(f"{where}: class {words[0]}; expected {known}")
+    if not label.is_integer() or abs(label) > _ENDLESS:
+        raise DataError(f"{where}: class {words[0]}; expected {choice.expected}")
     values = (x, y, width, height)
     if not all(-_TOLERANCE <= value <= 1 + _TOLERANCE for value in values):
-        raise DataError(f"{where}: {' '.join(words[1:])} lies outside 0..1; {_FORM}")
+        pixels = "; pixels? divide them by the image's width and height" if max(values) >= _IN_PIXELS else ""
+        raise DataError(f"{where}: {' '.join(words[1:])} lies outside 0..1; {_FORM}{pixels}")
     if min(width, height) < 0:
         raise DataError(f"{where}: a box {width:g} wide and {height:g} high; {_FORM}")
     return int(label), (x - width / 2, y - height / 2, x + width / 2, y + height / 2)

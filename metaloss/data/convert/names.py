@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 
 from metaloss.data.class_names import class_names
-from metaloss.data.convert.texts import read_yaml
-from metaloss.errors import DataError
 
 _FILES = ("classes.txt", "obj.names", "data.yaml")
 _LEVELS = 3  # labels/train/ lies two below data.yaml
-_FORM = "`names:` with a list of names, or with a map of ids to names"
 
 
 def names_beside(source: Path) -> tuple[tuple[str, ...], Path | None]:
@@ -48,12 +44,4 @@ def read_names(path: Path) -> tuple[str, ...]:
         DataError: the file cannot be read.
         ConfigError: it has no name in it, or one twice.
     """
-    if path.suffix.lower() not in (".yaml", ".yml"):
-        return class_names(path.absolute().parent, path.absolute())
-    content = read_yaml(path, _FORM)
-    names = content.get("names") if isinstance(content, Mapping) else None
-    if isinstance(names, Mapping) and sorted(names, key=str) == sorted(range(len(names)), key=str):
-        names = [names[number] for number in range(len(names))]
-    if not isinstance(names, list):
-        raise DataError(f"{path}: no names of classes; expected {_FORM}")
-    return class_names(path.parent, [str(name) for name in names])
+    return class_names(path.absolute().parent, path.absolute())

@@ -57,13 +57,11 @@ def read_yaml(path: Path, expected: str) -> Any:
         expected: what it should hold, for the message.
 
     Raises:
-        DataError: no such file, no yaml, or nothing is installed that reads it.
+        DataError: no such file, or no yaml.
     """
+    import yaml
+
     text = read_text(path, expected)
-    try:
-        import yaml  # type: ignore[import-untyped]
-    except ImportError:
-        raise DataError(f"{path}: yaml needs PyYAML: pip install pyyaml, or write a text file") from None
     try:
         return yaml.safe_load(text)
     except (yaml.YAMLError, RecursionError, ValueError) as error:
