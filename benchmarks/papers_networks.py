@@ -76,9 +76,8 @@ class Judged:
         done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
         if done.returncode:
             raise MetaLossError(f"the judge of {self.row}, seed {self.run.seed}, failed: {done.stderr.strip()}")
-        return {
-            row: {name: each["mean"] for name, each in found.items()} for row, found in json.loads(done.stdout).items()
-        }
+        found: dict[str, dict[str, dict[str, float]]] = json.loads(done.stdout)
+        return {row: each["mean"] for row, each in found.items()}
 
 
 def runs_of(seeds: Sequence[int], rows: Sequence[str], folders: Folders) -> dict[int, list[Judged]]:

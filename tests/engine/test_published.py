@@ -75,6 +75,7 @@ def train(tmp_path, capsys):
 
 
 @pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:.*no (pixel|box) in the labels of")
 @pytest.mark.parametrize("name", CONFIGS)
 def test_it_trains_two_steps(published, train, name):
     pytest.importorskip(FRAMEWORKS.get(name.partition("/")[2].partition("_")[0], "mmengine"))
