@@ -51,6 +51,7 @@ def test_an_error_of_the_batch():
         list(Loader(dataset, batch_size=2, collate_fn=collate, num_workers=1))
 
 
+@pytest.mark.slow  # a worker that cannot answer is waited for
 def test_an_error_that_cannot_travel_is_still_one():
     with pytest.raises(Exception, match=WORDS):
         list(Loader(Broken(Stubborn), batch_size=1, collate_fn=collate, num_workers=1))
