@@ -24,7 +24,7 @@ def build(name, options, **more):
     return metaloss.build_task(name, **options, **(more or {"num_classes": 3}))
 
 
-def refused(task, fused, target, said, error=DataError):
+def assert_refused(task, fused, target, said, error=DataError):
     """A wrong target is refused in training and by the evaluator, in the same words."""
     with pytest.raises(error, match=said):
         task.train()(fused, target)
@@ -41,9 +41,11 @@ def test_class_ids(name):
     for wrong in (3, -1, 254, 256, -100):
         target = good.clone()
         target[1, 2, 3] = wrong
-        refused(task, fused, target, rf"image 1 in the batch: class id {wrong} is outside 0\.\.2")
-    refused(task, fused, good.float(), "torch.float32: expected class ids .*give target.long", ShapeError)
-    refused(task, fused, good / 0, "torch.float32 with values that are not finite: expected class ids", ShapeError)
+        assert_refused(task, fused, target, rf"image 1 in the batch: class id {wrong} is outside 0\.\.2")
+    assert_refused(task, fused, good.float(), "torch.float32: expected class ids .*give target.long", ShapeError)
+    assert_refused(
+        task, fused, good / 0, "torch.float32 with values that are not finite: expected class ids", ShapeError
+    )
 
 
 @pytest.mark.parametrize("name", DETECTION)
@@ -52,19 +54,23 @@ def test_boxes(name):
     good = {"boxes": torch.tensor([[4.0, 5.0, 40.0, 50.0]]), "labels": torch.tensor([2])}
     for wrong in (3, -1, 255):
         target = [good, {**good, "labels": torch.tensor([wrong])}]
-        refused(task, fused, target, rf"image 1 in the batch: label {wrong} is outside 0\.\.2")
+        assert_refused(task, fused, target, rf"image 1 in the batch: label {wrong} is outside 0\.\.2")
     for wrong in (float("nan"), float("inf")):
         target = [{**good, "boxes": torch.tensor([[4.0, 5.0, wrong, 50.0]])}, good]
-        refused(task, fused, target, "image 0 in the batch: box .* is not finite")
-    refused(task, fused, [good, {**good, "labels": torch.tensor([float("nan")])}], "expected a list of 2", ShapeError)
+        assert_refused(task, fused, target, "image 0 in the batch: box .* is not finite")
+    assert_refused(
+        task, fused, [good, {**good, "labels": torch.tensor([float("nan")])}], "expected a list of 2", ShapeError
+    )
 
 
 @pytest.mark.parametrize("name", CLASSIFICATION)
 def test_class_numbers(name):
     task, fused = build(name, CLASSIFICATION[name]), torch.rand(2, 1, *SIZE)
     for wrong in (3, -1, 255):
-        refused(task, fused, torch.tensor([0, wrong]), rf"image 1 in the batch: class number {wrong} is outside 0\.\.2")
-    refused(task, fused, torch.tensor([0, float("nan")]), "with values that are not finite", ShapeError)
+        assert_refused(
+            task, fused, torch.tensor([0, wrong]), rf"image 1 in the batch: class number {wrong} is outside 0\.\.2"
+        )
+    assert_refused(task, fused, torch.tensor([0, float("nan")]), "with values that are not finite", ShapeError)
 
 
 @pytest.mark.parametrize(("name", "options"), [*SEGMENTATION.items(), *DETECTION.items(), *CLASSIFICATION.items()])

@@ -25,7 +25,7 @@ def counts(values, number):
     return (7000 + 300 * number + 500 * values).astype(np.uint16)
 
 
-def silent(root, **options):
+def assert_silent(root, **options):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         return PairedDataset(root, target=None, **options)
@@ -42,10 +42,10 @@ def test_14_bits_in_16_are_told_once_with_the_cure(tmp_path):
     assert "0 to 65535 (3 of 3 files looked at are like that)" in text
     assert f"range='data' takes each image's own minimum and maximum, range=({low}, 8" in text
     assert items[0]["sources"][0].std() < 0.003
-    cured = silent(tmp_path, range={"ir": "data"})
+    cured = assert_silent(tmp_path, range={"ir": "data"})
     assert cured[0]["sources"][0].std() > 0.25
     assert torch.equal(cured[0]["sources"][1], items[0]["sources"][1])
-    silent(tmp_path, range={"ir": (7000, 8100)})
+    assert_silent(tmp_path, range={"ir": (7000, 8100)})
 
 
 def test_a_range_that_misses_the_numbers(tmp_path):
@@ -55,16 +55,18 @@ def test_a_range_that_misses_the_numbers(tmp_path):
 
 
 def test_what_is_left_alone(tmp_path):
-    silent(scenes(tmp_path / "full", lambda values, number: (65535 * values).astype(np.uint16)))
-    silent(scenes(tmp_path / "flat", lambda values, number: np.full(values.shape, 8000, np.uint16)))
-    silent(scenes(tmp_path / "mask", lambda values, number: (3 * values).astype(np.uint8)))
-    silent(scenes(tmp_path / "one", lambda values, number: (255 * values if number else 9 * values).astype(np.uint8)))
+    assert_silent(scenes(tmp_path / "full", lambda values, number: (65535 * values).astype(np.uint16)))
+    assert_silent(scenes(tmp_path / "flat", lambda values, number: np.full(values.shape, 8000, np.uint16)))
+    assert_silent(scenes(tmp_path / "mask", lambda values, number: (3 * values).astype(np.uint8)))
+    assert_silent(
+        scenes(tmp_path / "one", lambda values, number: (255 * values if number else 9 * values).astype(np.uint8))
+    )
     lamp = np.zeros((16, 20), np.uint8)
     lamp[4, 4] = 200
-    silent(scenes(tmp_path / "night", lambda values, number: lamp))
+    assert_silent(scenes(tmp_path / "night", lambda values, number: lamp))
     broken = scenes(tmp_path / "broken", counts, count=1)
     (broken / "ir" / "0.png").write_bytes(b"no image")
-    silent(broken)
+    assert_silent(broken)
 
 
 def test_8_bits_and_floating_point(tmp_path):

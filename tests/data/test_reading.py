@@ -89,7 +89,8 @@ def test_transparency_is_none(tmp_path, pixels):
         warnings.simplefilter("error")
         for number, alpha in enumerate((opaque, holes, soft, np.full_like(opaque, 7))):
             Image.fromarray(np.dstack([pixels[..., :3], alpha])).save(tmp_path / f"{number}.png")
-            read_image(tmp_path / f"{number}.png")
+            image = read_image(tmp_path / f"{number}.png")
+            assert torch.equal(image, scaled(pixels[..., :3]).permute(2, 0, 1))
 
 
 def test_names_are_split(tmp_path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ import torch
 
 from metaloss.data.annotations.vanishing import Box, Fate, Form, fate_of, reason_of
 from metaloss.data.boxes import cut_boxes
+from metaloss.data.class_choice import NO_CLASS, ClassChoice
 from metaloss.errors import DataError
 
 
@@ -37,6 +39,29 @@ class Annotation:
     place: str = ""
     form: Form = "corners"
     left_out: tuple[str, ...] = ()
+
+    @classmethod
+    def of_ids(cls, file: Path, found: Iterable[tuple[int, Box, str]], choice: ClassChoice, **more: Any) -> Annotation:
+        """Makes the annotation of boxes whose classes a file has as ids.
+
+        Args:
+            file: where they are written.
+            found: id, box and, for messages, file and place of each.
+            choice: which of the classes count.
+            more: further attributes.
+
+        Raises:
+            DataError: an id that is no class.
+        """
+        boxes, labels, left_out = [], [], []
+        for label, box, where in found:
+            known = choice.of_id(label, where)
+            if known == NO_CLASS:
+                left_out.append(choice.label(label))
+            else:
+                boxes.append(box)
+                labels.append(known)
+        return cls(file, tuple(boxes), tuple(labels), left_out=tuple(left_out), **more)
 
     @property
     def where(self) -> str:

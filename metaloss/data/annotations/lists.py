@@ -7,7 +7,7 @@ from pathlib import Path
 
 from metaloss.data.annotations.annotation import Annotation
 from metaloss.data.annotations.vanishing import Box
-from metaloss.data.class_choice import NO_CLASS, ClassChoice
+from metaloss.data.class_choice import ClassChoice
 from metaloss.data.list_lines import split_line, stem_of
 from metaloss.errors import DataError
 
@@ -53,16 +53,8 @@ def read_list(path: Path, num_classes: int = 0, *, choice: ClassChoice | None = 
 
 
 def _annotation(path: Path, place: str, texts: list[str], choice: ClassChoice) -> Annotation:
-    boxes, labels, left_out = [], [], []
-    for text in texts:
-        label, box = _box(text, f"{path}, {place}")
-        known = choice.of_id(label, f"{path}, {place}")
-        if known == NO_CLASS:
-            left_out.append(choice.label(label))
-        else:
-            boxes.append(box)
-            labels.append(known)
-    return Annotation(path, tuple(boxes), tuple(labels), place=place, left_out=tuple(left_out))
+    where = f"{path}, {place}"
+    return Annotation.of_ids(path, ((*_box(text, where), where) for text in texts), choice, place=place)
 
 
 def _box(text: str, where: str) -> tuple[int, Box]:

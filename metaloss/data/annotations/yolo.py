@@ -7,7 +7,7 @@ from pathlib import Path
 from metaloss.data.annotations.annotation import Annotation
 from metaloss.data.annotations.vanishing import Box
 from metaloss.data.annotations.yolo_kinds import kind_of
-from metaloss.data.class_choice import NO_CLASS, ClassChoice
+from metaloss.data.class_choice import ClassChoice
 from metaloss.errors import DataError
 
 _TOLERANCE = 1e-3  # files are written with a few digits; what reaches over the border is cut
@@ -32,18 +32,9 @@ def read_yolo(path: Path, num_classes: int = 0, *, choice: ClassChoice | None = 
     except (OSError, UnicodeDecodeError) as error:
         raise DataError(f"{path}: cannot be read as text; {_FORM}") from error
     choice = choice or ClassChoice(tuple(map(str, range(num_classes))))
-    boxes, labels, left_out = [], [], []
-    for number, line in enumerate(lines, 1):
-        if not line.strip():
-            continue
-        label, box = _box(line.split(), f"{path}, line {number}", choice)
-        known = choice.of_id(label, f"{path}, line {number}")
-        if known == NO_CLASS:
-            left_out.append(choice.label(label))
-        else:
-            boxes.append(box)
-            labels.append(known)
-    return Annotation(path, tuple(boxes), tuple(labels), normalised=True, form="centre", left_out=tuple(left_out))
+    places = ((line, f"{path}, line {number}") for number, line in enumerate(lines, 1) if line.strip())
+    found = ((*_box(line.split(), where, choice), where) for line, where in places)
+    return Annotation.of_ids(path, found, choice, normalised=True, form="centre")
 
 
 def _box(words: list[str], where: str, choice: ClassChoice) -> tuple[int, Box]:
