@@ -27,7 +27,7 @@ class Settings:
         generator: ``"levelled"``, the small loss generator of the examples, or ``"plain"``, see
             :mod:`benchmarks.evidence.plain_generator`.
         loss_lr: of the loss generator's update.
-        loss_decay: whether that rate falls linearly to a tenth.
+        loss_decay: whether that rate falls to zero, by the square of what is left of the training.
         outer_update: as of :class:`metaloss.MetaLearner`.
         inner_lr: of the inner updates.
         inner_update: as of :class:`metaloss.MetaLearner`.

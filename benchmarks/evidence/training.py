@@ -6,7 +6,7 @@ from pathlib import Path
 
 import torch
 from torch import Tensor, nn
-from torch.optim.lr_scheduler import LinearLR
+from torch.optim.lr_scheduler import PolynomialLR
 
 from benchmarks.evidence.crops import Crops
 from benchmarks.evidence.plain_generator import PlainGenerator
@@ -63,7 +63,7 @@ def make_learner(settings: Settings, problem: Problem) -> MetaLearner:
     loss_optimizer = rule(generator.parameters(), lr=settings.loss_lr) if generator is not None else None
     schedulers = []
     if settings.loss_decay and loss_optimizer is not None:
-        schedulers = [LinearLR(loss_optimizer, 1.0, 0.1, total_iters=settings.epochs - settings.warmup)]
+        schedulers = [PolynomialLR(loss_optimizer, total_iters=settings.epochs - settings.warmup, power=2.0)]
     return MetaLearner(
         fusion=settings.fusion if summed else fusion,
         loss=loss,

@@ -13,8 +13,6 @@ model = dict(
     ),
 )
 train_cfg = dict(max_epochs=max_epochs, warmup_epochs=warmup_epochs, schedule="interleaved")
-param_scheduler = dict(
-    fusion=[], task=[], loss=[dict(type="LinearLR", start_factor=1.0, end_factor=0.1, end=max_epochs)]
-)
+param_scheduler = dict(fusion=[], task=[], loss=[dict(type="PolyLR", power=2.0, eta_min=0.0, end=max_epochs)])
 
 settings = dict(max_epochs=["train_cfg.max_epochs", "param_scheduler.loss.0.end"])
