@@ -24,7 +24,8 @@ class WorkerTraceback(Exception):
 class Loader(DataLoader[Any]):
     """A ``DataLoader`` that does not put a worker's traceback into the words of its error.
 
-    The error that a data set raises is raised again as it was, with the worker's traceback as its cause.
+    The error that a data set raises is raised again as it was, with the worker's traceback as its cause; one that
+    cannot be sent from one process to another is a ``RuntimeError`` with its name and words.
 
     Args:
         dataset: items by number.
@@ -44,10 +45,16 @@ class Loader(DataLoader[Any]):
         others = set(active_children())
         batches = super().__iter__()
         _workers.update({worker: os.getpid() for worker in active_children() if worker not in others})
+        failure = None
         for batch in batches:
             if isinstance(batch, _Failure):
-                raise batch.error from WorkerTraceback(f"\n{batch.trace}")
+                failure = batch
+                break
             yield batch
+        # Not held by the error's traceback: as garbage in a cycle, it would lose its queues before it ends its workers.
+        del batches
+        if failure is not None:
+            raise failure.error from WorkerTraceback(f"\n{failure.trace}")
 
 
 def _stay(number: int) -> None:
@@ -97,13 +104,14 @@ class _Batches:
 
 
 def _kept(function: Callable[[Any], Any], argument: Any) -> Any:
-    """Calls a function; in a worker an error is given back, where it can travel."""
+    """Calls a function; in a worker an error is given back."""
     try:
         return function(argument)
     except Exception as error:
-        if get_worker_info() is None or not _travels(error):
+        if get_worker_info() is None:
             raise
-        return _Failure(error, traceback.format_exc())
+        sent = error if _travels(error) else RuntimeError(f"{type(error).__name__}: {error}")
+        return _Failure(sent, traceback.format_exc())
 
 
 def _travels(error: Exception) -> bool:

@@ -3,6 +3,7 @@
 import subprocess
 import sys
 import threading
+from multiprocessing import active_children
 
 import pytest
 import torch
@@ -51,10 +52,17 @@ def test_an_error_of_the_batch():
         list(Loader(dataset, batch_size=2, collate_fn=collate, num_workers=1))
 
 
-@pytest.mark.slow  # a worker that cannot answer is waited for
-def test_an_error_that_cannot_travel_is_still_one():
-    with pytest.raises(Exception, match=WORDS):
+def test_an_error_that_cannot_travel_is_told_in_its_words():
+    with pytest.raises(RuntimeError, match=rf"^Stubborn: {WORDS}$") as caught:
         list(Loader(Broken(Stubborn), batch_size=1, collate_fn=collate, num_workers=1))
+    assert "__getitem__" in str(caught.value.__cause__)
+
+
+def test_workers_end_with_the_error():
+    with pytest.raises(DataError) as caught:
+        list(Loader(Broken(DataError), batch_size=1, collate_fn=collate, num_workers=2))
+    assert active_children() == []
+    assert str(caught.value) == WORDS
 
 
 def test_the_batches_are_those_of_torchs_loader():
