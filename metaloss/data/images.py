@@ -14,6 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from metaloss.data.formats import FORMATS
 from metaloss.data.metadata import NONE, Metadata
 from metaloss.data.ranges import Numbers, Range, source_range
 from metaloss.errors import ConfigError, DataError, ShapeError, nearest
@@ -21,7 +22,6 @@ from metaloss.errors import ConfigError, DataError, ShapeError, nearest
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-FORMATS = {".bmp": "BMP", ".jpeg": "JPEG", ".jpg": "JPEG", ".png": "PNG", ".tif": "TIFF", ".tiff": "TIFF"}
 Channels: TypeAlias = Literal["rgb", "alpha"]
 _TIFF_BITS_PER_SAMPLE = 258
 _WITH_FOURTH = ("RGBA", "RGBX", "LA", "PA")
@@ -121,7 +121,7 @@ def read_ids(path: str | os.PathLike[str]) -> Tensor:
         if ids.shape[-1] < 3 or not _is_grey(ids):
             raise DataError(
                 f"{path}: a {image.mode} label; class ids are expected in one channel (grey or palette): "
-                "convert its colours to ids"
+                "`metaloss data convert IN OUT --colours auto` makes ids of its colours"
             )
         ids = ids[..., 0]
     ids = ids.astype(np.int64)

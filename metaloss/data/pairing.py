@@ -63,6 +63,8 @@ def pair_by_stem(
             split is empty or unclear.
     """
     _check_count(sources)
+    if not isinstance(split, (str, os.PathLike, type(None))):
+        raise ConfigError(f"split={split!r}: give a text file of scenes, a part such as '[:80%]', or None for all")
     root = Path(root)
     if not root.is_dir():
         what = what_is_missing(root, "data folder")

@@ -151,7 +151,7 @@ def test_labels_that_belong_to_other_images(root):
     ("line", "said"),
     [
         ("0 0.5 0.5 0.2", "4 values; expected `class x_centre"),
-        ("0 0.1 0.1 0.2 0.2 0.3 0.3", "7 values, a polygon of 3 points by the look of it: `metaloss data convert` "),
+        ("0 0.1 0.1 0.2 0.2 0.3 0.3", "7 values, a polygon of 3 points or a box with keypoints by the look of it: `metaloss data convert` "),
         ("0 0.5 0.5 0.2 wide", "'0 0.5 0.5 0.2 wide' is not five numbers"),
         ("3 0.5 0.5 0.2 0.2", r"class 3; expected 0\.\.2 \(3 classes\)"),
         ("0.5 0.5 0.5 0.2 0.2", r"class 0\.5; expected"),

@@ -89,5 +89,6 @@ def test_what_is_unclear_is_refused(names, scenes, text, words):
 
 
 def test_another_encoding(names):
-    with pytest.raises(DataError, match="cannot be read as text"):
-        names(("a",), "a\n", encoding="utf-16")
+    assert names(("a", "é"), "é\r\na\r\n", encoding="utf-16") == ["é", "a"]  # as Windows' shells write
+    with pytest.raises(DataError, match="cannot be read as text in UTF-8; expected one scene per line"):
+        names(("é",), "é\n", encoding="latin-1")

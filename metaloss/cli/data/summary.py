@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from metaloss.data.convert import Outcome
-from metaloss.data.images import FORMATS
+from metaloss.data.formats import FORMATS
 from metaloss.report.tables import aligned
 
 _USUAL = ("ir", "vi")  # the sources of a data set where none are named

@@ -11,13 +11,14 @@ from typing import Literal, get_args
 
 from metaloss.data.annotations.annotation import Annotation
 from metaloss.data.annotations.coco import read_coco
+from metaloss.data.annotations.complaints import Complaints
 from metaloss.data.annotations.labelme import LABELME, is_labelme_file
 from metaloss.data.annotations.lists import read_list
 from metaloss.data.annotations.lookup import label_files, own_labels, pattern_advice
 from metaloss.data.annotations.voc import read_voc
 from metaloss.data.annotations.yolo import read_yolo
 from metaloss.data.class_choice import ClassChoice
-from metaloss.data.images import FORMATS
+from metaloss.data.formats import FORMATS
 from metaloss.data.listing import Listing, is_pattern, list_files, what_is_missing
 from metaloss.errors import ConfigError, DataError, nearest
 
@@ -115,10 +116,14 @@ def _one_each(
     listing, known = _files_of(path, suffix)
     files = own_labels(path, stems, aliases, known)
     _check_missing(path, stems, files, missing, lambda: pattern_advice(path, stems, known))
-    return [
-        Annotation(listing.base / f"{stem}{suffix}") if file is None else _READERS[suffix](file, choice=choice)
-        for stem, file in zip(stems, files, strict=True)
-    ]
+    read: list[Annotation] = []
+    complaints = Complaints()
+    for stem, file in zip(stems, files, strict=True):
+        with complaints.about("" if file is None else file.name):
+            none = Annotation(listing.base / f"{stem}{suffix}")
+            read.append(none if file is None else _READERS[suffix](file, choice=choice))
+    complaints.end("file", "files")
+    return read
 
 
 def complaints_of(

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from metaloss.data.dataset import PairedDataset
-from metaloss.data.images import FORMATS
+from metaloss.data.formats import FORMATS
 from metaloss.data.known import KnownDataset, known_datasets
 from metaloss.data.known.places import LABEL_FOLDERS, find_tree, is_named
 from metaloss.data.known.record import Known, Part

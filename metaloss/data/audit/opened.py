@@ -16,7 +16,9 @@ from metaloss.data.dataset import PairedDataset
 from metaloss.data.joined import paired_datasets
 from metaloss.data.known import KnownDataset
 from metaloss.data.known.dataset import KINDS
+from metaloss.data.known.splits import by_rule, in_order, list_of, listed_and_complaints
 from metaloss.data.pairing import Pair
+from metaloss.data.part import part_of
 from metaloss.errors import DataError, MetaLossError
 
 _OF_LABELS = ("classes", "ignore", "others", "labels", "missing")
@@ -79,14 +81,25 @@ class LenientKnown(Lenient, KnownDataset):
     """The same of a known data set."""
 
     def _whole(self, root: Path, sources: Any, target: str | None, split: Any) -> tuple[list[Pair], list[Fault]]:
-        if self._tree is None or not (self._part.by_folder and self._tree.unpacked):
-            return whole_pairs(root, sources, target, self._split.file)
+        split, file = self._split, list_of(root, self._split)
         pairs: list[Pair] = []
         faults: list[Fault] = []
-        for place in self._tree.places:
-            found, wrong = whole_pairs(root, place.sources, target and place.target, None)
-            pairs, faults = pairs + found, faults + wrong
-        return pairs, faults
+        if self._tree is not None and self._part.by_folder and self._tree.unpacked:
+            for place in self._tree.places:
+                found, wrong = whole_pairs(root, place.sources, target and place.target, None)
+                pairs, faults = pairs + found, faults + wrong
+            file = split.file
+        elif file is None or self._part.skipped:
+            pairs, faults = whole_pairs(root, sources, target, None)
+            if file is None and pairs and split.name in self._part.rule:
+                pairs = by_rule(in_order(pairs), self._part, split.name, str(root))
+        else:
+            pairs, faults = whole_pairs(root, sources, target, file)
+            file = None
+        if file is not None:
+            pairs, complaints = listed_and_complaints(pairs, root / file, self._part.skipped)
+            faults += [Fault.of("error", "list", complaint, root / file) for complaint in complaints]
+        return (part_of(pairs, split.part, str(root)) if split.part and pairs else pairs), faults
 
     def _labels(self) -> str | None:
         target: str | None = self._options.get("target")

@@ -9,14 +9,15 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 from metaloss.data.annotations import Annotation, read_coco, read_voc
+from metaloss.data.annotations.yolo_kinds import Form
 from metaloss.data.convert.boxes import Boxes
 from metaloss.data.convert.labelme import read_labelme
 from metaloss.data.convert.names import names_beside
 from metaloss.data.convert.reading import read_all
 from metaloss.data.convert.shapes import Drawing
 from metaloss.data.convert.sources import Source
-from metaloss.data.convert.texts import read_json
-from metaloss.data.convert.yolo_lines import Form, Line, drawing, read_lines, settle
+from metaloss.data.convert.yolo_lines import Line, drawing, read_lines, settle
+from metaloss.data.texts import read_json
 
 
 @dataclass(frozen=True)

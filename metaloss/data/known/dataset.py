@@ -98,6 +98,8 @@ class KnownDataset(PairedDataset):
             options = {"sources": place.sources, "target": place.target, **options}
             if self._tree.unpacked and own_target is None and place.target is not None:
                 options = {"labels": self._part.labels, **options}
+            if self._tree.unpacked and own_target is None:
+                self._own_names = self._part.classes
             if classes is None and kind and (self._tree.unpacked or not Path(root, "classes.txt").exists()):
                 classes = self._part.classes or None
         else:

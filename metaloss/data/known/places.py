@@ -8,9 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from metaloss.data.known.record import Known, Part
-from metaloss.errors import DataError, nearest
+from metaloss.data.listing import what_is_missing
+from metaloss.errors import DataError
 
 LABEL_FOLDERS = {"segmentation": "label|labels", "detection": "labels|label|Annotations|Annotation"}
+_LEFT_BY_MACS = "__MACOSX"  # in archives
 _BRANCH = re.compile(r"(main|master)$")
 _SHOWN = 12
 
@@ -69,10 +71,8 @@ def find_tree(
         DataError: no such folder, or neither the data set as it unpacks nor plain folders.
     """
     if not root.is_dir():
-        known = [entry.name for entry in root.parent.iterdir()] if root.parent.is_dir() else []
-        raise DataError(
-            f"{root}: no such data folder{nearest(root.name, known)}; set METALOSS_DATA or --cfg-options data_root=..."
-        )
+        missing = what_is_missing(root, "data folder")
+        raise DataError(f"{root}: {missing}; set METALOSS_DATA or --cfg-options data_root=...")
     labels = None if kind is None else target or part.target
     wanted = split if split in part.counts else None
     plain = Part(sources={name: name for name in sources}, target=kind and (target or LABEL_FOLDERS[kind]))
@@ -136,7 +136,8 @@ def is_named(record: Known, folder: Path) -> bool:
 
 
 def _subfolders(folder: Path) -> list[Path]:
-    return sorted(entry for entry in folder.iterdir() if entry.is_dir() and not entry.name.startswith("."))
+    entries = (entry for entry in folder.iterdir() if entry.is_dir())
+    return sorted(entry for entry in entries if entry.name[0] != "." and entry.name != _LEFT_BY_MACS)
 
 
 def _places(
