@@ -10,7 +10,7 @@ from metaloss.data.texts import read_text, read_yaml
 from metaloss.errors import ConfigError, DataError
 
 Classes = int | str | os.PathLike[str] | Sequence[str] | None
-_FILES = ("classes.txt", "data.yaml")  # in the data's folder: a list of names, and what ultralytics leaves
+_FILES = ("classes.txt", "data.yaml", "data.yml")  # in the data's folder: a list of names, and what ultralytics leaves
 _YAML = (".yaml", ".yml")
 FILES_OF_NAMES = (".txt", ".names", *_YAML)
 
@@ -43,9 +43,10 @@ def class_names(root: Path, classes: Classes) -> tuple[str, ...]:
         if not file.exists() and Path(classes).is_file():
             file = Path(classes)
         return _distinct(_read(file), f"{file}")
-    if isinstance(classes, Mapping) or not all(isinstance(name, str) for name in classes):
+    names = list(classes)
+    if isinstance(classes, Mapping) or not all(isinstance(name, str) for name in names):
         raise ConfigError(f"classes={classes!r}: give the names as texts, in the order of their ids")
-    return _distinct(list(classes), "classes")
+    return _distinct(names, "classes")
 
 
 def _is_another(path: Path) -> bool:

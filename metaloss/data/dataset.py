@@ -100,8 +100,14 @@ class PairedDataset(Dataset[dict[str, Any]]):
             self.__dict__.update(joined_roots(root, [PairedDataset(each, **options) for each in root]))
             return
         folders, channels = split_channels(sources, root)
+        if len({*zip(folders, channels, strict=True)}) < len(folders):
+            raise ConfigError(
+                f"sources={tuple(sources)}: the same images twice; give a folder or pattern of each source"
+            )
         kind = None if target is None else detect_format(Path(root, target), labels)
         _check_used(kind, labels=labels, missing=missing, others=others)
+        if kind == "voc" and isinstance(classes, int):
+            classes = None  # said where the names are needed
         by_name = kind in ("voc", "coco")
         self.choice = ClassChoice.of(
             Path(root), classes, ignore=ignore, others=others, by_name=by_name, own=self._own_names

@@ -27,6 +27,11 @@ _TIFF_BITS_PER_SAMPLE = 258
 _WITH_FOURTH = ("RGBA", "RGBX", "LA", "PA")
 _LEVELS = 16  # a mask, and its soft edges, have fewer numbers or lie at the ends of the scale
 _TOLD: set[Path] = set()  # folders whose fourth channel was spoken of
+_TOLD_OF_PAGES: set[Path] = set()
+_STRANGE_TIFF = (
+    " (of TIFF, floating point is read of 32 bits in one channel, and whole numbers of at most 32: save it so, or with "
+    "8 or 16 bits)"
+)
 
 
 def read_image(path: str | os.PathLike[str], *, channels: Channels | None = None, range: Range = "full") -> Tensor:
@@ -201,14 +206,30 @@ def _load(path: Path) -> tuple[Image, int]:
     try:
         with Image.open(path) as image:
             bits = _bits_per_channel(path, image)
+            pages = getattr(image, "n_frames", 1) if image.format == "TIFF" else 1
             image.load()
             ImageOps.exif_transpose(image, in_place=True)
-            return image, bits
     except Exception as error:
+        kind = _STRANGE_TIFF if _begins_as_tiff(path) else ""
         raise DataError(
             f"{path}: cannot be read as an image ({_reason(error)}); the file is damaged, cut short or of another "
-            "kind: copy or export it again, or leave it out of the split"
+            f"kind{kind}: copy or export it again, or leave it out of the split"
         ) from error
+    if pages > 1 and path.parent not in _TOLD_OF_PAGES:
+        _TOLD_OF_PAGES.add(path.parent)
+        warnings.warn(
+            f"{path}: holds {pages} images, of which the first is read: save the one that is meant as a file apart",
+            stacklevel=4,
+        )
+    return image, bits
+
+
+def _begins_as_tiff(path: Path) -> bool:
+    try:
+        with path.open("rb") as file:
+            return file.read(4) in (b"II*\0", b"MM\0*")
+    except OSError:
+        return False
 
 
 def _bits_per_channel(path: Path, image: Image) -> int:

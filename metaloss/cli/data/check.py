@@ -59,8 +59,10 @@ def check(
     from metaloss.cli.data.findings import as_plain, written
     from metaloss.cli.data.opening import open_config, open_folder
     from metaloss.cli.data.overview import draw_overview
+    from metaloss.configs import shipped_configs
     from metaloss.data.audit import audit
-    from metaloss.errors import ConfigError
+    from metaloss.data.listing import what_is_missing
+    from metaloss.errors import ConfigError, nearest
     from metaloss.runtime.folders import check_folder
     from metaloss.runtime.progress_bar import progress_bar
 
@@ -87,6 +89,11 @@ def check(
         foreign = [name for name, value in given.items() if value is not None]
         if foreign:
             raise ConfigError(f"{foreign[0]} with the config {data}: it is a folder's; give --cfg-options")
+        if not Path(data).is_file() and data not in shipped_configs():
+            missing = what_is_missing(Path(data), "folder of data or config file")
+            raise ConfigError(
+                f"{data}: {missing}, and no shipped config is called so{nearest(data, shipped_configs())}"
+            )
         opened = open_config(data, cfg_options)
     folder = out or Path("work_dirs", "data_check", opened.name)
     check_folder(folder, "--out")

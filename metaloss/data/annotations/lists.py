@@ -48,7 +48,10 @@ def read_list(path: Path, num_classes: int = 0, *, choice: ClassChoice | None = 
             found[stem] = _annotation(path, place, boxes, choice)
     complaints.end("line", "lines")
     if not any(each.boxes or each.left_out for each in found.values()):
-        raise DataError(f"{path}: names {len(found)} images and not one box; expected {_FORM}")
+        first = next((line.strip() for line in lines if line.strip()), "")
+        raise DataError(
+            f"{path}: names {len(found)} images and not one box; expected {_FORM}; it begins with {first!r:.80}"
+        )
     return found
 
 

@@ -29,7 +29,7 @@ def kind_of(words: Sequence[str]) -> str:
     try:
         values = [float(word) for word in words]
     except ValueError:
-        return _named_corners(words)
+        return " with commas between: write blanks" if "," in words[0] else _named_corners(words)
     count = len(values)
     if count == _BOX + 1:
         return ", a prediction with its confidence by the look of it, and no label: leave the last value out"

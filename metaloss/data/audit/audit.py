@@ -149,6 +149,10 @@ def _of_sources(split: Split) -> Iterator[Fault]:
     for narrow in narrow_sources(split.dataset.pairs, split.dataset.readings):
         yield Fault.of("doubt", "narrow range", narrow.say(CURE), narrow.uses[0].file)
     for pair, look in zip(split.dataset.pairs, split.looks, strict=True):
+        for file in look.flat:
+            yield Fault(
+                "doubt", "flat image", str(file), "all of its pixels are alike: export it again, or leave it out"
+            )
         for file, pixels in look.apart.items():
             says = (
                 f"looks unregistered to {pair.sources[0]}: their edges match best about {pixels:.0f} pixels apart; "

@@ -31,6 +31,7 @@ class Look:
         facts: what its label holds.
         sizes: (W, H) of each source that can be read.
         bits: of its sources' difference hashes, or ``None`` where one cannot be read.
+        flat: those of its sources of which all pixels are alike.
         apart: how many pixels apart the edges of the first and another source match best, by that one's file, where
             they look unregistered.
     """
@@ -39,6 +40,7 @@ class Look:
     facts: LabelFacts | None
     sizes: tuple[tuple[int, int], ...]
     bits: bytes | None
+    flat: tuple[Path, ...]
     apart: dict[Path, float]
 
 
@@ -84,6 +86,7 @@ def _look(dataset: PairedDataset, number: int, task_size: tuple[int, int] | None
         found.facts,
         sizes,
         None if bits is None else bits.numpy().tobytes(),
+        tuple(file for file, source in zip(pair.sources, sources, strict=False) if source.min() == source.max()),
         _apart(sources, pair.sources) if registration and aligned else {},
     )
 

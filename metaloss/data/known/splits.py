@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -99,7 +99,7 @@ def listed(pairs: Sequence[Pair], path: Path, skipped: str | None = None) -> lis
 
 
 def listed_and_complaints(
-    pairs: Sequence[Pair], path: Path, skipped: str | None = None
+    pairs: Sequence[Pair], path: Path, skipped: str | None = None, aside: Collection[str] = ()
 ) -> tuple[list[Pair], list[DataError]]:
     """The scenes that a text file lists, as :func:`listed`, and what is wrong with its other lines.
 
@@ -107,6 +107,7 @@ def listed_and_complaints(
         pairs: all of them.
         path: of the file.
         skipped: ending of names that need not be there.
+        aside: names of scenes that are there in part.
 
     Raises:
         DataError: the file cannot be read at all, or lists nothing.
@@ -117,7 +118,8 @@ def listed_and_complaints(
         {pair.name: pair.sources[place] for pair in pairs} for place in range(len(pairs[0].sources) if pairs else 0)
     ]
     names, complaints = read_whole_lines(path, places)
-    missing = [name for name in names if name not in known and not (skipped and stem_of(name).endswith(skipped))]
+    strange = [name for name in names if name not in known and stem_of(name) not in aside]
+    missing = [name for name in strange if not (skipped and stem_of(name).endswith(skipped))]
     if missing:
         more = f" and {len(missing) - _SHOWN} more" if len(missing) > _SHOWN else ""
         near = nearest(missing[0], known)
