@@ -1,9 +1,7 @@
 """metaloss learns the loss of an image fusion network by meta-learning, for any network and any task."""
 
-import importlib
 from typing import TYPE_CHECKING
 
-from metaloss.batch import FusionBatch
 from metaloss.errors import (
     CheckpointError,
     ConfigError,
@@ -13,14 +11,9 @@ from metaloss.errors import (
     PluginError,
     ShapeError,
 )
-from metaloss.hypergradient import MetaGradient
-from metaloss.losses import FusionLossTerms, LearnableFusionLoss
-from metaloss.networks import Adapted, Concatenated
-from metaloss.plugins import build_fusion, build_loss_generator, build_task, hookimpl
-from metaloss.tasks import ModuleTask, MultiTask, ReconstructionTask, TaskAdapter
-from metaloss.training.learner import MetaLearner
+from metaloss.runtime.lazy import lazily
 
-if TYPE_CHECKING:  # what a type checker sees, and what _SUBMODULES makes reachable without an import of its own
+if TYPE_CHECKING:  # what a type checker sees, and what _PLACES makes reachable without an import of its own
     from metaloss import colour as colour
     from metaloss import data as data
     from metaloss import errors as errors
@@ -32,6 +25,13 @@ if TYPE_CHECKING:  # what a type checker sees, and what _SUBMODULES makes reacha
     from metaloss import plugins as plugins
     from metaloss import tasks as tasks
     from metaloss import testing as testing
+    from metaloss.batch import FusionBatch
+    from metaloss.hypergradient import MetaGradient
+    from metaloss.losses import FusionLossTerms, LearnableFusionLoss
+    from metaloss.networks import Adapted, Concatenated
+    from metaloss.plugins import build_fusion, build_loss_generator, build_task, hookimpl
+    from metaloss.tasks import ModuleTask, MultiTask, ReconstructionTask, TaskAdapter
+    from metaloss.training.learner import MetaLearner
 
 __version__ = "0.1.0"
 
@@ -61,24 +61,34 @@ __all__ = [
     "hookimpl",
 ]
 
-_SUBMODULES = (
-    "colour",
-    "data",
-    "errors",
-    "hypergradient",
-    "inner",
-    "losses",
-    "metrics",
-    "networks",
-    "plugins",
-    "tasks",
-    "testing",
-)
-
+_PLACES = {
+    "Adapted": "networks",
+    "Concatenated": "networks",
+    "FusionBatch": "batch",
+    "FusionLossTerms": "losses",
+    "LearnableFusionLoss": "losses",
+    "MetaGradient": "hypergradient",
+    "MetaLearner": "training.learner",
+    "ModuleTask": "tasks",
+    "MultiTask": "tasks",
+    "ReconstructionTask": "tasks",
+    "TaskAdapter": "tasks",
+    "build_fusion": "plugins",
+    "build_loss_generator": "plugins",
+    "build_task": "plugins",
+    "colour": "colour",
+    "data": "data",
+    "errors": "errors",
+    "hookimpl": "plugins",
+    "hypergradient": "hypergradient",
+    "inner": "inner",
+    "losses": "losses",
+    "metrics": "metrics",
+    "networks": "networks",
+    "plugins": "plugins",
+    "tasks": "tasks",
+    "testing": "testing",
+}
 
 if not TYPE_CHECKING:  # seen by a type checker, it would make any misspelt name a right one
-
-    def __getattr__(name: str) -> object:
-        if name in _SUBMODULES:
-            return importlib.import_module(f"metaloss.{name}")
-        raise AttributeError(f"module 'metaloss' has no attribute {name!r}")
+    __getattr__ = lazily(__name__, _PLACES)

@@ -11,9 +11,8 @@ from torch import nn
 
 from metaloss.cli.engine import builder, load_engine
 from metaloss.cli.named import named
-from metaloss.cli.options import CFG_OPTIONS, folder_of
-from metaloss.cli.sources import RANGE, ranges_given
-from metaloss.data.fingerprint import ranges_read
+from metaloss.cli.options import CFG_OPTIONS, RANGE, folder_of, ranges_given
+from metaloss.data.fingerprints import ranges_read
 from metaloss.errors import CheckpointError, ConfigError, DataError
 from metaloss.plugins import load_fusion
 from metaloss.report.seeds import FORMATS

@@ -15,7 +15,8 @@ import typer
 from torch import Tensor
 
 from metaloss.cli.named import named
-from metaloss.cli.sources import RANGE, Sources, warn_narrow
+from metaloss.cli.options import RANGE
+from metaloss.cli.sources import Sources, warn_narrow
 from metaloss.colour import luma
 from metaloss.data import Pair, images_by_stem
 from metaloss.data.listing import is_pattern

@@ -13,7 +13,8 @@ from torch import nn
 from metaloss.cli import fuse_images, fuse_video
 from metaloss.cli.compiled import Compiled
 from metaloss.cli.engine import builder
-from metaloss.cli.sources import RANGE, Sources, ranges_of_training, warn_narrow
+from metaloss.cli.options import RANGE
+from metaloss.cli.sources import Sources, ranges_of_training, warn_narrow
 from metaloss.data import check_pairs, pair_folders
 from metaloss.data.listing import is_pattern, what_is_missing
 from metaloss.data.ranges import FULL

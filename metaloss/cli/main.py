@@ -2,44 +2,53 @@
 
 from __future__ import annotations
 
+import importlib
 import re
 import sys
 import traceback
 import warnings
+from collections.abc import Sequence
 from typing import Any
 
 import typer
 
 import metaloss
-from metaloss.cli.ablation import ablation
-from metaloss.cli.data import app as data
-from metaloss.cli.doctor import doctor
-from metaloss.cli.downstream import downstream
-from metaloss.cli.evaluate import evaluate
-from metaloss.cli.fuse import fuse
-from metaloss.cli.listing import list_everything
 from metaloss.cli.options import spread
-from metaloss.cli.train import train
-from metaloss.cli.weights import weights
 from metaloss.errors import ConfigError, MetaLossError
 
-app = typer.Typer(
-    name="metaloss",
-    help="Learn the loss of an image fusion network by meta-learning, for any network and any task.",
-    no_args_is_help=True,
-    add_completion=False,
-    rich_markup_mode=None,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
-app.command("train")(train)
-app.command("fuse")(fuse)
-app.command("evaluate")(evaluate)
-app.command("downstream")(downstream)
-app.command("ablation")(ablation)
-app.command("weights")(weights)
-app.command("list")(list_everything)
-app.command("doctor")(doctor)
-app.add_typer(data)
+_COMMANDS = {
+    "train": "train.train",
+    "fuse": "fuse.fuse",
+    "evaluate": "evaluate.evaluate",
+    "downstream": "downstream.downstream",
+    "ablation": "ablation.ablation",
+    "weights": "weights.weights",
+    "list": "listing.list_everything",
+    "doctor": "doctor.doctor",
+    "data": "data.app",
+}
+
+
+def _app(arguments: Sequence[str]) -> typer.Typer:
+    """Makes the command line, with the one command that is wanted: others may take seconds to import."""
+    app = typer.Typer(
+        name="metaloss",
+        help="Learn the loss of an image fusion network by meta-learning, for any network and any task.",
+        no_args_is_help=True,
+        add_completion=False,
+        rich_markup_mode=None,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    app.callback()(_options)
+    wanted = next((argument for argument in arguments if not argument.startswith("-")), "")
+    for name in [wanted] if wanted in _COMMANDS else _COMMANDS:
+        module, _, function = _COMMANDS[name].partition(".")
+        command = getattr(importlib.import_module(f"metaloss.cli.{module}"), function)
+        if isinstance(command, typer.Typer):
+            app.add_typer(command)
+        else:
+            app.command(name)(command)
+    return app
 
 
 def _version(wanted: bool) -> None:
@@ -48,7 +57,6 @@ def _version(wanted: bool) -> None:
         raise typer.Exit
 
 
-@app.callback()
 def _options(
     version: bool = typer.Option(False, "--version", callback=_version, is_eager=True, help="Show the version."),
     debug: bool = typer.Option(False, "--debug", help="Show the traceback of an error."),
@@ -70,7 +78,7 @@ def main(arguments: list[str] | None = None) -> None:
             warnings.showwarning = _one_line
         try:
             _check_empty(given)
-            status: Any = app(spread(given), standalone_mode=False)
+            status: Any = _app(given)(spread(given), standalone_mode=False)
         except (typer.Abort, KeyboardInterrupt):
             status = _fail("interrupted", debug=False, code=130)
         except Exception as error:

@@ -9,9 +9,19 @@ from typing import Any
 
 import typer
 
+from metaloss.errors import ConfigError
+
 _NAME = "--cfg-options"
 CFG_OPTIONS: Any = typer.Option(
     [], _NAME, metavar="KEY=VALUE...", help="Override settings of the config: one or several, and may be repeated."
+)
+
+RANGE: Any = typer.Option(
+    [],
+    "--range",
+    metavar="[SOURCE=]RANGE",
+    help="Which of the files' numbers become black and white: full, data (each image's minimum and maximum), LOW,HIGH, "
+    "or percentiles,1,99. For all sources, or, repeated, for each by name or position: ir=7000,9000.",
 )
 
 
@@ -35,6 +45,22 @@ def spread(arguments: Sequence[str]) -> list[str]:
         follows = (follows and setting) or argument == _NAME or argument.startswith(f"{_NAME}=")
         spread.append(argument)
     return spread
+
+
+def ranges_given(texts: Sequence[str]) -> Any:
+    """Reads ``--range RANGE``, or ``--range SOURCE=RANGE`` several times, as a data set takes it.
+
+    Raises:
+        ConfigError: both forms, or one of them too often.
+    """
+    named = [text.partition("=") for text in texts]
+    if len(texts) == 1 and not named[0][1]:
+        return texts[0]
+    whole = [text for text, equals, _ in named if not equals]
+    names = [name for name, equals, _ in named if equals]
+    if whole or len(set(names)) < len(names):
+        raise ConfigError("give one RANGE for all sources, or SOURCE=RANGE once for each")
+    return {name: value for name, _, value in named}
 
 
 def folder_of(config: str) -> Path:

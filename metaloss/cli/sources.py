@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import typer
 from torch import nn
 
+from metaloss.cli.options import ranges_given
 from metaloss.data import Pair
 from metaloss.data.distinct import numbered, place_names
 from metaloss.data.images import Channels
@@ -18,14 +18,6 @@ from metaloss.data.ranges import FULL, SourceRange, ranges_of
 from metaloss.data.reading import Reading, names_with_channels, split_channels
 from metaloss.errors import CheckpointError, ConfigError
 from metaloss.plugins.trained_range import trained_range
-
-RANGE: Any = typer.Option(
-    [],
-    "--range",
-    metavar="[SOURCE=]RANGE",
-    help="Which of the files' numbers become black and white: full, data (each image's minimum and maximum), LOW,HIGH, "
-    "or percentiles,1,99. For all sources, or, repeated, for each by name or position: ir=7000,9000.",
-)
 
 
 @dataclass(frozen=True)
@@ -83,22 +75,6 @@ class Sources:
             shown = " ".join(f"{name}={own}" for name, own in zip(self.names, ranges, strict=True))
             typer.echo(f"range: {shown}, as {next(iter(networks))} was trained with; --range takes another")
         return self.readings(ranges)
-
-
-def ranges_given(texts: Sequence[str]) -> Any:
-    """Reads ``--range RANGE``, or ``--range SOURCE=RANGE`` several times, as a data set takes it.
-
-    Raises:
-        ConfigError: both forms, or one of them too often.
-    """
-    named = [text.partition("=") for text in texts]
-    if len(texts) == 1 and not named[0][1]:
-        return texts[0]
-    whole = [text for text, equals, _ in named if not equals]
-    names = [name for name, equals, _ in named if equals]
-    if whole or len(set(names)) < len(names):
-        raise ConfigError("give one RANGE for all sources, or SOURCE=RANGE once for each")
-    return {name: value for name, _, value in named}
 
 
 def ranges_of_training(networks: Mapping[str, nn.Module], names: Sequence[str]) -> tuple[SourceRange, ...]:

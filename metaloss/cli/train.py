@@ -21,7 +21,7 @@ from metaloss.cli.train_checks import (
     check_start,
     check_views,
 )
-from metaloss.data import check_dataset, paired_datasets
+from metaloss.data import as_size, check_dataset, paired_datasets
 from metaloss.errors import CheckpointError, ConfigError, MetaLossError
 from metaloss.runtime import files
 from metaloss.runtime.folders import check_folder, no_empty_folders
@@ -126,6 +126,7 @@ def check(config: Any) -> tuple[Any, Schedule | None]:
     model: Any = None
     schedule: Schedule | None = None
     check_settings(config)
+    loop = config.get("train_cfg") or {}
     keys = ("train_dataloader",) if config.get("val_dataloader") is None else ("train_dataloader", "val_dataloader")
     for key in keys:
         dataset = engine.build_dataset(config, key)
@@ -133,8 +134,9 @@ def check(config: Any) -> tuple[Any, Schedule | None]:
         for paired in paired_datasets(dataset):
             if rank() == 0:
                 with progress_bar(f"checking {key.removesuffix('_dataloader')} data", len(paired)) as advance:
-                    check_dataset(paired, lambda done, total: advance(""))
-        loop, model = config.get("train_cfg") or {}, model or engine.build_model(config)
+                    size = as_size(loop.get("task_size")) if paired is dataset else None
+                    check_dataset(paired, lambda done, total: advance(""), task_size=size)
+        model = model or engine.build_model(config)
         if key == "train_dataloader" and str(loop.get("type")).endswith("MetaLossTrainLoop"):
             seed = (config.get("randomness") or {}).get("seed") or 0
             schedule = engine.schedule_of(model.learner, dataset, config.train_dataloader, loop, seed)

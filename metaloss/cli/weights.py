@@ -12,7 +12,8 @@ from torch import Tensor, nn
 
 from metaloss.cli.engine import builder
 from metaloss.cli.named import named
-from metaloss.cli.sources import RANGE, Sources, warn_narrow
+from metaloss.cli.options import RANGE
+from metaloss.cli.sources import Sources, warn_narrow
 from metaloss.colour import luma
 from metaloss.data import check_pairs, pair_folders, write_image
 from metaloss.data.reading import Reading

@@ -22,13 +22,15 @@ from metaloss.data.remembered import Remembered
 from metaloss.errors import DataError
 
 Progress = Callable[[int, int], None]
+Size = tuple[int, int]
 
 
-def check_dataset(dataset: PairedDataset, progress: Progress | None = None) -> None:
+def check_dataset(dataset: PairedDataset, progress: Progress | None = None, *, task_size: Size | None = None) -> None:
     """Reads every file and checks that sizes agree and that labels hold known classes, and boxes that do not vanish.
 
     What is to be doubted in the labels is said in warnings: masks that are ignored or of black and white, ids that are
-    left out, boxes that vanish, classes that never occur; each with numbers and the first file.
+    left out, boxes that vanish, or do at the task's size, classes that never occur; each with numbers and the first
+    file.
 
     All cores share the work. Scenes that were found good are remembered in the user's cache folder, and read again only
     when the size or the time stamp of a file is another.
@@ -36,6 +38,7 @@ def check_dataset(dataset: PairedDataset, progress: Progress | None = None) -> N
     Args:
         dataset: what to check.
         progress: called with the number of scenes done and of all scenes, after each scene.
+        task_size: (H, W) that the scenes are resized to for the task, or ``None``.
 
     Raises:
         DataError: files cannot be read, differ in size within a scene, or hold an id that is no class, or most boxes of
@@ -48,6 +51,7 @@ def check_dataset(dataset: PairedDataset, progress: Progress | None = None) -> N
         annotations=dataset.annotations,
         readings=dataset.readings,
         remember=True,
+        task_size=task_size,
     )
 
 
@@ -71,6 +75,7 @@ def check_pairs(
     annotations: Sequence[Annotation] | None = None,
     readings: Sequence[Reading] | None = None,
     remember: bool = False,
+    task_size: Size | None = None,
 ) -> None:
     """Reads the files of every scene, as :func:`check_dataset` does for a data set.
 
@@ -81,13 +86,15 @@ def check_pairs(
         annotations: the boxes of each scene, where there are some.
         readings: how the files of each source are read; default: as they are, at full range.
         remember: pass over scenes that an earlier check remembers as good.
+        task_size: (H, W) that the scenes are resized to for the task, or ``None``.
 
     Raises:
         DataError: as :func:`check_dataset`.
     """
     boxes: Sequence[Annotation | None] = annotations or [None] * len(pairs)
     choice = choice or ClassChoice()
-    memory = Remembered(pairs, boxes, {"choice": choice, "readings": readings}) if remember else None
+    asked = {"choice": choice, "readings": readings, "task_size": annotations and task_size}
+    memory = Remembered(pairs, boxes, asked) if remember else None
     facts = {} if memory is None else _recalled(memory, len(pairs))
     fresh = [number for number in range(len(pairs)) if number not in facts]
     problems: list[str] = []
@@ -97,7 +104,7 @@ def check_pairs(
             progress(done, len(pairs))
 
     def look(each: int) -> Finding:
-        return check_scene(pairs[fresh[each]], boxes[fresh[each]], choice, readings)[0]
+        return check_scene(pairs[fresh[each]], boxes[fresh[each]], choice, readings, task_size)[0]
 
     try:
         for number, finding in zip(fresh, in_parallel(look, len(fresh)), strict=True):
@@ -132,7 +139,11 @@ def _recalled(memory: Remembered, count: int) -> dict[int, LabelFacts | None]:
 
 
 def check_scene(
-    pair: Pair, boxes: Annotation | None, choice: ClassChoice, readings: Sequence[Reading] | None
+    pair: Pair,
+    boxes: Annotation | None,
+    choice: ClassChoice,
+    readings: Sequence[Reading] | None,
+    task_size: Size | None = None,
 ) -> tuple[Finding, list[Tensor]]:
     """Reads the files of one scene.
 
@@ -141,6 +152,7 @@ def check_scene(
         boxes: of the scene, where it has some.
         choice: what the ids in label images are.
         readings: how the files of each source are read; default: as they are, at full range.
+        task_size: (H, W) that the scene is resized to for the task, or ``None``.
 
     Returns:
         What is found, and the images that can be read: (C, H, W) of each source, and the ids (H, W).
@@ -162,7 +174,7 @@ def check_scene(
         problems = size_mismatches(pair, images) | problems
     if boxes is not None and not problems:
         try:
-            facts = facts_of_boxes(boxes, (images[0].shape[-2], images[0].shape[-1]))
+            facts = facts_of_boxes(boxes, (images[0].shape[-2], images[0].shape[-1]), task_size)
         except DataError as error:
             problems[boxes.file] = str(error)
     return Finding(problems, facts), images

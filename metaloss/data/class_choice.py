@@ -12,9 +12,9 @@ import torch
 from torch import Tensor
 
 from metaloss.data.class_names import Classes, class_names
+from metaloss.data.ignored import IGNORED
 from metaloss.errors import ConfigError, DataError, MetaLossError, nearest, one_of
 
-IGNORED = 255  # in items
 NO_CLASS = -1  # in answers
 FAR = 100  # between 0 and the other value of a mask of black and white
 Others = Literal["error", "drop"]
@@ -48,7 +48,13 @@ class ClassChoice:
 
     @staticmethod
     def of(
-        root: Path, classes: Classes, *, ignore: Ids = IGNORED, others: Others = "error", by_name: bool = False
+        root: Path,
+        classes: Classes,
+        *,
+        ignore: Ids = IGNORED,
+        others: Others = "error",
+        by_name: bool = False,
+        own: tuple[str, ...] = (),
     ) -> ClassChoice:
         """Makes the choice of a data set.
 
@@ -61,6 +67,7 @@ class ClassChoice:
             ignore: one id, or several.
             others: as above.
             by_name: whether the label files have names, and no ids.
+            own: the data's own names of the ids in files, where they are known without a file of names.
 
         Raises:
             ConfigError: something that cannot be used, or names that stand for other ids in the data's own file.
@@ -74,7 +81,7 @@ class ClassChoice:
             )
         picks = not by_name and classes is not None and not isinstance(classes, (int, str, os.PathLike))
         given = names if picks else ()
-        return ClassChoice(names, ignored, others, _known(root, given))
+        return ClassChoice(names, ignored, others, _known(root, given, own))
 
     @property
     def count(self) -> int:
@@ -125,7 +132,8 @@ class ClassChoice:
             return number
         if 0 <= found < self.count:
             raise DataError(f"{where}: class {self.label(found)} is not among {', '.join(self.names)}{self._cure()}")
-        raise DataError(f"{where}: class {found}; expected {self.expected}{self._cure()}")
+        from_one = ", and ids count from 0" if found == self.count else ""
+        raise DataError(f"{where}: class {found}; expected {self.expected}{from_one}{self._cure()}")
 
     def of_name(self, found: str, where: str) -> int:
         """Says what the name of a box's class is.
@@ -193,13 +201,23 @@ class ClassChoice:
         raise DataError(
             f"{file}: class id {shown} is outside {self.expected} and is not the ignored "
             f"id {', '.join(map(str, self.ignore)) or 'none'}: correct the label, or give classes= or ignore= that "
-            f"hold it, or others='drop'{binary_hint(found)}"
+            f"hold it, or others='drop'{binary_hint(found)}{self._hint_of_one(found)}"
         )
 
     def label(self, found: int) -> str:
         """An id, and the name that it has in files where that is known."""
         names = self.known or self.names
         return f"{found} ({names[found]})" if 0 <= found < len(names) and names[found] != str(found) else str(found)
+
+    def _hint_of_one(self, found: Collection[int]) -> str:
+        """A hint for a mask whose ids count from 1."""
+        ids = [each for each in found if each not in self.ignore]
+        if not ids or min(ids) < 1 or max(ids) != self.count:
+            return ""
+        renamed = ",".join(f"{name}={number}" for number, name in enumerate(self.names, 1))
+        return (
+            f" (ids count from 0: if these count from 1, `metaloss data convert IN OUT --classes {renamed}` renumbers)"
+        )
 
     def _cure(self) -> str:
         return ": name all classes with classes=, or leave the others out with others='drop'" if self.names else ""
@@ -249,10 +267,10 @@ def binary_hint(found: Collection[int]) -> str:
     return ""
 
 
-def _known(root: Path, names: tuple[str, ...]) -> tuple[str, ...]:
+def _known(root: Path, names: tuple[str, ...], own: tuple[str, ...]) -> tuple[str, ...]:
     """The data's own names of ids, where the given names pick or order them."""
     try:
-        own = class_names(root, None) if names else ()
+        own = own or class_names(root, None) if names else ()
     except MetaLossError:  # it is not asked for
         return ()
     shared = [name for name in names if name in own]

@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
-from metaloss.errors import ConfigError, DataError, nearest
+from metaloss.data.texts import read_text, read_yaml
+from metaloss.errors import ConfigError, DataError
 
 Classes = int | str | os.PathLike[str] | Sequence[str] | None
-_FILES = ("classes.txt", "data.yaml")  # in the data's folder: a list of names, and what ultralytics leaves
+_FILES = ("classes.txt", "data.yaml", "data.yml")  # in the data's folder: a list of names, and what ultralytics leaves
 _YAML = (".yaml", ".yml")
+FILES_OF_NAMES = (".txt", ".names", *_YAML)
 
 
 def class_names(root: Path, classes: Classes) -> tuple[str, ...]:
@@ -42,9 +43,10 @@ def class_names(root: Path, classes: Classes) -> tuple[str, ...]:
         if not file.exists() and Path(classes).is_file():
             file = Path(classes)
         return _distinct(_read(file), f"{file}")
-    if isinstance(classes, Mapping) or not all(isinstance(name, str) for name in classes):
+    names = list(classes)
+    if isinstance(classes, Mapping) or not all(isinstance(name, str) for name in names):
         raise ConfigError(f"classes={classes!r}: give the names as texts, in the order of their ids")
-    return _distinct(list(classes), "classes")
+    return _distinct(names, "classes")
 
 
 def _is_another(path: Path) -> bool:
@@ -53,14 +55,9 @@ def _is_another(path: Path) -> bool:
 
 
 def _read(path: Path) -> list[str]:
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except FileNotFoundError as error:
-        known = [file.name for file in path.parent.glob("*") if file.suffix in (".txt", *_YAML)]
-        raise DataError(f"{path}: no such file of class names{nearest(path.name, known)}") from error
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"{path}: cannot be read as text; expected one class name per line, in UTF-8") from error
-    return _of_yaml(path, text) if path.suffix.lower() in _YAML else _of_lines(text)
+    if path.suffix.lower() in _YAML and path.exists():
+        return _of_yaml(path)
+    return _of_lines(read_text(path, "one class name per line", "file of class names"))
 
 
 def _of_lines(text: str) -> list[str]:
@@ -71,21 +68,16 @@ def _of_lines(text: str) -> list[str]:
     return [part[1] for part in parts] if numbered else names
 
 
-def _of_yaml(path: Path, text: str) -> list[str]:
-    import yaml
-
-    try:
-        content: Any = yaml.load(text, Loader=yaml.BaseLoader)  # leaves texts as they are: `no` is a name, too
-    except (yaml.YAMLError, RecursionError) as error:
-        raise DataError(f"{path}: cannot be read as yaml ({' '.join(str(error).split())})") from error
+def _of_yaml(path: Path) -> list[str]:
+    expected = "`names`, a list of names, or a mapping of the ids 0, 1, ... to names"
+    content = read_yaml(path, expected)
     names = content.get("names") if isinstance(content, Mapping) else None
-    expected = "expected `names`, a list of names, or a mapping of the ids 0, 1, ... to names"
     if isinstance(names, Mapping):
         if set(names) != {str(number) for number in range(len(names))}:
-            raise DataError(f"{path}: `names` has the ids {', '.join(map(str, names))}; {expected}")
+            raise DataError(f"{path}: `names` has the ids {', '.join(map(str, names))}; expected {expected}")
         names = [names[str(number)] for number in range(len(names))]
     if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
-        raise DataError(f"{path}: no names of classes; {expected}")
+        raise DataError(f"{path}: no names of classes; expected {expected}")
     count = content.get("nc", str(len(names)))
     if count != str(len(names)):
         raise DataError(f"{path}: `nc` is {count}, and `names` has {len(names)}: correct one of them")

@@ -13,9 +13,10 @@ from torch.utils.data import Dataset
 
 from metaloss.colour import merge_chroma
 from metaloss.data.annotations import Annotation, detect_format, read_annotations, read_list
-from metaloss.data.class_choice import IGNORED, ClassChoice, Ids, Others
+from metaloss.data.class_choice import ClassChoice, Ids, Others
 from metaloss.data.class_names import Classes
 from metaloss.data.distinct import numbered, place_names
+from metaloss.data.ignored import IGNORED
 from metaloss.data.images import Channels, read_ids
 from metaloss.data.narrow import warn_of_narrow
 from metaloss.data.pairing import Pair, pair_by_stem
@@ -77,6 +78,8 @@ class PairedDataset(Dataset[dict[str, Any]]):
         DataError: the files cannot be paired, or the file of classes or a file of boxes cannot be read.
     """
 
+    _own_names: tuple[str, ...] = ()  # of the ids in files, where they are known without a file of names
+
     def __init__(
         self,
         root: str | os.PathLike[str] | Sequence[str | os.PathLike[str]],
@@ -97,9 +100,18 @@ class PairedDataset(Dataset[dict[str, Any]]):
             self.__dict__.update(joined_roots(root, [PairedDataset(each, **options) for each in root]))
             return
         folders, channels = split_channels(sources, root)
+        if len({*zip(folders, channels, strict=True)}) < len(folders):
+            raise ConfigError(
+                f"sources={tuple(sources)}: the same images twice; give a folder or pattern of each source"
+            )
         kind = None if target is None else detect_format(Path(root, target), labels)
         _check_used(kind, labels=labels, missing=missing, others=others)
-        self.choice = ClassChoice.of(Path(root), classes, ignore=ignore, others=others, by_name=kind in ("voc", "coco"))
+        if kind == "voc" and isinstance(classes, int):
+            classes = None  # said where the names are needed
+        by_name = kind in ("voc", "coco")
+        self.choice = ClassChoice.of(
+            Path(root), classes, ignore=ignore, others=others, by_name=by_name, own=self._own_names
+        )
         if kind == "list" and target is not None:
             read_list(Path(root, target), choice=self.choice)  # a line that is none is named as such
             self.pairs: list[Pair] = self._find_listed(root, folders, target, split)

@@ -20,7 +20,7 @@ import torch
 from torch.utils.data import Dataset
 
 from metaloss.batch import FusionBatch
-from metaloss.data.collate import collate
+from metaloss.data.collating import collate
 from metaloss.data.exchange import draw_order, reorder_sources
 from metaloss.data.loader import Loader
 from metaloss.data.seeds import seeded

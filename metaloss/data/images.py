@@ -14,6 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from metaloss.data.formats import FORMATS
 from metaloss.data.metadata import NONE, Metadata
 from metaloss.data.ranges import Numbers, Range, source_range
 from metaloss.errors import ConfigError, DataError, ShapeError, nearest
@@ -21,12 +22,16 @@ from metaloss.errors import ConfigError, DataError, ShapeError, nearest
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-FORMATS = {".bmp": "BMP", ".jpeg": "JPEG", ".jpg": "JPEG", ".png": "PNG", ".tif": "TIFF", ".tiff": "TIFF"}
 Channels: TypeAlias = Literal["rgb", "alpha"]
 _TIFF_BITS_PER_SAMPLE = 258
 _WITH_FOURTH = ("RGBA", "RGBX", "LA", "PA")
 _LEVELS = 16  # a mask, and its soft edges, have fewer numbers or lie at the ends of the scale
 _TOLD: set[Path] = set()  # folders whose fourth channel was spoken of
+_TOLD_OF_PAGES: set[Path] = set()
+_STRANGE_TIFF = (
+    " (of TIFF, floating point is read of 32 bits in one channel, and whole numbers of at most 32: save it so, or with "
+    "8 or 16 bits)"
+)
 
 
 def read_image(path: str | os.PathLike[str], *, channels: Channels | None = None, range: Range = "full") -> Tensor:
@@ -121,7 +126,7 @@ def read_ids(path: str | os.PathLike[str]) -> Tensor:
         if ids.shape[-1] < 3 or not _is_grey(ids):
             raise DataError(
                 f"{path}: a {image.mode} label; class ids are expected in one channel (grey or palette): "
-                "convert its colours to ids"
+                "`metaloss data convert IN OUT --colours auto` makes ids of its colours"
             )
         ids = ids[..., 0]
     ids = ids.astype(np.int64)
@@ -201,14 +206,30 @@ def _load(path: Path) -> tuple[Image, int]:
     try:
         with Image.open(path) as image:
             bits = _bits_per_channel(path, image)
+            pages = getattr(image, "n_frames", 1) if image.format == "TIFF" else 1
             image.load()
             ImageOps.exif_transpose(image, in_place=True)
-            return image, bits
     except Exception as error:
+        kind = _STRANGE_TIFF if _begins_as_tiff(path) else ""
         raise DataError(
             f"{path}: cannot be read as an image ({_reason(error)}); the file is damaged, cut short or of another "
-            "kind: copy or export it again, or leave it out of the split"
+            f"kind{kind}: copy or export it again, or leave it out of the split"
         ) from error
+    if pages > 1 and path.parent not in _TOLD_OF_PAGES:
+        _TOLD_OF_PAGES.add(path.parent)
+        warnings.warn(
+            f"{path}: holds {pages} images, of which the first is read: save the one that is meant as a file apart",
+            stacklevel=4,
+        )
+    return image, bits
+
+
+def _begins_as_tiff(path: Path) -> bool:
+    try:
+        with path.open("rb") as file:
+            return file.read(4) in (b"II*\0", b"MM\0*")
+    except OSError:
+        return False
 
 
 def _bits_per_channel(path: Path, image: Image) -> int:

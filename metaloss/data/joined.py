@@ -9,7 +9,7 @@ from torch.utils.data import Dataset
 
 from metaloss.data.dataset import PairedDataset
 from metaloss.data.items import check_item
-from metaloss.data.source_names import source_names
+from metaloss.data.naming import source_names
 from metaloss.errors import ConfigError
 
 

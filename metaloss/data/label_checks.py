@@ -76,17 +76,20 @@ def facts_of_mask(file: Path, ids: Tensor, choice: ClassChoice) -> LabelFacts:
     return LabelFacts(file, dict(counts), dict(left_out), tuple(found), where=str(file))
 
 
-def facts_of_boxes(annotation: Annotation, size: tuple[int, int]) -> LabelFacts:
+def facts_of_boxes(
+    annotation: Annotation, size: tuple[int, int], task_size: tuple[int, int] | None = None
+) -> LabelFacts:
     """Takes down what the boxes of a scene are.
 
     Args:
         annotation: the boxes.
         size: (H, W) of the image.
+        task_size: (H, W) that it is resized to for the task, or ``None``.
 
     Raises:
         DataError: the file belongs to an image of another size, or most of its boxes vanish.
     """
-    fate = annotation.fate(size)
+    fate = annotation.fate(size, task_size)
     return LabelFacts(annotation.file, dict(Counter(annotation.labels)), fate=fate, where=annotation.where)
 
 
@@ -110,7 +113,12 @@ def judge(facts: Sequence[LabelFacts], choice: ClassChoice) -> list[str]:
             f"{masks[0].file.parent}: no pixel of its {len(masks)} label{'s' * (len(masks) > 1)} is of a class, all "
             f"are {_ignored(choice)}: give the labels, or ignore= the id that stands for no class"
         )
-    return [*_doubts_of_masks(masks, choice).values(), *_doubts_of_boxes(boxes), *absent(facts, choice)]
+    return [
+        *_doubts_of_masks(masks, choice).values(),
+        *_doubts_of_boxes(boxes),
+        *too_small(facts),
+        *absent(facts, choice),
+    ]
 
 
 def doubts_of_label(facts: LabelFacts, choice: ClassChoice) -> dict[str, str]:
@@ -184,6 +192,23 @@ def _doubts_of_boxes(scenes: Sequence[LabelFacts]) -> list[str]:
             f"{_first(lost, scenes)}: {fate}: expected boxes in the images that are there, of a pixel or more"
         )
     return [f"{_first(lost, scenes)}: {fate}; they are not in the items"] if lost else []
+
+
+def too_small(facts: Sequence[LabelFacts]) -> list[str]:
+    """Says how many boxes become too small for the task, in one sentence or none.
+
+    Args:
+        facts: of every scene that has a label.
+    """
+    fates = [each.fate for each in facts if each.fate is not None]
+    small = [each for each in facts if each.fate is not None and each.fate.small]
+    if not small:
+        return []
+    count, boxes = sum(fate.small for fate in fates), sum(fate.boxes for fate in fates)
+    return [
+        f"{_first(small, facts)}: {count} of {boxes} boxes {'is' if count == 1 else 'are'} less than a pixel wide or "
+        "high once the images are resized to task_size, and the task does not see them: give a larger task_size"
+    ]
 
 
 def absent(facts: Sequence[LabelFacts], choice: ClassChoice) -> list[str]:

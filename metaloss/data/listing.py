@@ -71,6 +71,10 @@ def what_is_missing(path: Path, kind: str = "folder") -> str:
     for part in (path, *path.parents):
         if part.is_symlink() and not part.exists():
             return f"{'is' if part == path else f'{part} is'} a link to {os.readlink(part)}, which is not there"
+    if path.parts[:1] and path.parts[0].startswith("~"):
+        return f"no such {kind}: ~ is a shell's word for the home folder, and was not replaced: write the whole path"
+    if "\\" in str(path) and Path(str(path).replace("\\", "/")).exists():
+        return f"no such {kind}: write it with / between its parts"
     return f"no such {kind}{_nearest(path)}"
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from metaloss.data.affixes import common_affixes, pattern_of
+from metaloss.data.list_lines import stem_of
 from metaloss.data.listing import is_pattern, what_is_missing
 from metaloss.data.part import part_of
 from metaloss.data.scene_files import files_by_scene
@@ -63,6 +64,8 @@ def pair_by_stem(
             split is empty or unclear.
     """
     _check_count(sources)
+    if not isinstance(split, (str, os.PathLike, type(None))):
+        raise ConfigError(f"split={split!r}: give a text file of scenes, a part such as '[:80%]', or None for all")
     root = Path(root)
     if not root.is_dir():
         what = what_is_missing(root, "data folder")
@@ -72,7 +75,8 @@ def pair_by_stem(
 
     def advice(patterns: Sequence[str | None]) -> str:
         written = [
-            name if pattern is None else f"{name}/{pattern}" for name, pattern in zip(names, patterns, strict=True)
+            name if pattern is None else f"{name.rstrip('/')}/{pattern}"
+            for name, pattern in zip(names, patterns, strict=True)
         ]
         wanted = f"sources={tuple(written[: len(sources)])}"
         return wanted if target is None else f"{wanted}, target={written[-1]!r}"
@@ -82,6 +86,8 @@ def pair_by_stem(
         pairs = part_of(_pair(folders, advice), split, str(root))
     else:
         listed = None if split is None else read_split(root / split, [files for _, files in folders])
+        if listed is not None:
+            _check_there(listed, root / str(split), folders)
         pairs = _pair(folders, advice, listed)
     if target is None:
         return pairs
@@ -133,6 +139,26 @@ def _check_count(sources: Sequence[str | os.PathLike[str]]) -> None:
         raise ConfigError(f"{len(given)} source given ({shown}): image fusion needs at least two")
 
 
+def _check_there(listed: Sequence[str], path: Path, folders: Sequence[_Folder]) -> None:
+    """Refuses a list with names that no folder has anything of.
+
+    Raises:
+        DataError: naming the list, and some of them.
+    """
+    known = {name for _, files in folders for name in files}
+    strange = [name for name in listed if name not in known]
+    if strange:
+        shown = ", ".join(map(repr, strange[:_SHOWN]))
+        more = f" and {len(strange) - _SHOWN} more" if len(strange) > _SHOWN else ""
+        stem = stem_of(strange[0])
+        near = next((name for name in known if name.casefold() == stem.casefold()), None)
+        hint = f" (did you mean {near!r}?)" if near else nearest(stem, known)
+        raise DataError(
+            f"{path}: lists {shown}{more}, which {'are' if len(strange) > 1 else 'is'} in no folder{hint}: correct the "
+            "list, or add the files"
+        )
+
+
 def _pair(
     folders: Sequence[_Folder],
     advice: Callable[[Sequence[str | None]], str],
@@ -178,8 +204,6 @@ def _advise(folders: Sequence[_Folder], advice: Callable[[Sequence[str | None]],
 
 
 def _present(name: str, folders: Sequence[_Folder]) -> str:
-    """A file of the scene, or the bare name (of a split list) where there is none."""
-    for _, files in folders:
-        if name in files:
-            return f"{files[name].parent.name}/{files[name].name}"
-    return f"{name!r} (listed, in no folder)"
+    """A file of the scene."""
+    file = next(files[name] for _, files in folders if name in files)
+    return f"{file.parent.name}/{file.name}"

@@ -61,8 +61,9 @@ class Numbers:
                 )
             return 1.0
         if self.bits > 16 or low < 0:
+            kind = "signed" if low < 0 else f"{self.bits}-bit"
             raise DataError(
-                f"{self.path}: signed or {self.bits}-bit integer pixels, from {low:.0f} to {high:.0f}: {fix}, or save "
+                f"{self.path}: {kind} integer pixels, from {low:.0f} to {high:.0f}: {fix}, or save "
                 "it with 8 or 16 bits, unsigned"
             )
         return float(2**self.bits - 1)

@@ -68,9 +68,11 @@ def split_channels(
         The names without ``":rgb"`` and ``":alpha"``, and these channels, or ``None``, of each.
 
     Raises:
-        ConfigError: something else behind the colon.
+        ConfigError: no names, or something else behind the colon.
     """
-    given = [sources] if isinstance(sources, str) else sources
+    given = [sources] if isinstance(sources, (str, os.PathLike)) else sources
+    if not isinstance(given, Sequence) or not all(isinstance(source, (str, os.PathLike)) for source in given):
+        raise ConfigError(f"sources={sources!r}: give the names of at least two folders or patterns, ('ir', 'vi') say")
     split = [_split(os.fspath(source), Path(root)) for source in given]
     return [name for name, _ in split], [channels for _, channels in split]
 

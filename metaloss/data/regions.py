@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from metaloss.data.class_choice import IGNORED
+from metaloss.data.ignored import IGNORED
 
 
 class Region(NamedTuple):

@@ -11,7 +11,7 @@ from metaloss.data.annotations import Annotation
 from metaloss.data.pairing import Pair
 from metaloss.runtime.cache import keep, recall
 
-_VERSION = 1  # another one for every change of what is checked
+_VERSION = 2  # another one for every change of what is checked
 _KIND = "checks"
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from metaloss.data.images import FORMATS
+from metaloss.data.formats import FORMATS
 from metaloss.data.listing import Listing, list_files
 from metaloss.data.patterns import Part, literal, scene_names, wild_parts
 from metaloss.errors import DataError

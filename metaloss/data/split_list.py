@@ -8,15 +8,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from metaloss.data.images import FORMATS
-from metaloss.data.listing import what_is_missing
+from metaloss.data.list_lines import flag_of, last_part, without_columns, without_suffix
+from metaloss.data.texts import read_text
 from metaloss.errors import DataError
-
-_SUFFIXES = {*FORMATS, ".txt", ".xml", ".json"}  # of labels
-# TDFusion's lists for detection: a name, then x1,y1,x2,y2,class per box
-_BOXES = re.compile(r"(.*?\S)(?:\s+-?\d+(?:\.\d+)?(?:,-?\d+(?:\.\d+)?){4})+")
-# Pascal VOC's lists of one class: 1 with it, -1 without, 0 where it is hard to see
-_FLAG = re.compile(r"(.*?\S)\s+([+-]?[01])")
 
 
 class Line(NamedTuple):
@@ -85,7 +79,7 @@ def read_whole_lines(path: Path, places: Sequence[Mapping[str, Path]]) -> tuple[
                     )
                 )
             continue
-        name = _without_columns(line.text) if name is None else name
+        name = without_columns(line.text) if name is None else name
         if name in found:
             complaints.append(
                 DataError(
@@ -101,12 +95,7 @@ def read_whole_lines(path: Path, places: Sequence[Mapping[str, Path]]) -> tuple[
 
 
 def _lines(path: Path) -> Iterator[Line]:
-    if not path.is_file():
-        raise DataError(f"{path}: {what_is_missing(path, 'split file')}")
-    try:
-        lines = path.read_text(encoding="utf-8-sig").split("\n")
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"{path}: cannot be read as text; a split lists one stem per line, in UTF-8") from error
+    lines = read_text(path, "one scene per line", "split file").split("\n")
     return (Line(number, line.strip()) for number, line in enumerate(lines, 1) if line.strip())
 
 
@@ -125,8 +114,8 @@ class _Scenes:
 
     def named(self, entry: str) -> set[str]:
         """The scenes that an entry may stand for."""
-        last = entry.replace("\\", "/").rstrip("/").rpartition("/")[2]
-        words = {entry, last, _stem(last)}
+        last = last_part(entry)
+        words = {entry, last, without_suffix(last)}
         found = {name for word in words for name in self.known.get(word, ())}
         if len(found) > 1 and last != entry:
             at = {name for name in found if self._is_at(name, entry)}
@@ -135,14 +124,16 @@ class _Scenes:
 
     def of_one(self, text: str) -> set[str]:
         """The same for a text that may have spaces; none where it is the names of several files."""
-        several = text not in self.known and any(_stem(column) != column for column in _columns(text)[:-1])
+        several = text not in self.known and any(without_suffix(column) != column for column in _columns(text)[:-1])
         return set() if several else self.named(text)
 
     def _is_at(self, name: str, entry: str) -> bool:
         """Whether the path of one of a scene's files ends as the entry does."""
-        path = _stem(entry.replace("\\", "/"))
+        path = without_suffix(entry.replace("\\", "/"))
         files = [place[name] for place in self.places if name in place]
-        return any(_stem(Path(os.path.abspath(file)).as_posix()).endswith(f"/{path.lstrip('/')}") for file in files)
+        return any(
+            without_suffix(Path(os.path.abspath(file)).as_posix()).endswith(f"/{path.lstrip('/')}") for file in files
+        )
 
 
 def _scene(line: Line, scenes: _Scenes, path: Path) -> str | None:
@@ -151,8 +142,8 @@ def _scene(line: Line, scenes: _Scenes, path: Path) -> str | None:
     Raises:
         DataError: it may be several, or has a column that says that it does not belong.
     """
-    whole, flag = scenes.of_one(line.text), _FLAG.fullmatch(line.text)
-    found = whole | scenes.of_one(_without_columns(line.text))
+    whole, flag = scenes.of_one(line.text), flag_of(line.text)
+    found = whole | scenes.of_one(without_columns(line.text))
     columns = _columns(line.text)
     each = [scenes.named(column) for column in columns]
     if len(columns) > 1 and all(each):
@@ -160,24 +151,13 @@ def _scene(line: Line, scenes: _Scenes, path: Path) -> str | None:
     if len(found) > 1:
         shown = " or ".join(map(repr, sorted(found)[:3]))
         raise DataError(f"{path}, line {line.number}: {line.text!r} may be the scene {shown}: write which one")
-    if found and flag and not whole and flag[2] not in ("1", "+1"):
+    if found and flag and not whole and flag[1] != 1:
         raise DataError(
             f"{path}, line {line.number}: {line.text!r} is of a list of one class, as Pascal VOC has them, and says "
-            f"that {flag[1]!r} is not of it: give the list of all images, of one column, or only the lines with 1"
+            f"that {flag[0]!r} is not of it: give the list of all images, of one column, or only the lines with 1"
         )
     return next(iter(found), None)
 
 
 def _columns(text: str) -> list[str]:
     return re.split(r"[\s,;]+", text)
-
-
-def _without_columns(text: str) -> str:
-    """A line's name, without the columns of boxes or of a class after it."""
-    columns = _BOXES.fullmatch(text) or _FLAG.fullmatch(text)
-    return columns[1] if columns else text
-
-
-def _stem(entry: str) -> str:
-    stem, suffix = os.path.splitext(entry)
-    return stem if suffix.lower() in _SUFFIXES else entry

@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from metaloss.data.items import check_item
-from metaloss.data.source_names import source_names
+from metaloss.data.naming import source_names
 from metaloss.data.views import as_size
 from metaloss.errors import DataError
 

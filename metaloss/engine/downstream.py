@@ -15,7 +15,7 @@ from mmengine.registry import DefaultScope
 from torch import nn
 
 from metaloss.data import as_size, source_names, write_image
-from metaloss.data.fingerprint import FULL, ranges_read
+from metaloss.data.fingerprints import FULL, ranges_read
 from metaloss.engine.build import build_dataset
 from metaloss.engine.registry import MODELS
 from metaloss.errors import ConfigError

@@ -15,6 +15,7 @@ from mmengine.runner import Runner
 from torch.utils.data import DataLoader
 
 from metaloss.data import Joined, PairedDataset, Tiles
+from metaloss.data.class_names import FILES_OF_NAMES, class_names
 from metaloss.engine.registry import DATASETS, HOOKS, INHERITED, LOG_PROCESSORS, LOOPS, METRICS, MODELS
 from metaloss.engine.settings import follow, places, set_at, set_everywhere, switched_off, value_at
 from metaloss.errors import ConfigError, PluginError, nearest
@@ -102,6 +103,7 @@ def override(config: Config, options: Mapping[str, Any]) -> None:
         ConfigError: an option that would change nothing, or a value of another type than a setting has.
     """
     found = places(config)
+    options = _with_names_of_classes(config, options) if found.get("classes") else options
     for key in sorted(options, key=lambda key: "." in key):
         value = options[key]
         if found.get(key):
@@ -121,6 +123,15 @@ def override(config: Config, options: Mapping[str, Any]) -> None:
         if found.get(head := key.partition(".")[0]):  # a part of a setting's value
             set_everywhere(config, head, config[head])
     follow(config)
+
+
+def _with_names_of_classes(config: Config, options: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Reads ``classes=data.yaml``: the task takes the names as well, and knows nothing of the data's folder."""
+    given, root = (options.get(name, config.get(name)) for name in ("classes", "data_root"))
+    if not isinstance(given, str) or Path(given).suffix.lower() not in FILES_OF_NAMES:
+        return options
+    first = root if isinstance(root, str) or not root else root[0]
+    return {**options, "classes": class_names(Path(first or ""), given)}
 
 
 def _unused(config: Config, key: str) -> str:

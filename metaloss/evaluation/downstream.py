@@ -17,7 +17,7 @@ from torch.optim import Optimizer
 from torch.utils.data import Dataset
 
 from metaloss.colour import luma
-from metaloss.data.collate import collate
+from metaloss.data.collating import collate
 from metaloss.data.episodes import Episodes
 from metaloss.data.images import read_image
 from metaloss.data.items import check_item

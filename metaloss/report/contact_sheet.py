@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
-from metaloss.data.class_choice import IGNORED
+from metaloss.data.ignored import IGNORED
 
 _CELL = (240, 200)  # of a picture at most, pixels
 _GAP, _LINE, _FONT = 6, 16, 12

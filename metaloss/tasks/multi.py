@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.utils import _pytree as pytree
 
 from metaloss.batch import FusionBatch
-from metaloss.data.collate import collate_targets
+from metaloss.data.collating import collate_targets
 from metaloss.data.selection import select_scenes
 from metaloss.errors import ConfigError, ShapeError
 from metaloss.runtime.processes import gathered

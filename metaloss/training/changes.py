@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from metaloss.data.fingerprint import FULL, fingerprint
+from metaloss.data.fingerprints import USUAL, fingerprint
 from metaloss.errors import CheckpointError
 from metaloss.networks.spec import describe_generator
 from metaloss.training.parts import PARTS
@@ -57,8 +57,9 @@ def changes(saved: Mapping[str, Any], now: Mapping[str, Mapping[str, Any]]) -> l
         if part == "settings" and before:
             before = {**{name: value for name, value in _ALWAYS.items() if name in now[part]}, **before}
         own = now[part]
-        if part == "data" and "range" in {*before, *own}:
-            before, own = {"range": FULL, **before}, {"range": FULL, **own}
+        if part == "data":
+            usual = {name: value for name, value in USUAL.items() if name in {*before, *own}}
+            before, own = {**usual, **before}, {**usual, **own}
         for name, value in own.items():
             if name in before and before[name] != value:
                 shown = "others" if name in ("names", "files", "boxes") else f"{before[name]}, now {value}"

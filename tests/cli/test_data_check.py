@@ -5,6 +5,7 @@ import shutil
 from pathlib import Path
 
 import numpy as np
+import published
 import pytest
 import torch
 from PIL import Image
@@ -431,3 +432,60 @@ def test_of_several_roots_and_kinds_of_sources_each_is_checked(root, command):
     assert done.status == 2
     assert f"  {root / 'ir' / 'b.png'}\n" in done.out
     assert f"  {other / 'vi' / 'c.png'}\n" in done.out
+
+
+def test_an_image_that_is_flat_is_doubted(root, checked):
+    save(root / "vi" / "c.png", np.full((HEIGHT, WIDTH), 9, dtype=np.uint8))
+    status, findings = checked(root)
+    assert (status, [each[:3] for each in findings]) == (1, [("doubt", "flat image", str(root / "vi" / "c.png"))])
+
+
+def test_more_options_describe_a_folder(root, checked):
+    (root / "boxes" / "a.txt").write_text("7 .5 .5 .2 .2\n")
+    (root / "boxes" / "b.txt").unlink()
+    options = ("--target", "boxes", "--missing", "empty", "--others", "drop", "--classes", "soil,crop,weed")
+    status, findings = checked(root, *options)
+    assert (status, [each[1] for each in findings]) == (1, ["left out"])
+    narrow(root)
+    assert {each[1] for each in checked(root)[1]} == {"narrow range"}
+    assert checked(root, "--range", "ir=data") == (0, [])
+    assert checked(root, "--missing", "nothing")[0] == 2
+
+
+def test_what_is_no_data(root, refused):
+    for place in (root.parent / "yrd", root.parent / "yrd" / "ir"):
+        assert "no such folder of data or config file (did you mean 'yard'?)" in refused("data", "check", place)
+    said = refused("data", "check", "tdfusion/segformer_msr")
+    assert "(did you mean 'tdfusion/segformer_msrs'?)" in said
+    assert said.count("tdfusion/") == 2  # not all of them
+
+
+def test_images_and_labels_alone_are_no_mfnet(root, refused):
+    (root / "ir").rename(root / "images")
+    (root / "vi").rename(root.parent / "vi")
+    (root / "label").rename(root / "labels")
+    assert "no two folders in it hold images of the same stems" in refused("data", "check", root)
+
+
+@pytest.mark.parametrize("name", ["m3fd", "mfnet", "llvip", "lytro"])
+def test_a_scene_that_is_not_whole_leaves_the_splits_of_a_known_data_set_as_they_are(
+    tmp_path, monkeypatch, checked, name
+):
+    monkeypatch.chdir(tmp_path)
+    tree = getattr(published, name)(tmp_path / "downloads")
+    file = {
+        "m3fd": tree / "Vis" / "00003.png",
+        "mfnet": tree / "labels" / "00003N.png",
+        "llvip": tree / "visible" / "train" / "010003.jpg",
+        "lytro": tree / "lytro-01-B.jpg",
+    }[name]
+    file.unlink()
+    status, findings = checked(tree)
+    errors = [(kind, where, says) for level, kind, where, says in findings if level == "error"]
+    assert status == 2
+    assert "in both splits" not in {kind for _, kind, *_ in findings}
+    if name == "lytro":  # whose scenes are in no folders of sources
+        assert {kind for kind, *_ in errors} == {"refused"}
+        assert "no partner for lytro-01-A.jpg" in errors[0][2]
+    else:
+        assert [(kind, Path(where).stem) for kind, where, _ in errors] == [("no partner", file.stem)]

@@ -151,7 +151,10 @@ def test_labels_that_belong_to_other_images(root):
     ("line", "said"),
     [
         ("0 0.5 0.5 0.2", "4 values; expected `class x_centre"),
-        ("0 0.1 0.1 0.2 0.2 0.3 0.3", "7 values, a polygon of 3 points by the look of it: `metaloss data convert` "),
+        (
+            "0 0.1 0.1 0.2 0.2 0.3 0.3",
+            "7 values, a polygon of 3 points or a box with keypoints by the look of it: `metaloss data convert` ",
+        ),
         ("0 0.5 0.5 0.2 wide", "'0 0.5 0.5 0.2 wide' is not five numbers"),
         ("3 0.5 0.5 0.2 0.2", r"class 3; expected 0\.\.2 \(3 classes\)"),
         ("0.5 0.5 0.5 0.2 0.2", r"class 0\.5; expected"),
@@ -375,3 +378,71 @@ def test_coco_names_files_in_folders_of_any_system(root):
     assert [item["target"]["labels"].tolist() for item in dataset] == [
         [label for label, _ in b] for b in BOXES.values()
     ]
+
+
+def test_whole_numbers_that_are_written_as_fractions(tmp_path):
+    content = coco()
+    for entry in (*content["images"], *content["categories"]):
+        entry["id"] = float(entry["id"])
+    content["annotations"][0] |= {"image_id": float(content["annotations"][0]["image_id"])}
+    (tmp_path / "a.json").write_text(json.dumps(content))
+    (tmp_path / "b.json").write_text(json.dumps(coco()))
+    found, expected = (read_coco(tmp_path / name, CLASSES)[0] for name in ("a.json", "b.json"))
+    assert {stem: (each.boxes, each.labels) for stem, each in found.items()} == {
+        stem: (each.boxes, each.labels) for stem, each in expected.items()
+    }
+    (tmp_path / "a.xml").write_text(
+        "<annotation><size><height>20.0</height><width>40.0</width></size></annotation>", encoding="utf-8"
+    )
+    assert read_voc(tmp_path / "a.xml", CLASSES).size == (20, 40)
+
+
+def test_all_bad_entries_are_counted(root):
+    content = coco()
+    for entry in content["annotations"]:
+        entry["category_id"] = 99
+    count = len(content["annotations"])
+    (root / "labels" / "train.json").write_text(json.dumps(content))
+    with pytest.raises(
+        DataError, match=rf"annotations\[0\].*category_id 99.* \({count - 1} more bad entr.*annotations"
+    ):
+        PairedDataset(root, target="labels")
+    (root / "labels" / "train.json").unlink()
+    for name, text in (("a", "9 .5 .5 .1 .1"), ("b", "9 .5 .5 .1 .1"), ("c", "")):
+        (root / "labels" / f"{name}.txt").write_text(text)
+    with pytest.raises(DataError, match=r"a\.txt, line 1: class 9; .* \(1 more bad file: b\.txt\)$"):
+        PairedDataset(root, target="labels")
+    (root / "boxes.txt").write_text("a.png 1,2,3,4,9\nb.png 1,2\n")
+    with pytest.raises(DataError, match=r"line 1: class 9; .* \(1 more bad line: line 2\)$"):
+        PairedDataset(root, target="boxes.txt")
+
+
+def test_a_class_that_is_hardly_misspelt_is_named_where_others_are_left_out(root):
+    write_coco(root)
+    with pytest.warns(UserWarning, match=r"left out.*; no box is of 'persn' \(did you mean 'person'\?\)"):
+        PairedDataset(root, target="labels", classes=("persn", "car"), others="drop")
+
+
+def test_xml_without_names_of_classes_says_which_there_are(root):
+    write_voc(root)
+    (root / "classes.txt").unlink()
+    for classes in (None, 3):
+        with pytest.raises(ConfigError, match=r"xml files have classes by name; .* \(the first files name .*person"):
+            PairedDataset(root, target="labels", classes=classes)
+
+
+def test_labels_in_folders_of_their_own_and_capitals_in_endings(root):
+    (root / "labels" / "train").mkdir()
+    (root / "labels" / "train" / "a.txt").write_text("0 .5 .5 .2 .2")
+    with pytest.raises(DataError, match=r"labels: no labels in it, but in .*labels/train: give that folder, or write"):
+        PairedDataset(root, target="labels")
+    write_coco(root)
+    [file] = (root / "labels").glob("*.json")
+    file.rename(file.with_suffix(".JSON"))
+    assert PairedDataset(root, target="labels").annotations
+
+
+def test_commas_in_the_place_of_blanks(tmp_path):
+    (tmp_path / "a.txt").write_text("0,0.5,0.5,0.2,0.2")
+    with pytest.raises(DataError, match=r"line 1: 1 values with commas between: write blanks; expected `class"):
+        read_yolo(tmp_path / "a.txt")

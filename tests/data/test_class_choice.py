@@ -177,3 +177,13 @@ def test_more_than_255_classes():
     choice = ClassChoice(tuple(map(str, range(300))))
     assert choice.of_id(255, "a.txt, line 1") == 255
     assert ClassChoice(("a",)).number(255) == -1
+
+
+def test_ids_that_count_from_one_are_told(make, tmp_path):
+    with pytest.raises(DataError, match=r"--classes soil=1,crop=2,weed=3` renumbers"):
+        make([[1, 2, 3, 255]], classes=("soil", "crop", "weed"))[0]
+    with pytest.raises(DataError, match=r"class id 3 is outside") as error:
+        make([[0, 2, 3]], classes=3)[0]
+    assert "count from 0" not in str(error.value)
+    with pytest.raises(DataError, match=r"class 3; expected 0\.\.2 \(3 classes\), and ids count from 0"):
+        ClassChoice(("a", "b", "c")).of_id(3, "x")

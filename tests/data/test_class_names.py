@@ -94,3 +94,12 @@ def test_a_file_that_is_not_there(tmp_path):
     (tmp_path / "data.yaml").write_text("names: [a]")
     with pytest.raises(DataError, match=r"data\.yml: no such file of class names \(did you mean 'data\.yaml'\?\)"):
         class_names(tmp_path, "data.yml")
+
+
+def test_names_that_can_be_gone_through_once(tmp_path):
+    assert class_names(tmp_path, (name for name in ("a", "b"))) == ("a", "b")
+
+
+def test_both_endings_of_yaml_are_found(tmp_path):
+    (tmp_path / "data.yml").write_text("names: [person]")
+    assert class_names(tmp_path, None) == ("person",)

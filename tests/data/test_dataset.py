@@ -125,3 +125,28 @@ def test_real_data(real_data):
     assert item["sources"][0].shape == (1, *item["target"].shape)
     assert item["chroma"] is None
     assert PairedDataset(real_data("msrs_person"))[0]["chroma"].shape == (2, 480, 640)
+
+
+@pytest.mark.parametrize("sources", [("ir", "ir"), ("vi", "ir", "vi"), ("ir:alpha", "ir:alpha")])
+def test_the_same_images_twice_are_no_two_sources(root, sources):
+    with pytest.raises(ConfigError, match="the same images twice; give a folder or pattern of each source"):
+        PairedDataset(root, sources=sources)
+
+
+def test_a_split_is_a_file_or_a_part(root):
+    with pytest.raises(ConfigError, match=r"split=\['a'\]: give a text file of scenes, a part such as"):
+        PairedDataset(root, split=["a"])
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"root": "~/data"}, r"~/data: no such data folder: ~ is a shell's word .*: write the whole path"),
+        ({"sources": ("more\\ir", "vi")}, r"no such folder: write it with / between its parts"),
+    ],
+)
+def test_paths_of_other_systems_and_shells(root, given, said):
+    (root / "more").mkdir()
+    (root / "ir").rename(root / "more" / "ir")
+    with pytest.raises(DataError, match=said):
+        PairedDataset(**{"root": root, **given})

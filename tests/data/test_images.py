@@ -270,3 +270,20 @@ def test_real_files(real_data):
     assert read_image(visible).shape == (3, 480, 640)
     assert read_image(next((real_data("m3fd") / "ir").iterdir())).shape[0] == 1
     assert set(read_ids(next((root / "label").glob("*.png"))).unique().tolist()) <= {0, 1}
+
+
+def test_the_first_of_several_pages_is_read_with_a_warning(tmp_path):
+    pages = [Image.new("L", (5, 4), value) for value in (51, 102)]
+    for name in ("a.tif", "b.tif"):
+        pages[0].save(tmp_path / name, save_all=True, append_images=pages[1:])
+    with pytest.warns(UserWarning, match=r"a\.tif: holds 2 images, of which the first is read"):
+        assert read_image(tmp_path / "a.tif").unique().tolist() == pytest.approx([0.2])
+    assert read_image(tmp_path / "b.tif").unique().tolist() == pytest.approx([0.2])  # once for a folder
+
+
+@pytest.mark.parametrize("pixels", [np.ones((4, 5)), np.ones((4, 5, 3), np.float32)], ids=["float64", "colour"])
+def test_tiff_that_pillow_does_not_read_says_what_to_save(tmp_path, pixels):
+    cv2.imwrite(str(tmp_path / "a.tif"), pixels)
+    with pytest.raises(DataError, match="of TIFF, floating point is read of 32 bits in one channel") as error:
+        read_image(tmp_path / "a.tif")
+    assert one_line(error, tmp_path / "a.tif")

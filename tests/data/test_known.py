@@ -343,3 +343,80 @@ def test_the_page_shows_every_record(record):
     for part in record.parts.values():
         assert ", ".join(part.classes) in page
         assert all(each.name in page for each in part.protocols)
+
+
+@pytest.mark.parametrize(
+    "place",
+    ["FMB_dataset-20240101T000000Z-001/FMB_dataset", "downloads/FMB (1)", "FMB-master/FMB", "a/b/c", "FMB2"],
+)
+def test_folders_that_archives_and_downloads_leave_around_it(tmp_path, place):
+    tree = tmp_path / place
+    for folder, pixels in (("Infrared", grey()), ("Visible", colour()), ("Label", ids(1))):
+        put(tree / "train" / folder, ["1.png"], encoded(pixels))
+        put(tree / "train" / folder, ["Thumbs.db", ".DS_Store", "._1.png", "readme.txt"], b"left by a system")
+    (tmp_path / "__MACOSX").mkdir()
+    (tree / "__MACOSX").mkdir()
+    assert names(known_dataset("fmb", tmp_path, "train")) == ["1"]
+
+
+def test_a_folder_inside_of_the_tree_is_told(published):
+    tree = published("fmb")
+    with pytest.raises(DataError, match=rf"train: lies in FMB as it unpacks: give the folder above, {tree}$"):
+        known_dataset("fmb", tree / "train", "train")
+
+
+def test_sources_and_kinds_of_labels_that_are_misspelt(published):
+    with pytest.raises(DataError, match=r"vis: no such folder.*; the sources of MSRS are called ir and vi, and other"):
+        known_dataset("msrs", published("msrs") / "train", sources=("ir", "vis"))
+    with pytest.raises(ConfigError, match=r"target='segmentaton': .* \(did you mean 'segmentation'\?\)"):
+        known_dataset("msrs", published("msrs"), "train", "segmentaton")
+
+
+def test_some_of_the_classes_are_found_by_the_data_sets_own_ids(published):
+    """In the tree no file names the ids; in plain folders names that are given are those of the ids."""
+    some = known_dataset("msrs", published("msrs"), "train[:1]", classes=("person", "car"), others="drop")
+    assert some[0]["target"].unique().tolist() == [0, 1, 255]
+    whole = known_dataset("msrs", published("msrs"), "train[:1]")
+    assert ((some[0]["target"] == 0) == (whole[0]["target"] == 2)).all()
+    boxes = known_dataset("msrs", published("msrs"), "train[:1]", "detection", classes=("car",))
+    assert boxes[0]["target"]["labels"].tolist() == [0]
+    with pytest.raises(
+        ConfigError, match=r"'persn' is not among the data's own unlabelled, car, .*did you mean 'person'"
+    ):
+        known_dataset("msrs", published("msrs"), "train[:1]", classes=("car", "persn"))
+    renamed = known_dataset("msrs", published("msrs"), "train[:1]", classes=[f"class {k}" for k in range(9)])
+    assert (renamed[0]["target"] == whole[0]["target"]).all()
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("010001\n010002\n010001.jpg\n", "'010001' is listed twice, in lines 1 and 3"),
+        ("010001 1\n010002 -1\n", "line 2: '010002 -1' is of a list of one class"),
+        ("010001\n999991\n999992\n999993\n999994\n", "lists 999991, 999992, 999993 and 1 more, and there is no"),
+    ],
+)
+def test_lists_are_read_as_those_of_other_folders(published, tmp_path, text, said):
+    (tmp_path / "mine.txt").write_text(text)
+    with pytest.raises(DataError, match=f"mine.txt.*{said}"):
+        known_dataset("llvip", published("llvip"), tmp_path / "mine.txt")
+    (tmp_path / "mine.txt").write_text("C:\\LLVIP\\visible\\train\\010002.jpg 1\r\ninfrared/test/190001.jpg\r\n")
+    assert names(known_dataset("llvip", published("llvip"), tmp_path / "mine.txt")) == ["010002", "190001"]
+
+
+def test_a_listed_name_that_is_in_two_splits(tmp_path):
+    for split in ("train", "test"):
+        for folder, pixels in (("Infrared", grey()), ("Visible", colour()), ("Label", ids(1))):
+            put(tmp_path / split / folder, ["1.png", f"{split}.png"], encoded(pixels))
+    (tmp_path / "mine.txt").write_text("1\ntest\n")
+    with pytest.raises(DataError, match=r"mine\.txt: '1' is a scene of 2 splits: rename one of them"):
+        known_dataset("fmb", tmp_path, "mine.txt")
+    (tmp_path / "mine.txt").write_text("test\n")
+    assert names(known_dataset("fmb", tmp_path, "mine.txt")) == ["test"]
+
+
+def test_mfnet_without_its_list(published, tmp_path):
+    put(tmp_path / "mfnet" / "images", ["1.png"], encoded(grey()))
+    put(tmp_path / "mfnet" / "labels", ["1.png", "2.png"], encoded(ids(1)))
+    with pytest.raises(DataError, match=r"mfnet/train\.txt: no such split file"):
+        known_dataset("mfnet", tmp_path, "train")

@@ -68,7 +68,7 @@ def test_the_format_is_found_or_told(root):
     assert detect_format(root / "train.txt") == "list"
     (root / "boxes.lst").write_text("00003.png 1,2,20,30,0\n")
     assert len(PairedDataset(root, target="boxes.lst", labels="list")) == 1
-    with pytest.raises(DataError, match="no such list of images and boxes"):
+    with pytest.raises(DataError, match="ir: is a folder, and no list of images and boxes"):
         PairedDataset(root, target="ir", labels="list", split="[:1]")
 
 

@@ -119,3 +119,9 @@ def test_names_are_split(tmp_path):
 )
 def test_names_by_channels(names, channels, expected):
     assert names_with_channels(names, channels) == expected
+
+
+@pytest.mark.parametrize("sources", [None, 3, ("ir", None), {"ir": 1}])
+def test_what_names_no_sources(sources):
+    with pytest.raises(ConfigError, match="give the names of at least two folders or patterns"):
+        split_channels(sources)

@@ -74,12 +74,12 @@ def test_paths_tell_scenes_of_one_stem_apart(names):
         (("a", "b"), "a 0\nb 1", "line 1: 'a 0' is of a list of one class"),
         (("a", "b"), "a b", "line 1: 'a b' may be the scene 'a' or 'b'"),
         (("a", "b"), "b\nir/a.png vi/b.png", "line 2: .* may be the scene 'a' or 'b'"),
-        (("a", "b"), "ir/c.png vi/a.png", "'ir/c.png vi/a.png' .listed, in no folder"),
-        (("a", "b"), "ir/c.png,vi/a.png", "'ir/c.png,vi/a.png' .listed, in no folder"),
+        (("a", "b"), "ir/c.png vi/a.png", "lists 'ir/c.png vi/a.png', which is in no folder"),
+        (("a", "b"), "ir/c.png,vi/a.png", "lists 'ir/c.png,vi/a.png', which is in no folder"),
         (("a", "#b"), "a\n#b", "line 2: '#b' is a comment, and the name of a scene"),
         (("a", "b"), "a\nb\nir/a.png", "'a' is listed twice, in lines 1 and 3"),
-        (("a", "b"), "a\nb 7", r"no partner for 'b 7' \(listed, in no folder\)"),
-        (("a", "b"), "a\nc 1", r"no partner for 'c' \(listed, in no folder\)"),
+        (("a", "b"), "a\nb 7", "lists 'b 7', which is in no folder"),
+        (("a", "b"), "a\nc 1", "lists 'c', which is in no folder"),
     ],
 )
 def test_what_is_unclear_is_refused(names, scenes, text, words):
@@ -89,5 +89,15 @@ def test_what_is_unclear_is_refused(names, scenes, text, words):
 
 
 def test_another_encoding(names):
-    with pytest.raises(DataError, match="cannot be read as text"):
-        names(("a",), "a\n", encoding="utf-16")
+    assert names(("a", "é"), "é\r\na\r\n", encoding="utf-16") == ["é", "a"]  # as Windows' shells write
+    with pytest.raises(DataError, match="cannot be read as text in UTF-8; expected one scene per line"):
+        names(("é",), "é\n", encoding="latin-1")
+
+
+def test_capitals_that_differ_are_told(names):
+    with pytest.raises(
+        DataError, match=r"train\.txt: lists 'FLIR_1\.JPG', which is in no folder \(did you mean 'flir_1'"
+    ):
+        names(("flir_1", "b"), "FLIR_1.JPG\n")
+    with pytest.raises(DataError, match=r"lists 'w', 'x', 'y' and 1 more, which are in no folder: correct the list"):
+        names(("a", "b"), "a\nw\nx\ny\nz\n")

@@ -188,8 +188,8 @@ KEYPOINTS = [(0.35, 0.3), (0.65, 0.4), (0.5, 0.75), (0.4, 0.6)]
         (f"0 {polygon(*[(0.4 + k % 3 / 50, 0.5 + k / 100) for k in range(8)])}", "17 values, a polygon of 8 points"),
         (f"0 {polygon((0.45, 0.45), (0.55, 0.45), (0.55, 0.55), (0.45, 0.55))}", r"9 values, a turned box \(OBB\)"),
         (f"0 {polygon((0.1, 0.1), (0.9, 0.1), (0.9, 0.9), (0.1, 0.9))}", r"9 values, a turned box \(OBB\)"),
-        (f"{BOX} {polygon(*KEYPOINTS)}", "13 values, a box with keypoints"),
-        (f"{BOX} {polygon(*KEYPOINTS[:3], (0, 0))}", "13 values, a box with keypoints"),
+        (f"{BOX} {polygon(*KEYPOINTS)}", "13 values, a polygon of 6 points or a box with keypoints"),
+        (f"{BOX} {polygon(*KEYPOINTS[:3], (0, 0))}", "13 values, a polygon of 6 points or a box with keypoints"),
         (
             f"{BOX} {' '.join(f'{x} {y} {k % 3}' for k, (x, y) in enumerate(KEYPOINTS))}",
             "17 values, a box with keypoints",

@@ -8,7 +8,7 @@ import pytest
 import torch
 from PIL import Image
 
-from metaloss.data import PairedDataset, check_dataset, cut_boxes
+from metaloss.data import PairedDataset, Resized, check_dataset, cut_boxes
 from metaloss.data.annotations.vanishing import Fate, as_written, fate_of, reason_of
 from metaloss.errors import DataError
 
@@ -196,3 +196,16 @@ def test_boxes_that_never_occur_of_a_class(root):
     assert said_by(root) == [
         "labels: no box in the labels of 2 scenes is of car: from these scenes it can be neither learned nor scored"
     ]
+
+
+def test_boxes_that_are_too_small_at_the_tasks_size(root):
+    yolo(root, [(32, 24, 20, 20), (20, 20, 1.5, 20)], [(32, 24, 20, 20), (20, 20, 20, 1.5)])
+    dataset = PairedDataset(root, target="labels")
+    check_dataset(dataset, task_size=(SIZE[1], SIZE[0]))
+    with pytest.warns(
+        UserWarning, match=r"0\.txt: 1 of 4 boxes is less than a pixel wide or high once .* larger task_s"
+    ):
+        check_dataset(dataset, task_size=(SIZE[1], SIZE[0] // 2))
+    with pytest.warns(UserWarning, match=r"0\.txt \(and 1 more of 2 labels\): 2 of 4 boxes are less than a pixel"):
+        check_dataset(dataset, task_size=(SIZE[1] // 2, SIZE[0] // 2))
+    assert [len(Resized(dataset, (SIZE[1] // 2, SIZE[0] // 2))[k]["target"]["labels"]) for k in range(2)] == [1, 1]

@@ -5,7 +5,7 @@ import pytest
 pytest.importorskip("mmengine")
 
 from metaloss.engine import load_config, parse_options
-from metaloss.errors import ConfigError
+from metaloss.errors import ConfigError, DataError
 
 CWFID = "tdfusion/segformer_cwfid"
 SYNTHETIC = "tdfusion/segformer_synthetic"
@@ -156,3 +156,22 @@ def test_values_that_fit(option):
     options = parse_options([option])
     config = load_config(SYNTHETIC, options)
     assert {key: config[key] for key in options} == options
+
+
+def test_classes_from_a_file_of_names(tmp_path):
+    (tmp_path / "data.yaml").write_text("nc: 2\nnames: {0: soil, 1: plant}\n")
+    for options in (["classes=data.yaml", f"data_root={tmp_path}"], [f"classes={tmp_path / 'data.yaml'}"]):
+        config = load_config(CWFID, parse_options(options))
+        for part in (config, config.train_dataloader.dataset, config.val_dataloader.dataset, config.model.task):
+            assert tuple(part.classes) == ("soil", "plant")
+    with pytest.raises(DataError, match=r"data\.yml: no such file of class names \(did you mean 'data\.yaml'\?\)"):
+        load_config(CWFID, parse_options(["classes=data.yml", f"data_root={tmp_path}"]))
+    own = tmp_path / "own.py"
+    own.write_text(
+        '_base_ = "metaloss::tdfusion/segformer_cwfid.py"\n'
+        f'data_root, classes = "{tmp_path}", "data.yaml"\n'
+        "model = dict(task=dict(classes=classes))\n"
+        "train_dataloader = dict(dataset=dict(root=data_root, classes=classes))\n"
+        "val_dataloader = dict(dataset=dict(root=data_root, classes=classes))\n"
+    )
+    assert tuple(load_config(str(own)).model.task.classes) == ("soil", "plant")

@@ -6,6 +6,7 @@ from toys import BatchNormNet, DropoutNet, Scenes, held, learner, same
 
 import metaloss
 from metaloss.runtime import files
+from metaloss.training.changes import changes
 
 
 def fresh(network=DropoutNet, **settings):
@@ -170,3 +171,23 @@ def test_the_rate_of_the_loss_waits_for_its_first_step():
     subject.schedulers = [torch.optim.lr_scheduler.ExponentialLR(optimizer, 0.5)]
     subject.fit(Scenes(4), epochs=3, meta_steps=1, warmup_epochs=2)
     assert optimizer.param_groups[0]["lr"] == 0.5
+
+
+def test_ids_that_do_not_count_make_other_data(tmp_path):
+    metaloss.data.write_scenes(tmp_path, metaloss.data.SyntheticScenes(4, size=(32, 32)))
+    options = [{"classes": 4}, {"classes": 4, "ignore": (0, 255)}, {"classes": 2, "others": "drop"}]
+    prints = [metaloss.data.fingerprint(metaloss.data.PairedDataset(tmp_path, **each)) for each in options]
+    assert [(each.get("ignore"), each.get("others")) for each in prints] == [
+        (None, None),
+        ([0, 255], None),
+        (None, "drop"),
+    ]
+    assert changes({"data": prints[0]}, {"settings": {}, "data": prints[1]}) == [
+        "the data's ignore: [255], now [0, 255]"
+    ]
+    assert changes({"data": prints[1]}, {"settings": {}, "data": prints[0]}) == [
+        "the data's ignore: [0, 255], now [255]"
+    ]
+    assert "the data's others: error, now drop" in changes({"data": prints[0]}, {"settings": {}, "data": prints[2]})
+    unlabelled = metaloss.data.PairedDataset(tmp_path, target=None, ignore=7)
+    assert "ignore" not in metaloss.data.fingerprint(unlabelled)

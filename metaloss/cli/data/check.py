@@ -9,7 +9,7 @@ from typing import Any
 
 import typer
 
-from metaloss.cli.options import CFG_OPTIONS
+from metaloss.cli.options import CFG_OPTIONS, RANGE, ranges_given
 
 
 class Format(str, Enum):
@@ -39,6 +39,13 @@ def check(
     ignore: str | None = typer.Option(
         None, metavar="ID,ID", help="Of a folder: the ids in label images that are no class."
     ),
+    others: str | None = typer.Option(
+        None, metavar="error|drop", help="Of a folder: whether classes in its labels that are not named are left out."
+    ),
+    missing: str | None = typer.Option(
+        None, metavar="error|empty", help="Of a folder: whether an image without a file of boxes has none."
+    ),
+    source_range: list[str] = RANGE,
     out: Path | None = typer.Option(
         None, metavar="DIR", help="Where overview.png goes; default: work_dirs/data_check/NAME."
     ),
@@ -52,8 +59,10 @@ def check(
     from metaloss.cli.data.findings import as_plain, written
     from metaloss.cli.data.opening import open_config, open_folder
     from metaloss.cli.data.overview import draw_overview
+    from metaloss.configs import shipped_configs
     from metaloss.data.audit import audit
-    from metaloss.errors import ConfigError
+    from metaloss.data.listing import what_is_missing
+    from metaloss.errors import ConfigError, nearest
     from metaloss.runtime.folders import check_folder
     from metaloss.runtime.progress_bar import progress_bar
 
@@ -63,23 +72,34 @@ def check(
         "--split": split or None,
         "--classes": classes,
         "--ignore": ignore,
+        "--others": others,
+        "--missing": missing,
+        "--range": source_range or None,
     }
     if Path(data).is_dir():
         if cfg_options:
             raise ConfigError(
                 f"--cfg-options with the folder {data}: they are a config's; give --sources, --target, ..."
             )
-        opened = open_folder(Path(data), _options(sources, target, classes, ignore), split)
+        options = _options(sources, target, classes, ignore)
+        options |= {name: value for name, value in (("others", others), ("missing", missing)) if value is not None}
+        options |= {"range": ranges_given(source_range)} if source_range else {}
+        opened = open_folder(Path(data), options, split)
     else:
         foreign = [name for name, value in given.items() if value is not None]
         if foreign:
             raise ConfigError(f"{foreign[0]} with the config {data}: it is a folder's; give --cfg-options")
+        if not Path(data).is_file() and data not in shipped_configs():
+            missing = what_is_missing(Path(data), "folder of data or config file")
+            raise ConfigError(
+                f"{data}: {missing}, and no shipped config is called so{nearest(data, shipped_configs())}"
+            )
         opened = open_config(data, cfg_options)
     folder = out or Path("work_dirs", "data_check", opened.name)
     check_folder(folder, "--out")
     total = sum(len(dataset) for several in opened.datasets.values() for dataset in several)
     with progress_bar("checking", total) as advance:
-        found = audit(opened.datasets, opened.faults, lambda: advance(""), opened.crop)
+        found = audit(opened.datasets, opened.faults, lambda: advance(""), opened.crop, opened.task_size)
     picture = draw_overview(folder / "overview.png", found)
     if output is Format.json:
         typer.echo(json.dumps(as_plain(found, picture), indent=1, ensure_ascii=False))

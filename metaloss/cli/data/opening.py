@@ -23,12 +23,14 @@ class Opened(NamedTuple):
         faults: what was found as they were opened.
         name: for the folder of the contact sheet.
         crop: (h, w) that the training takes of each scene, or ``None``.
+        task_size: (H, W) that it resizes them to for the task, or ``None``.
     """
 
     datasets: dict[str, list[PairedDataset]]
     faults: list[Fault]
     name: str
     crop: tuple[int, int] | None = None
+    task_size: tuple[int, int] | None = None
 
 
 def open_folder(root: Path, options: Mapping[str, Any], splits: Sequence[str]) -> Opened:
@@ -88,8 +90,9 @@ def open_config(config: str, cfg_options: Sequence[str]) -> Opened:
     if not datasets:
         raise ConfigError(f"config {config}: no train_dataloader and no val_dataloader: it has no data to check")
     whole = str((loaded.get("train_dataloader") or {}).get("dataset", {}).get("type")).rpartition(".")[2] in _KINDS
-    crop = as_size((loaded.get("train_cfg") or {}).get("fusion_crop")) if whole else None
-    return Opened(datasets, faults, str(folder_of(config)), crop)
+    sizes = (loaded.get("train_cfg") or {}) if whole else {}
+    crop, task_size = (as_size(sizes.get(name)) for name in ("fusion_crop", "task_size"))
+    return Opened(datasets, faults, str(folder_of(config)), crop, task_size)
 
 
 def _folders_in(part: Any) -> tuple[type[PairedDataset], dict[str, Any]]:

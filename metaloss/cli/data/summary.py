@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from metaloss.data.convert import Outcome
-from metaloss.data.images import FORMATS
+from metaloss.data.formats import FORMATS
 from metaloss.report.tables import aligned
 
 _USUAL = ("ir", "vi")  # the sources of a data set where none are named
@@ -91,6 +91,8 @@ def _sources(outcome: Outcome) -> Sequence[str]:
     found = [
         folder.name
         for folder in (sorted(beside.iterdir()) if beside.is_dir() else [])
-        if folder.resolve() not in places and any((folder / f"{stem}{suffix}").is_file() for suffix in FORMATS)
+        if folder.resolve() not in places
+        and not (folder / "classes.txt").exists()  # another result
+        and any((folder / f"{stem}{suffix}").is_file() for suffix in FORMATS)
     ]
     return found if len(found) == 2 else _USUAL

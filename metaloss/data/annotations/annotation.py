@@ -87,11 +87,12 @@ class Annotation:
             boxes = boxes * boxes.new_tensor([size[1], size[0]] * 2)
         return cut_boxes({"boxes": boxes, "labels": torch.tensor(self.labels, dtype=torch.int64)}, size)
 
-    def fate(self, size: tuple[int, int]) -> Fate:
+    def fate(self, size: tuple[int, int], task_size: tuple[int, int] | None = None) -> Fate:
         """Says which of the boxes vanish when they are cut at the image's borders.
 
         Args:
             size: (H, W) of the image.
+            task_size: (H, W) that it is resized to for the task, or ``None``.
 
         Raises:
             DataError: the file belongs to an image of another size, or most of its boxes vanish; the cause is guessed.
@@ -104,7 +105,8 @@ class Annotation:
         boxes, (height, width) = self.boxes, size
         if self.normalised:
             boxes = tuple((x1 * width, y1 * height, x2 * width, y2 * height) for x1, y1, x2, y2 in boxes)
-        found = fate_of(boxes, (width, height), self.form)
+        resized = None if task_size is None else (task_size[1], task_size[0])
+        found = fate_of(boxes, (width, height), self.form, resized)
         reason = reason_of(found, boxes, (width, height), self.form)
         if reason:
             raise DataError(f"{self.where}: {reason}")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -10,13 +9,15 @@ from pathlib import Path, PureWindowsPath
 from typing import Any
 
 from metaloss.data.annotations.annotation import Annotation
+from metaloss.data.annotations.complaints import Complaints
 from metaloss.data.annotations.labelme import LABELME, is_labelme
 from metaloss.data.annotations.vanishing import Box
 from metaloss.data.class_choice import NO_CLASS, ClassChoice
+from metaloss.data.texts import read_json
 from metaloss.errors import DataError
 
 Id = int | str
-_EXPECTED = "expected COCO's images, categories and annotations"
+_EXPECTED = "COCO's images, categories and annotations"
 _SHOWN = 80  # characters of a strange value
 
 
@@ -40,13 +41,14 @@ def read_coco(
         DataError: not such a file, or an entry that cannot be right; file and entry are named.
     """
     content = _load(path)
-    categories = {number: str(entry["name"]) for number, entry in _by_id(content, "categories", path).items()}
+    entries = _by_id(content, "categories", path)
+    categories = {number: str(entry["name"]) for number, entry in entries.items()}
     if len({type(number) for number in categories}) > 1:
         raise DataError(f"{path}, categories: ids {', '.join(map(repr, categories))}: expected numbers alone, or texts")
     choice = choice or ClassChoice(tuple(classes))
-    counted = [entry.get("category_id") for entry in content["annotations"] if not entry.get("iscrowd")]
-    used = Counter(filter(_is_id, counted))
-    names = choice.names or tuple(categories[number] for number in _own(content["categories"], used))
+    regions = [(place, entry) for place, entry in enumerate(content["annotations"]) if not entry.get("iscrowd")]
+    used = Counter(number for _, entry in regions if (number := _id_of(entry.get("category_id"))) is not None)
+    names = choice.names or tuple(categories[number] for number in _own(entries, used))
     choice = choice if choice.names else ClassChoice(names)
     numbers = {
         number: choice.of_name(name, f"{path}, category {number}") if used[number] else None
@@ -56,19 +58,19 @@ def read_coco(
     boxes: dict[Id, list[Box]] = {number: [] for number in images}
     labels: dict[Id, list[int]] = {number: [] for number in images}
     left_out: dict[Id, list[str]] = {number: [] for number in images}
-    for place, entry in enumerate(content["annotations"]):
-        if entry.get("iscrowd"):
-            continue
+    complaints = Complaints()
+    for place, entry in regions:
         where = f"{path}, annotations[{place}] (id {entry.get('id', 'missing')})"
-        for key, known in (("image_id", images), ("category_id", numbers)):
-            if not isinstance(entry.get(key), (int, str)) or entry[key] not in known:
-                raise DataError(f"{where}: {key} {_shown(entry.get(key))} is not listed in the file")
-        box, image, number = _box(entry.get("bbox"), where), entry["image_id"], numbers[entry["category_id"]]
-        if number is None or number == NO_CLASS:
-            left_out[image].append(categories[entry["category_id"]])
-        else:
-            boxes[image].append(box)
-            labels[image].append(number)
+        with complaints.about(f"annotations[{place}]"):
+            image = _known_id(entry, "image_id", images, where)
+            category = _known_id(entry, "category_id", numbers, where)
+            box, number = _box(entry.get("bbox"), where), numbers[category]
+            if number is None or number == NO_CLASS:
+                left_out[image].append(categories[category])
+            else:
+                boxes[image].append(box)
+                labels[image].append(number)
+    complaints.end("entry", "entries")
     found: dict[str, Annotation] = {}
     for place, (image, entry) in enumerate(images.items()):
         stem = PureWindowsPath(str(entry["file_name"])).stem  # takes both kinds of slashes
@@ -86,13 +88,13 @@ def read_coco(
     return found, names
 
 
-def _own(categories: Sequence[Mapping[str, Any]], used: Mapping[Id, int]) -> list[Id]:
+def _own(categories: Mapping[Id, Mapping[str, Any]], used: Mapping[Id, int]) -> list[Id]:
     """The ids of a file's categories, in order, but for Roboflow's name of all together."""
-    numbers: list[Id] = sorted(entry["id"] for entry in categories)
+    numbers: list[Id] = sorted(categories)
     if len(numbers) < 2:
         return numbers
-    first = next((entry for entry in categories if entry["id"] == numbers[0]), {})
-    others = {entry.get("supercategory", first.get("name")) for entry in categories if entry is not first}
+    first = categories[numbers[0]]
+    others = {entry.get("supercategory", first.get("name")) for entry in categories.values() if entry is not first}
     is_all = first.get("supercategory") == "none" and others == {first["name"]} and not used.get(numbers[0])
     return numbers[1:] if is_all else numbers
 
@@ -100,17 +102,27 @@ def _own(categories: Sequence[Mapping[str, Any]], used: Mapping[Id, int]) -> lis
 def _by_id(content: Mapping[str, Any], key: str, path: Path) -> dict[Id, Mapping[str, Any]]:
     found: dict[Id, Mapping[str, Any]] = {}
     for place, entry in enumerate(content[key]):
-        number = entry["id"]
-        if not _is_id(number):
-            raise DataError(f"{path}, {key}[{place}]: id {_shown(number)}; expected a number or a text")
+        number = _id_of(entry["id"])
+        if number is None:
+            raise DataError(f"{path}, {key}[{place}]: id {_shown(entry['id'])}; expected a number or a text")
         if number in found:
             raise DataError(f"{path}, {key}[{place}]: id {number!r} is taken by another entry; expected one id each")
         found[number] = entry
     return found
 
 
-def _is_id(value: Any) -> bool:
-    return isinstance(value, (int, str)) and not isinstance(value, bool)
+def _id_of(value: Any) -> Id | None:
+    """An id, where a value is one: a text, or a whole number, which some programs write as 1.0."""
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    return value if isinstance(value, (int, str)) and not isinstance(value, bool) else None
+
+
+def _known_id(entry: Mapping[str, Any], key: str, known: Mapping[Id, Any], where: str) -> Id:
+    number = _id_of(entry.get(key))
+    if number is None or number not in known:
+        raise DataError(f"{where}: {key} {_shown(entry.get(key))} is not listed in the file")
+    return number
 
 
 def _size(entry: Mapping[str, Any], where: str) -> tuple[int, int] | None:
@@ -134,16 +146,7 @@ def _shown(value: Any) -> str:
 
 
 def _load(path: Path) -> Mapping[str, Any]:
-    try:
-        content = json.loads(path.read_text(encoding="utf-8-sig"))
-    except json.JSONDecodeError as error:
-        raise DataError(f"{path}, line {error.lineno}: cannot be read as json ({error.msg})") from error
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"{path}: cannot be read as text") from error
-    except RecursionError:
-        raise DataError(f"{path}: cannot be read as json (nested too deeply); {_EXPECTED}") from None
-    except ValueError as error:  # a number of thousands of digits
-        raise DataError(f"{path}: cannot be read as json ({error}); {_EXPECTED}") from None
+    content = read_json(path, _EXPECTED)
     if is_labelme(content):
         raise DataError(f"{path}: {LABELME}")
     if isinstance(content, Mapping):
@@ -151,7 +154,7 @@ def _load(path: Path) -> Mapping[str, Any]:
     for key, needed in (("images", ("id", "file_name")), ("categories", ("id", "name")), ("annotations", ())):
         entries = content.get(key) if isinstance(content, Mapping) else None
         if not isinstance(entries, list) or not all(isinstance(entry, Mapping) for entry in entries):
-            raise DataError(f"{path}: no list {key!r} of entries; {_EXPECTED}")
+            raise DataError(f"{path}: no list {key!r} of entries; expected {_EXPECTED}")
         for place, entry in enumerate(entries):
             missing = [name for name in needed if name not in entry]
             if missing:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import warnings
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -11,13 +12,14 @@ from typing import Literal, get_args
 
 from metaloss.data.annotations.annotation import Annotation
 from metaloss.data.annotations.coco import read_coco
+from metaloss.data.annotations.complaints import Complaints
 from metaloss.data.annotations.labelme import LABELME, is_labelme_file
 from metaloss.data.annotations.lists import read_list
 from metaloss.data.annotations.lookup import label_files, own_labels, pattern_advice
-from metaloss.data.annotations.voc import read_voc
+from metaloss.data.annotations.voc import names_in_voc, read_voc
 from metaloss.data.annotations.yolo import read_yolo
 from metaloss.data.class_choice import ClassChoice
-from metaloss.data.images import FORMATS
+from metaloss.data.formats import FORMATS
 from metaloss.data.listing import Listing, is_pattern, list_files, what_is_missing
 from metaloss.errors import ConfigError, DataError, nearest
 
@@ -27,6 +29,7 @@ _FILES: dict[str, Format] = {".json": "coco", ".txt": "list"}
 _NO_LABELS = {"classes.txt", "colours.txt", "labels.txt"}  # lists that programs leave beside the labels
 _SHOWN = 3
 _LISTED = 12
+_LOOKED_AT = 100  # xml files, for the classes that they name
 
 
 def detect_format(path: Path, labels: str = "auto") -> Format:
@@ -56,7 +59,25 @@ def detect_format(path: Path, labels: str = "auto") -> Format:
             for kind, file in sorted(found.items())
         )
         raise DataError(f"{path}: labels of several formats, {shown}; say which one with labels=")
+    if listing is not None and listing.pattern is None and not found:
+        _look_deeper(path)
     return next(iter(found), "ids")
+
+
+def _look_deeper(path: Path) -> None:
+    """Says where labels are, where a folder has them in folders of its own alone.
+
+    Raises:
+        DataError: there are such.
+    """
+    for folder, _, names in os.walk(path):
+        suffixes = (os.path.splitext(name)[1].lower() for name in names if name not in _NO_LABELS)
+        suffix = next((suffix for suffix in suffixes if suffix in (".txt", ".xml")), None)
+        if suffix is not None:
+            everything = path / "**" / f"*{suffix}"
+            raise DataError(
+                f"{path}: no labels in it, but in {folder}: give that folder, or write {everything} for all"
+            )
 
 
 def read_annotations(
@@ -86,7 +107,9 @@ def read_annotations(
         DataError: a file is missing or wrong; it is named, with the line.
     """
     if labels == "voc" and not choice.names:
-        raise ConfigError(f"{path}: xml files have classes by name; give classes= in the order of their ids")
+        raise ConfigError(
+            f"{path}: xml files have classes by name; give classes= in the order of their ids{_in_xml(path)}"
+        )
     names = choice.names
     if labels in ("coco", "list"):
         file = _one_file(path, labels)
@@ -98,6 +121,14 @@ def read_annotations(
         read = _one_each(path, stems, aliases, labels, choice, missing)
     _say_left_out(path, read, names)
     return read, names
+
+
+def _in_xml(path: Path) -> str:
+    """Which classes the first xml files name, for the end of a message."""
+    listing = _listing(path) if path.is_dir() or is_pattern(path) else None
+    files = [listing.path(name) for name in listing.names if name.lower().endswith(".xml")] if listing else []
+    named = sorted({name for file in files[:_LOOKED_AT] for name in names_in_voc(file)[0]})
+    return f" (the first files name {', '.join(named[:_LISTED])})" if named else ""
 
 
 def _one_each(
@@ -115,10 +146,14 @@ def _one_each(
     listing, known = _files_of(path, suffix)
     files = own_labels(path, stems, aliases, known)
     _check_missing(path, stems, files, missing, lambda: pattern_advice(path, stems, known))
-    return [
-        Annotation(listing.base / f"{stem}{suffix}") if file is None else _READERS[suffix](file, choice=choice)
-        for stem, file in zip(stems, files, strict=True)
-    ]
+    read: list[Annotation] = []
+    complaints = Complaints()
+    for stem, file in zip(stems, files, strict=True):
+        with complaints.about("" if file is None else file.name):
+            none = Annotation(listing.base / f"{stem}{suffix}")
+            read.append(none if file is None else _READERS[suffix](file, choice=choice))
+    complaints.end("file", "files")
+    return read
 
 
 def complaints_of(
@@ -175,10 +210,13 @@ def _say_left_out(path: Path, read: Sequence[Annotation], names: Sequence[str]) 
         first = next(annotation for annotation in read if annotation.left_out)
         listed = ", ".join(f"{name} {count}" for name, count in counts.most_common(_LISTED))
         listed += ", ..." if len(counts) > _LISTED else ""
+        used = {label for annotation in read for label in annotation.labels}
+        unused = [name for number, name in enumerate(names) if number not in used]
+        hints = [f"; no box is of {name!r}{hint}" for name in unused if (hint := nearest(name, counts))]
         known = f"the classes are {', '.join(names)}" if names else "they are ignored"
         warnings.warn(
             f"{path}: {_boxes(counts.total())} left out, of no class that counts: {listed} (first: {first.where}); "
-            f"{known}",
+            f"{known}{''.join(hints[:_SHOWN])}",
             stacklevel=4,
         )
 
@@ -196,7 +234,7 @@ def _one_file(path: Path, labels: Format) -> Path:
     """The one file of all images: the path itself, or COCO's in the folder."""
     if path.is_file() or labels == "list":
         return path
-    files = sorted(path.glob("*.json")) if path.is_dir() else []
+    files = sorted(file for file in path.iterdir() if file.suffix.lower() == ".json") if path.is_dir() else []
     if len(files) != 1:
         if files and is_labelme_file(files[0]):
             raise DataError(f"{files[0]}: {LABELME}")

@@ -6,12 +6,14 @@ import math
 from pathlib import Path
 
 from metaloss.data.annotations.annotation import Annotation
+from metaloss.data.annotations.complaints import Complaints
 from metaloss.data.annotations.vanishing import Box
 from metaloss.data.class_choice import ClassChoice
 from metaloss.data.list_lines import split_line, stem_of
+from metaloss.data.texts import read_text
 from metaloss.errors import DataError
 
-_FORM = "expected `name x1,y1,x2,y2,class ...`, corners in pixels"
+_FORM = "`name x1,y1,x2,y2,class ...`, corners in pixels"
 
 
 def read_list(path: Path, num_classes: int = 0, *, choice: ClassChoice | None = None) -> dict[str, Annotation]:
@@ -28,27 +30,28 @@ def read_list(path: Path, num_classes: int = 0, *, choice: ClassChoice | None = 
     Raises:
         DataError: not text, without a single box, or a line that cannot be right; it is named.
     """
-    if not path.is_file():
-        raise DataError(f"{path}: no such list of images and boxes, which is one text file")
-    try:
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"{path}: cannot be read as text; {_FORM}") from error
+    lines = read_text(path, _FORM, "list of images and boxes").splitlines()
     choice = choice or ClassChoice(tuple(map(str, range(num_classes))))
     found: dict[str, Annotation] = {}
+    complaints = Complaints()
     for number, line in enumerate(lines, 1):
         if not line.strip() or line.lstrip().startswith("#"):
             continue
         name, boxes = split_line(line)
         stem, place = stem_of(name), f"line {number}"
         last = name.split()[-1]
-        if "," in last:
-            raise DataError(f"{path}, {place}: {last!r} is not five numbers; {_FORM}")
-        if stem in found:
-            raise DataError(f"{path}, {place}: {stem!r} is listed twice, and files are paired by stem: remove one")
-        found[stem] = _annotation(path, place, boxes, choice)
+        with complaints.about(place):
+            if "," in last:
+                raise DataError(f"{path}, {place}: {last!r} is not five numbers; expected {_FORM}")
+            if stem in found:
+                raise DataError(f"{path}, {place}: {stem!r} is listed twice, and files are paired by stem: remove one")
+            found[stem] = _annotation(path, place, boxes, choice)
+    complaints.end("line", "lines")
     if not any(each.boxes or each.left_out for each in found.values()):
-        raise DataError(f"{path}: names {len(found)} images and not one box; {_FORM}")
+        first = next((line.strip() for line in lines if line.strip()), "")
+        raise DataError(
+            f"{path}: names {len(found)} images and not one box; expected {_FORM}; it begins with {first!r:.80}"
+        )
     return found
 
 
@@ -61,12 +64,12 @@ def _box(text: str, where: str) -> tuple[int, Box]:
     try:
         left, top, right, bottom, label = map(float, text.split(","))
     except ValueError:
-        raise DataError(f"{where}: {text!r} is not five numbers; {_FORM}") from None
+        raise DataError(f"{where}: {text!r} is not five numbers; expected {_FORM}") from None
     if not all(map(math.isfinite, (left, top, right, bottom, label))) or not label.is_integer():
-        raise DataError(f"{where}: {text!r}; {_FORM}, the class a whole number from 0")
+        raise DataError(f"{where}: {text!r}; expected {_FORM}, the class a whole number from 0")
     if right < left or bottom < top:
         raise DataError(
-            f"{where}: the box ends ({right:g}, {bottom:g}) before it begins ({left:g}, {top:g}); {_FORM}, not width "
-            "and height"
+            f"{where}: the box ends ({right:g}, {bottom:g}) before it begins ({left:g}, {top:g}); expected {_FORM}, "
+            "not width and height"
         )
     return int(label), (left, top, right, bottom)

@@ -23,12 +23,14 @@ class Fate:
         thin: of the others, how many are less than a pixel wide or high inside of it.
         as_corners: how many vanish or reach far over the border, and would be right if the file's numbers were corners,
             which they are not meant to be.
+        small: of those that stay, how many are less than a pixel wide or high once the image has the task's size.
     """
 
     boxes: int = 0
     outside: int = 0
     thin: int = 0
     as_corners: int = 0
+    small: int = 0
 
     @property
     def vanished(self) -> int:
@@ -42,6 +44,7 @@ class Fate:
             self.outside + other.outside,
             self.thin + other.thin,
             self.as_corners + other.as_corners,
+            self.small + other.small,
         )
 
     def __str__(self) -> str:
@@ -52,7 +55,9 @@ class Fate:
         return f"{self.vanished} of {self.boxes} box{'es' * (self.boxes != 1)} {verb} ({', '.join(parts)})"
 
 
-def fate_of(boxes: Sequence[Box], size: tuple[int, int], form: Form = "corners") -> Fate:
+def fate_of(
+    boxes: Sequence[Box], size: tuple[int, int], form: Form = "corners", task_size: tuple[int, int] | None = None
+) -> Fate:
     """Says which boxes vanish, by the rule of :func:`metaloss.data.cut_boxes`.
 
     Args:
@@ -60,13 +65,17 @@ def fate_of(boxes: Sequence[Box], size: tuple[int, int], form: Form = "corners")
         size: (W, H) of the image.
         form: what the file's four numbers are meant to be: ``"corners"``, left, top, width and height (``"sides"``), or
             the middle, width and height (``"centre"``).
+        task_size: (W, H) that the image is resized to for the task, or ``None``.
     """
     inside = [_inside(box, size) for box in boxes]
     outside = [share < SMALLEST_PART for _, share in inside]
-    thin = [side < SMALLEST_SIDE and not out for (side, _), out in zip(inside, outside, strict=True)]
+    thin = [min(sides) < SMALLEST_SIDE and not out for (sides, _), out in zip(inside, outside, strict=True)]
+    stay = [sides for (sides, _), gone, out in zip(inside, thin, outside, strict=True) if not gone and not out]
+    factors = (1.0, 1.0) if task_size is None else (task_size[0] / size[0], task_size[1] / size[1])
+    small = sum(min(sides[0] * factors[0], sides[1] * factors[1]) < SMALLEST_SIDE for sides in stay)
     far = [out or _is_far(box, size) for box, out in zip(boxes, outside, strict=True)]
     right = form != "corners" and any(far) and _fit((as_written(box, form) for box in boxes), size)
-    return Fate(len(boxes), sum(outside), sum(thin), sum(far) if right else 0)
+    return Fate(len(boxes), sum(outside), sum(thin), sum(far) if right else 0, small)
 
 
 def reason_of(fate: Fate, boxes: Sequence[Box], size: tuple[int, int], form: Form = "corners") -> str:
@@ -105,14 +114,14 @@ def as_written(box: Box, form: Form) -> Box:
     return box if form == "corners" else ((left + right) / 2, (top + bottom) / 2, right - left, bottom - top)
 
 
-def _inside(box: Box, size: tuple[int, int]) -> tuple[float, float]:
-    """The shorter side of what lies inside, and its share of the box; a line inside has all of its area there."""
+def _inside(box: Box, size: tuple[int, int]) -> tuple[tuple[float, float], float]:
+    """Width and height of what lies inside, and its share of the box; a line inside has all of its area there."""
     left, right = (min(max(value, 0), size[0]) for value in box[::2])
     top, bottom = (min(max(value, 0), size[1]) for value in box[1::2])
     if box[2] < 0 or box[3] < 0 or box[0] >= size[0] or box[1] >= size[1]:
-        return 0.0, 0.0
+        return (0.0, 0.0), 0.0
     area = (box[2] - box[0]) * (box[3] - box[1])
-    return min(right - left, bottom - top), (right - left) * (bottom - top) / area if area > 0 else 1.0
+    return (right - left, bottom - top), (right - left) * (bottom - top) / area if area > 0 else 1.0
 
 
 def _is_far(box: Box, size: tuple[int, int]) -> bool:

@@ -51,6 +51,23 @@ def read_voc(path: Path, classes: Sequence[str] = (), *, choice: ClassChoice | N
     return Annotation(path, tuple(boxes), tuple(labels), size=_size(root, path), left_out=tuple(left_out))
 
 
+def names_in_voc(path: Path) -> tuple[set[str], int]:
+    """Looks which classes a file names.
+
+    Args:
+        path: the file.
+
+    Returns:
+        The names, and how many further objects are marked as difficult; nothing where it cannot be read.
+    """
+    try:
+        things = list(ElementTree.parse(path).getroot().iter("object"))
+    except (OSError, ElementTree.ParseError, ValueError, LookupError):  # read_voc says what is wrong
+        return set(), 0
+    easy = [thing for thing in things if (thing.findtext("difficult") or "0").strip() != "1"]
+    return {(thing.findtext("name") or "").strip() for thing in easy}, len(things) - len(easy)
+
+
 def _box(thing: ElementTree.Element, where: str) -> Box:
     texts = [thing.findtext(f"bndbox/{corner}") for corner in _CORNERS]
     try:
@@ -71,7 +88,10 @@ def _box(thing: ElementTree.Element, where: str) -> Box:
 def _size(root: ElementTree.Element, path: Path) -> tuple[int, int] | None:
     texts = [(root.findtext(f"size/{side}") or "0").strip() for side in ("height", "width")]
     try:
-        height, width = map(int, texts)
+        height, width = map(float, texts)
+        whole = height.is_integer() and width.is_integer()
     except ValueError:
-        raise DataError(f"{path}: a <size> of {texts[1]}x{texts[0]}; expected whole numbers") from None
-    return (height, width) if height > 0 and width > 0 else None
+        whole = False
+    if not whole:
+        raise DataError(f"{path}: a <size> of {texts[1]}x{texts[0]}; expected whole numbers")
+    return (int(height), int(width)) if height > 0 and width > 0 else None

@@ -14,7 +14,7 @@ from metaloss.data.audit.opened import Lenient
 from metaloss.data.audit.twins import find_twins
 from metaloss.data.checks import check_scene
 from metaloss.data.dataset import PairedDataset
-from metaloss.data.label_checks import absent, doubts_of_label, judge, what_is_left_out
+from metaloss.data.label_checks import absent, doubts_of_label, judge, too_small, what_is_left_out
 from metaloss.data.narrow import CURE, narrow_sources
 from metaloss.data.pairing import Pair
 from metaloss.errors import DataError
@@ -79,6 +79,7 @@ def audit(
     faults: Sequence[Fault],
     progress: Progress = lambda: None,
     crop: tuple[int, int] | None = None,
+    task_size: tuple[int, int] | None = None,
 ) -> Audit:
     """Looks at the scenes of all splits.
 
@@ -87,9 +88,10 @@ def audit(
         faults: what was found as they were opened.
         progress: called after each scene.
         crop: (h, w) that a training takes of each scene of the split ``"train"``, or ``None``.
+        task_size: (H, W) that it resizes them to for the task, or ``None``.
     """
     splits = [
-        Split(name, dataset, look_at_all(dataset, progress))
+        Split(name, dataset, look_at_all(dataset, progress, task_size))
         for name, several in datasets.items()
         for dataset in several
     ]
@@ -139,6 +141,7 @@ def _of_labels(split: Split) -> Iterator[Fault]:
             yield Fault.of("doubt", kind, says, each.where)
     if left_out := what_is_left_out(facts, choice):
         yield Fault.of("doubt", "left out", left_out)
+    yield from (Fault.of("doubt", "too small", says) for says in too_small(facts))
     yield from (Fault.of("doubt", "absent class", says) for says in absent(facts, choice))
 
 
@@ -146,6 +149,10 @@ def _of_sources(split: Split) -> Iterator[Fault]:
     for narrow in narrow_sources(split.dataset.pairs, split.dataset.readings):
         yield Fault.of("doubt", "narrow range", narrow.say(CURE), narrow.uses[0].file)
     for pair, look in zip(split.dataset.pairs, split.looks, strict=True):
+        for file in look.flat:
+            yield Fault(
+                "doubt", "flat image", str(file), "all of its pixels are alike: export it again, or leave it out"
+            )
         for file, pixels in look.apart.items():
             says = (
                 f"looks unregistered to {pair.sources[0]}: their edges match best about {pixels:.0f} pixels apart; "

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from metaloss.data.dataset import PairedDataset
-from metaloss.data.images import FORMATS
+from metaloss.data.formats import FORMATS
 from metaloss.data.known import KnownDataset, known_datasets
 from metaloss.data.known.places import LABEL_FOLDERS, find_tree, is_named
 from metaloss.data.known.record import Known, Part
@@ -83,8 +83,13 @@ def _known(root: Path) -> list[tuple[Known, str | None, Part]]:
     named = [found for record in called if (found := _unpacked(record, root))]
     if named:
         return named
-    labelled = [record for record in records if None not in record.parts]
+    labelled = [record for record in records if None not in record.parts and not _in_one_file(record)]
     return next(([found] for record in labelled if (found := _unpacked(record, root))), [])
+
+
+def _in_one_file(record: Known) -> bool:
+    """Whether sources are channels of one file: folders of images and labels alone tell nothing."""
+    return any(":" in folder for part in record.parts.values() for folder in part.sources.values())
 
 
 def _unpacked(record: Known, root: Path) -> tuple[Known, str | None, Part] | None:

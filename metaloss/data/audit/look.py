@@ -31,6 +31,7 @@ class Look:
         facts: what its label holds.
         sizes: (W, H) of each source that can be read.
         bits: of its sources' difference hashes, or ``None`` where one cannot be read.
+        flat: those of its sources of which all pixels are alike.
         apart: how many pixels apart the edges of the first and another source match best, by that one's file, where
             they look unregistered.
     """
@@ -39,21 +40,23 @@ class Look:
     facts: LabelFacts | None
     sizes: tuple[tuple[int, int], ...]
     bits: bytes | None
+    flat: tuple[Path, ...]
     apart: dict[Path, float]
 
 
-def look_at_all(dataset: PairedDataset, progress: Progress) -> list[Look]:
+def look_at_all(dataset: PairedDataset, progress: Progress, task_size: tuple[int, int] | None = None) -> list[Look]:
     """Looks at every scene of a data set, on all cores.
 
     Args:
         dataset: the scenes.
         progress: called after each.
+        task_size: (H, W) that a training resizes them to for the task, or ``None``.
     """
     count = len(dataset.pairs)
     several = max(1, -(-count // REGISTERED))
 
     def look(number: int) -> Look:
-        return _look(dataset, number, registration=number % several == 0)
+        return _look(dataset, number, task_size, registration=number % several == 0)
 
     seen = []
     for each in in_parallel(look, count):
@@ -68,10 +71,10 @@ def registration_looked_at(count: int) -> int:
     return -(-count // several)
 
 
-def _look(dataset: PairedDataset, number: int, *, registration: bool) -> Look:
+def _look(dataset: PairedDataset, number: int, task_size: tuple[int, int] | None, *, registration: bool) -> Look:
     pair = dataset.pairs[number]
     boxes = None if dataset.annotations is None else dataset.annotations[number]
-    found, images = check_scene(pair, boxes, dataset.choice, dataset.readings)
+    found, images = check_scene(pair, boxes, dataset.choice, dataset.readings, task_size)
     files = [*pair.sources] if pair.target is None else [*pair.sources, pair.target]
     complete = len(images) == len(files) or not any(file in found.problems for file in pair.sources)
     sources = [_grey(image) for image in images[: len(pair.sources)]] if complete else []
@@ -83,6 +86,7 @@ def _look(dataset: PairedDataset, number: int, *, registration: bool) -> Look:
         found.facts,
         sizes,
         None if bits is None else bits.numpy().tobytes(),
+        tuple(file for file, source in zip(pair.sources, sources, strict=False) if source.min() == source.max()),
         _apart(sources, pair.sources) if registration and aligned else {},
     )
 

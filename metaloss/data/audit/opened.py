@@ -16,7 +16,9 @@ from metaloss.data.dataset import PairedDataset
 from metaloss.data.joined import paired_datasets
 from metaloss.data.known import KnownDataset
 from metaloss.data.known.dataset import KINDS
+from metaloss.data.known.splits import by_rule, in_order, list_of, listed_and_complaints
 from metaloss.data.pairing import Pair
+from metaloss.data.part import part_of
 from metaloss.errors import DataError, MetaLossError
 
 _OF_LABELS = ("classes", "ignore", "others", "labels", "missing")
@@ -79,14 +81,29 @@ class LenientKnown(Lenient, KnownDataset):
     """The same of a known data set."""
 
     def _whole(self, root: Path, sources: Any, target: str | None, split: Any) -> tuple[list[Pair], list[Fault]]:
-        if self._tree is None or not (self._part.by_folder and self._tree.unpacked):
-            return whole_pairs(root, sources, target, self._split.file)
+        split, file = self._split, list_of(root, self._split)
         pairs: list[Pair] = []
         faults: list[Fault] = []
-        for place in self._tree.places:
-            found, wrong = whole_pairs(root, place.sources, target and place.target, None)
-            pairs, faults = pairs + found, faults + wrong
-        return pairs, faults
+        by_folder = self._tree is not None and self._part.by_folder and self._tree.unpacked
+        if file is None and split.name and not by_folder and (self._tree is None or split.name not in self._part.rule):
+            file = f"{split.name}.txt"  # which is not there, and said to be missing
+        if self._tree is not None and by_folder:
+            for place in self._tree.places:
+                found, wrong = whole_pairs(root, place.sources, target and place.target, None)
+                pairs, faults = pairs + found, faults + wrong
+            file = split.file
+        elif file is None or self._part.skipped:
+            pairs, faults = whole_pairs(root, sources, target, None)
+            if file is None and pairs and split.name:
+                pairs = by_rule(in_order(pairs), self._part, split.name, str(root))
+        else:
+            pairs, faults = whole_pairs(root, sources, target, file)
+            file = None
+        if file is not None:
+            aside = {Path(fault.file).stem for fault in faults}
+            pairs, complaints = listed_and_complaints(pairs, root / file, self._part.skipped, aside)
+            faults += [Fault.of("error", "list", complaint, root / file) for complaint in complaints]
+        return (part_of(pairs, split.part, str(root)) if split.part and pairs else pairs), faults
 
     def _labels(self) -> str | None:
         target: str | None = self._options.get("target")
@@ -145,4 +162,8 @@ def _attempt(build: Callable[[], Any]) -> tuple[list[PairedDataset], list[Fault]
             datasets = list(paired_datasets(build()))
         except MetaLossError as error:
             faults.append(Fault.of("error", "refused", error))
-    return datasets, [*(Fault.of("doubt", "said", each.message) for each in said), *faults]
+    return datasets, [*(Fault.of("doubt", _kind(str(each.message)), each.message) for each in said), *faults]
+
+
+def _kind(said: str) -> str:
+    return "left out" if " left out, of no class that counts" in said else "said"

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from metaloss.data.audit.fault import Fault
-from metaloss.data.images import FORMATS
+from metaloss.data.formats import FORMATS
 from metaloss.data.listing import is_pattern, what_is_missing
 from metaloss.data.pairing import Pair
 from metaloss.data.part import part_of

@@ -6,17 +6,18 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from xml.etree import ElementTree
 
 from metaloss.data.annotations import Annotation, read_coco, read_voc
+from metaloss.data.annotations.voc import names_in_voc
+from metaloss.data.annotations.yolo_kinds import Form
 from metaloss.data.convert.boxes import Boxes
 from metaloss.data.convert.labelme import read_labelme
 from metaloss.data.convert.names import names_beside
 from metaloss.data.convert.reading import read_all
 from metaloss.data.convert.shapes import Drawing
 from metaloss.data.convert.sources import Source
-from metaloss.data.convert.texts import read_json
-from metaloss.data.convert.yolo_lines import Form, Line, drawing, read_lines, settle
+from metaloss.data.convert.yolo_lines import Line, drawing, read_lines, settle
+from metaloss.data.texts import read_json
 
 
 @dataclass(frozen=True)
@@ -86,7 +87,7 @@ def _yolo(source: Source, form: str) -> Labels:
 
 
 def _voc(source: Source) -> Labels:
-    found = [_voc_names(path) for path in source.files]
+    found = [names_in_voc(path) for path in source.files]
     names = tuple(sorted({name for names, _ in found for name in names}))
     annotations = read_all(source.files, lambda path: read_voc(path, names))
     images = [
@@ -94,16 +95,6 @@ def _voc(source: Source) -> Labels:
         for path, annotation, (_, difficult) in zip(source.files, annotations, found, strict=True)
     ]
     return Labels((), tuple(images), names, f"the classes in {source.path}", False, {})
-
-
-def _voc_names(path: Path) -> tuple[set[str], int]:
-    """The names of the objects of a file, and how many are marked as difficult; nothing where it cannot be read."""
-    try:
-        things = list(ElementTree.parse(path).getroot().iter("object"))
-    except (OSError, ElementTree.ParseError, ValueError, LookupError):  # read_voc says what is wrong
-        return set(), 0
-    easy = [thing for thing in things if (thing.findtext("difficult") or "0").strip() != "1"]
-    return {(thing.findtext("name") or "").strip() for thing in easy}, len(things) - len(easy)
 
 
 def _coco(path: Path) -> Labels:

@@ -6,11 +6,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from metaloss.data.class_names import class_names
+from metaloss.data.class_names import FILES_OF_NAMES, class_names
 from metaloss.data.convert.names import read_names
+from metaloss.data.ignored import IGNORED
 from metaloss.errors import ConfigError, nearest
 
-IGNORED = 255
 BACKGROUND = "background"
 _BACKGROUNDS = {"background", "_background_", "__background__", "bg"}
 _IGNORED = {"ignore", "ignored", "_ignore_", "__ignore__"}
@@ -74,7 +74,7 @@ def wanted_classes(text: str, known: Sequence[str]) -> list[Wanted]:
         ConfigError: no entry, an entry without a name, or a name twice.
     """
     file = Path(text)
-    if file.is_file() or file.suffix.lower() in (".txt", ".yaml", ".yml", ".names"):
+    if file.is_file() or file.suffix.lower() in FILES_OF_NAMES:
         entries: Sequence[str] = read_names(file)
     else:
         entries = [entry.strip() for entry in text.split(",")]

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from metaloss.data.convert.texts import read_json, read_text, read_yaml
+from metaloss.data.texts import read_json, read_text, read_yaml
 from metaloss.errors import DataError
 
 Colour = int
@@ -140,5 +140,5 @@ def _rgb(value: Any) -> tuple[int, ...] | None:
         return tuple(map(int, found.groups())) if found else None
     if not isinstance(value, (list, tuple)) or len(value) != 3:
         return None
-    whole = all(isinstance(part, int) and not isinstance(part, bool) and part >= 0 for part in value)
-    return tuple(value) if whole else None
+    parts = list(map(str, value))  # yaml's numbers are texts
+    return tuple(map(int, parts)) if all(part.isdecimal() for part in parts) else None

@@ -12,7 +12,7 @@ import numpy as np
 
 from metaloss.data.convert.polygons import circle
 from metaloss.data.convert.shapes import Drawing, Outline, Shape, rectangle
-from metaloss.data.convert.texts import read_json
+from metaloss.data.texts import read_json
 from metaloss.errors import DataError
 
 _FORM = "LabelMe's json, with a list `shapes`"

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from metaloss.data.convert.classes import BACKGROUND, IGNORED, Plan, check_known, plan_masks, wanted_classes
+from metaloss.data.convert.classes import BACKGROUND, Plan, check_known, plan_masks, wanted_classes
 from metaloss.data.convert.colours import channels, nearest_colour
 from metaloss.data.convert.meaning import (
     AUTO,
@@ -24,6 +24,7 @@ from metaloss.data.convert.pixels import colour_numbers, counts, id_numbers, rep
 from metaloss.data.convert.reading import read_all
 from metaloss.data.convert.sources import SPOKEN, Source
 from metaloss.data.convert.writing import write_lines, write_mask
+from metaloss.data.ignored import IGNORED
 from metaloss.errors import ConfigError, DataError
 from metaloss.runtime.progress_bar import progress_bar
 

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
-from metaloss.data.convert.classes import IGNORED
 from metaloss.data.convert.colours import channels, nearest_colour, read_colours, shown
 from metaloss.data.convert.names import names_beside
-from metaloss.data.convert.pixels import Numbers, colour_numbers, id_numbers, palettes_agree
+from metaloss.data.convert.pixels import palettes_agree
+from metaloss.data.ignored import IGNORED
 from metaloss.data.images import read_image
 from metaloss.errors import ConfigError, DataError
 
@@ -36,11 +36,6 @@ class Meaning:
     names: Mapping[int, str]
     where: str
     listed: bool
-
-    @property
-    def read(self) -> Callable[[Path], Numbers]:
-        """What reads one file."""
-        return colour_numbers if self.coloured else id_numbers
 
 
 def are_coloured(path: Path, files: Sequence[Path], colours: str | None) -> bool:

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from metaloss.data.convert.classes import IGNORED
+from metaloss.data.ignored import IGNORED
 
 
 @dataclass

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TypeVar
 
-from metaloss.errors import DataError
+from metaloss.data.annotations.complaints import Complaints
 from metaloss.runtime.progress_bar import progress_bar
 
 Read = TypeVar("Read")
@@ -26,16 +26,11 @@ def read_all(files: Sequence[Path], read: Callable[[Path], Read]) -> list[Read]:
         DataError: of the first file that cannot be read, with the number of further ones.
     """
     found: list[Read] = []
-    problems: list[str] = []
+    complaints = Complaints()
     with progress_bar("reading", len(files)) as advance:
         for file in files:
-            try:
+            with complaints.about(file.name):
                 found.append(read(file))
-            except DataError as error:
-                problems.append(str(error))
             advance(file.name)
-    if problems:
-        others = len(problems) - 1
-        more = f" ({others} more bad file{'s' * (others > 1)})" if others else ""
-        raise DataError(problems[0] + more)
+    complaints.end("file", "files")
     return found

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from metaloss.data.convert.texts import read_json, read_text
-from metaloss.data.images import FORMATS
+from metaloss.data.formats import FORMATS
+from metaloss.data.texts import read_json, read_text
 from metaloss.errors import DataError, nearest
 
 Kind = Literal["colours", "ids", "labelme", "yolo", "voc", "coco"]

@@ -3,27 +3,21 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 
-from metaloss.data.convert.polygons import area
-from metaloss.data.convert.shapes import Drawing, Outline, Shape, rectangle
-from metaloss.data.convert.texts import read_text
+from metaloss.data.annotations.yolo_kinds import TOLERANCE, Form, form_of
+from metaloss.data.convert.shapes import Drawing, Shape, rectangle
+from metaloss.data.texts import read_text
 from metaloss.errors import DataError
 
-Form = Literal["box", "polygon", "keypoints", "either"]
-"""What one line is; ``"either"`` a polygon or a box with keypoints, as far as its own numbers tell."""
-
-_TOLERANCE = 1e-3  # files are written with a few digits
 _ENDLESS = 2**31  # more classes than anybody has
 _MANY = 30  # lines of one length, none of which is surely a polygon: hardly by chance
 _SHOWN = 5
 _SURE = 0.1  # of the lines that could tell; fewer may be slips of the one who labelled
-_LOOSE = 0.1  # how far a box may reach over the border
 _EXPECTED = (
     "expected numbers in parts of the image: `class x y width height`, a polygon `class x1 y1 x2 y2 x3 y3 ...`, four "
     "corners, or a box with keypoints"
@@ -67,54 +61,12 @@ def _line(words: Sequence[str], where: str) -> Line:
         raise DataError(f"{where}: {' '.join(words)[:60]!r} is not all numbers; {_EXPECTED}") from None
     if not label.is_integer() or not 0 <= label < _ENDLESS:
         raise DataError(f"{where}: class {words[0]}; expected a whole number from 0")
-    form = _form(values)
+    form = form_of(values)
     if form is None:
-        outside = any(not -_TOLERANCE <= value <= 1 + _TOLERANCE for value in values)
+        outside = any(not -TOLERANCE <= value <= 1 + TOLERANCE for value in values)
         what = "lies outside 0..1" if outside and len(values) % 2 == 0 else f"has {len(words)} numbers"
         raise DataError(f"{where}: {' '.join(words)[:60]!r} {what}; {_EXPECTED}")
     return Line(where, int(label), tuple(values), form)
-
-
-def _form(values: Sequence[float]) -> Form | None:
-    """What the numbers behind the class can be, or ``None``: nothing."""
-    if len(values) == 4:
-        return "box" if _inside(values) and min(values[2:]) >= 0 else None
-    polygon = len(values) >= 6 and len(values) % 2 == 0 and _inside(values)
-    if len(values) <= 4 or not _has_keypoints(values):
-        return "polygon" if polygon else None
-    return ("polygon" if _is_turned_box(values) else "either") if polygon else "keypoints"
-
-
-def _inside(values: Iterable[float]) -> bool:
-    return all(-_TOLERANCE <= value <= 1 + _TOLERANCE for value in values)
-
-
-def _has_keypoints(values: Sequence[float]) -> bool:
-    """Whether these can be a box in the image, and keypoints most of which lie in or about it."""
-    x, y, width, height, *rest = values
-    edges = (x - width / 2, y - height / 2, x + width / 2, y + height / 2)
-    if min(width, height) <= 0 or not all(-_LOOSE <= edge <= 1 + _LOOSE for edge in edges):
-        return False
-    points: Outline = np.empty((0, 2))
-    if len(rest) % 3 == 0 and all(flag in (0, 1, 2) for flag in rest[2::3]):
-        points = np.array(rest).reshape(-1, 3)[:, :2]
-    elif len(rest) % 2 == 0:
-        points = np.array(rest).reshape(-1, 2)
-    if not len(points) or not np.isfinite(points).all():
-        return False
-    about = (np.abs(points - (x, y)) <= np.array((width, height))).all(1)  # a box of twice the size
-    return bool((about | (points == 0).all(1)).mean() >= 0.5)
-
-
-def _is_turned_box(values: Sequence[float]) -> bool:
-    """Whether four corners make a rectangle; in parts of the image it is a parallelogram."""
-    if len(values) != 8:
-        return False
-    first, second, third, fourth = np.array(values).reshape(4, 2)
-    return (
-        bool(np.abs(first + third - second - fourth).max() <= 2 * _TOLERANCE)
-        and area(np.array([first, second, third, fourth])) > 0
-    )
 
 
 def settle(lines: Sequence[Line], form: str = "auto") -> list[Line]:
@@ -173,7 +125,7 @@ def _as(line: Line, form: str) -> Line:
     count = len(line.values)
     if form == "keypoints":
         right = line.form in ("keypoints", "either") or (
-            count > 5 and (count % 2 == 0 or (count - 4) % 3 == 0) and _form(line.values[:4]) == "box"
+            count > 5 and (count % 2 == 0 or (count - 4) % 3 == 0) and form_of(line.values[:4]) == "box"
         )
         return _checked(line, right, "keypoints", "a box and its keypoints")
     right = line.form in ("polygon", "either") and (form == "polygon" or count == 8)

@@ -17,10 +17,12 @@ from metaloss.data.known.record import Known, Part, Protocol
 from metaloss.data.known.said import what_was_found
 from metaloss.data.known.splits import Split, by_rule, in_order, list_of, listed
 from metaloss.data.known.table import HARVARD, find_known
+from metaloss.data.listing import is_pattern, what_is_missing
 from metaloss.data.pairing import Pair, pair_by_stem
 from metaloss.data.part import part_of
+from metaloss.data.reading import split_channels
 from metaloss.data.roots import joined_roots
-from metaloss.errors import ConfigError, nearest
+from metaloss.errors import ConfigError, DataError, nearest
 
 AUTO = "auto"
 KINDS = ("segmentation", "detection")
@@ -83,6 +85,8 @@ class KnownDataset(PairedDataset):
         sources = tuple(sources or self._part.sources)
         self._names: tuple[str, ...] = sources
         self._tree: Tree | None = None
+        if own_target is not None and (meant := nearest(own_target, KINDS)) and not Path(root, own_target).exists():
+            raise ConfigError(f"target={own_target!r}: {root} holds nothing of that name{meant}")
         if set(sources) == set(self._part.sources):
             self._tree = find_tree(
                 self.record,
@@ -98,9 +102,12 @@ class KnownDataset(PairedDataset):
             options = {"sources": place.sources, "target": place.target, **options}
             if self._tree.unpacked and own_target is None and place.target is not None:
                 options = {"labels": self._part.labels, **options}
+            if self._tree.unpacked and own_target is None:
+                self._own_names = self._part.classes
             if classes is None and kind and (self._tree.unpacked or not Path(root, "classes.txt").exists()):
                 classes = self._part.classes or None
         else:
+            self._check_sources(Path(root), sources)
             options = {"sources": sources, "target": own_target or _own_labels(Path(root), kind), **options}
         super().__init__(
             root, split=split, classes=classes, ignore=self._part.ignore if ignore is None else ignore, **options
@@ -137,7 +144,9 @@ class KnownDataset(PairedDataset):
     def _of_one_place(self, folder: Path, sources: Sequence[str], target: str | None, where: str) -> list[Pair]:
         file, name = list_of(folder, self._split), self._split.name
         if file is None and name and name not in self._part.rule:
-            file = f"{name}.txt"  # which is not there, and said to be missing
+            file = f"{name}.txt"
+        if file is not None and not (folder / file).exists():
+            raise DataError(f"{folder / file}: {what_is_missing(folder / file, 'split file')}")
         if self._part.pairs is not None and self._tree is not None and self._tree.unpacked:
             pairs = list(self._part.pairs(folder))
             pairs = pairs if file is None else listed(pairs, folder / file)
@@ -149,6 +158,21 @@ class KnownDataset(PairedDataset):
             return pairs
         pairs = in_order(pairs)
         return by_rule(pairs, self._part, name, where) if name else pairs
+
+    def _check_sources(self, root: Path, sources: Sequence[str]) -> None:
+        """Refuses folders of one's own that are not there, some of which may be meant to be the data set's sources.
+
+        Raises:
+            DataError: naming the first, and the data set's own sources.
+        """
+        own = self._part.sources
+        places = [root / name for name in split_channels(sources, root)[0]]
+        missing = next((place for place in places if not place.exists() and not is_pattern(place)), None)
+        if missing is not None and root.is_dir():
+            raise DataError(
+                f"{missing}: {what_is_missing(missing)}; the sources of {self.record.title} are called "
+                f"{' and '.join(own)}, and other names are folders or patterns in {root}"
+            )
 
     def _check_split(self) -> None:
         """Refuses a split that the data set does not have as it unpacks.

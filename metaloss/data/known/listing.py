@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from pathlib import Path
 
-from metaloss.data.images import FORMATS
+from metaloss.data.formats import FORMATS
 from metaloss.data.known.order import natural
 from metaloss.data.pairing import Pair
 from metaloss.errors import DataError

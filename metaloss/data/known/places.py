@@ -8,10 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from metaloss.data.known.record import Known, Part
-from metaloss.errors import DataError, nearest
+from metaloss.data.listing import what_is_missing
+from metaloss.errors import DataError
 
 LABEL_FOLDERS = {"segmentation": "label|labels", "detection": "labels|label|Annotations|Annotation"}
-_BRANCH = re.compile(r"(main|master)$")
+_LEFT_BY_MACS = "__MACOSX"  # in archives
+_BRANCH = re.compile(r"(main|master)?\d*$")  # and the number of a copy
+_DEEPEST = 3  # folders, one in the other, around a data set
 _SHOWN = 12
 
 
@@ -69,27 +72,35 @@ def find_tree(
         DataError: no such folder, or neither the data set as it unpacks nor plain folders.
     """
     if not root.is_dir():
-        known = [entry.name for entry in root.parent.iterdir()] if root.parent.is_dir() else []
-        raise DataError(
-            f"{root}: no such data folder{nearest(root.name, known)}; set METALOSS_DATA or --cfg-options data_root=..."
-        )
+        missing = what_is_missing(root, "data folder")
+        raise DataError(f"{root}: {missing}; set METALOSS_DATA or --cfg-options data_root=...")
     labels = None if kind is None else target or part.target
     wanted = split if split in part.counts else None
     plain = Part(sources={name: name for name in sources}, target=kind and (target or LABEL_FOLDERS[kind]))
     for folder in _candidates(record, root):
         if part.pairs is not None:
-            if target is None and part.pairs(folder):
+            if target is None and _has_pairs(part, folder):
                 return Tree(folder, (Place(tuple(sources), None),), unpacked=True)
         elif places := _places(part, folder, sources, labels, wanted):
             return Tree(folder, places, unpacked=True)
         if places := _places(plain, folder, sources, plain.target, None):
             return Tree(folder, places, unpacked=False)
+    if _places(part, root.parent, sources, labels, wanted):
+        raise DataError(f"{root}: lies in {record.title} as it unpacks: give the folder above, {root.parent}")
     tree = ", ".join(" ".join(line.split()) for line in record.tree.splitlines())
     names = ", ".join(each.split("|")[0] for each in (*sources, *([plain.target] if plain.target else [])))
     raise DataError(
         f"{root}: neither {record.title} as it unpacks, {tree}, nor plain folders {names} with "
         f"lists such as train.txt; it holds {_listing(root)}"
     )
+
+
+def _has_pairs(part: Part, folder: Path) -> bool:
+    """Whether a folder has scenes, whole or not: what is missing of them is said when they are paired."""
+    try:
+        return part.pairs is not None and bool(part.pairs(folder))
+    except DataError:
+        return True
 
 
 def resolve(folder: Path, spec: str) -> str | None:
@@ -125,8 +136,12 @@ def _candidates(record: Known, root: Path) -> Iterator[Path]:
         yield from (deeper for deeper in _subfolders(folder) if is_named(record, deeper))
         yield folder
     yield root
-    if not named and len(only := _subfolders(root)) == 1:
+    only = [] if named else _subfolders(root)
+    for _ in range(_DEEPEST):
+        if len(only) != 1:
+            return
         yield only[0]
+        only = _subfolders(only[0])
 
 
 def is_named(record: Known, folder: Path) -> bool:
@@ -136,7 +151,8 @@ def is_named(record: Known, folder: Path) -> bool:
 
 
 def _subfolders(folder: Path) -> list[Path]:
-    return sorted(entry for entry in folder.iterdir() if entry.is_dir() and not entry.name.startswith("."))
+    entries = (entry for entry in folder.iterdir() if entry.is_dir())
+    return sorted(entry for entry in entries if entry.name[0] != "." and entry.name != _LEFT_BY_MACS)
 
 
 def _places(

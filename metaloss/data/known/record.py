@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from metaloss.data.class_choice import IGNORED
+from metaloss.data.ignored import IGNORED
 from metaloss.data.pairing import Pair
 
 FOUR_FIFTHS: Mapping[str, str] = {"train": "[:80%]", "test": "[80%:]"}

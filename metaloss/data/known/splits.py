@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from metaloss.data.images import FORMATS
 from metaloss.data.known.order import natural
 from metaloss.data.known.places import resolve
 from metaloss.data.known.record import Part
+from metaloss.data.list_lines import stem_of
 from metaloss.data.pairing import Pair
 from metaloss.data.part import part_of
+from metaloss.data.split_list import read_whole_lines
 from metaloss.errors import DataError, nearest
 
 _NAMED = re.compile(r"([A-Za-z]\w*)?(\[.*)?")
@@ -84,36 +86,51 @@ def listed(pairs: Sequence[Pair], path: Path, skipped: str | None = None) -> lis
 
     Args:
         pairs: all of them.
-        path: of the file: a name or path of a file per line, with or without suffix; more in a line is not read.
+        path: of the file, see :func:`metaloss.data.split_list.read_split`.
         skipped: ending of names that need not be there.
 
     Raises:
-        DataError: the file cannot be read, or lists a scene that is not there.
+        DataError: the file cannot be read, or lists a scene twice, or one that is not there or is in several splits.
     """
-    known = {pair.name: pair for pair in pairs}
-    names = [name if name in known else _stem(name) for name in _names(path)]
-    missing = [name for name in names if name not in known and not (skipped and name.endswith(skipped))]
-    if missing:
-        more = f" and {len(missing) - _SHOWN} more" if len(missing) > _SHOWN else ""
-        raise DataError(
-            f"{path}: lists {', '.join(missing[:_SHOWN])}{more}, and there is no such scene{nearest(missing[0], known)}"
-        )
-    found = [known[name] for name in names if name in known]
-    if not found:
-        raise DataError(f"{path}: the split lists nothing; write one name per line")
+    found, complaints = listed_and_complaints(pairs, path, skipped)
+    for complaint in complaints:
+        raise complaint
     return found
 
 
-def _names(path: Path) -> list[str]:
-    try:
-        lines = [line.split() for line in path.read_text(encoding="utf-8-sig").splitlines()]
-    except FileNotFoundError as error:
-        near: Mapping[str, None] = dict.fromkeys(file.name for file in path.parent.glob("*.txt"))
-        raise DataError(f"{path}: no such split file{nearest(path.name, near)}") from error
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"{path}: cannot be read as text; a split lists one name per line, in UTF-8") from error
-    return [re.split(r"[/\\]", words[0])[-1] for words in lines if words and not words[0].startswith("#")]
+def listed_and_complaints(
+    pairs: Sequence[Pair], path: Path, skipped: str | None = None, aside: Collection[str] = ()
+) -> tuple[list[Pair], list[DataError]]:
+    """The scenes that a text file lists, as :func:`listed`, and what is wrong with its other lines.
 
+    Args:
+        pairs: all of them.
+        path: of the file.
+        skipped: ending of names that need not be there.
+        aside: names of scenes that are there in part.
 
-def _stem(name: str) -> str:
-    return Path(name).stem if Path(name).suffix.lower() in FORMATS else name
+    Raises:
+        DataError: the file cannot be read at all, or lists nothing.
+    """
+    times = Counter(pair.name for pair in pairs)
+    known = {pair.name: pair for pair in pairs}
+    places = [
+        {pair.name: pair.sources[place] for pair in pairs} for place in range(len(pairs[0].sources) if pairs else 0)
+    ]
+    names, complaints = read_whole_lines(path, places)
+    strange = [name for name in names if name not in known and stem_of(name) not in aside]
+    missing = [name for name in strange if not (skipped and stem_of(name).endswith(skipped))]
+    if missing:
+        more = f" and {len(missing) - _SHOWN} more" if len(missing) > _SHOWN else ""
+        near = nearest(missing[0], known)
+        shown = ", ".join(missing[:_SHOWN])
+        complaints.append(DataError(f"{path}: lists {shown}{more}, and there is no such scene{near}"))
+    complaints += [
+        DataError(f"{path}: {name!r} is a scene of {times[name]} splits: rename one of them, its labels, and the line")
+        for name in names
+        if times[name] > 1
+    ]
+    found = [known[name] for name in names if times[name] == 1]
+    if not found and not complaints:
+        raise DataError(f"{path}: none of the names that it lists has images")
+    return found, complaints

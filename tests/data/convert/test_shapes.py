@@ -278,7 +278,7 @@ def test_boxes_are_no_outlines(root):
 
 def test_every_bad_file_is_counted_and_the_first_is_named(root):
     yolo(root / "txt", a=["0 1 2"], b=["x"], c=["0 .5 .5 .1 .1"])
-    message = re.escape(f"{root / 'txt' / 'a.txt'}, line 1:") + r".*\(1 more bad file\)$"
+    message = re.escape(f"{root / 'txt' / 'a.txt'}, line 1:") + r".*\(1 more bad file: .*\)$"
     with pytest.raises(DataError, match=message):
         convert_labels(root / "txt", root / "out")
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from typing import Any
 
+from metaloss.data.ignored import IGNORED
 from metaloss.data.joined import paired_datasets
 
-FULL = "full"  # the range that a fingerprint leaves out
+FULL = "full"
+USUAL: dict[str, Any] = {"range": FULL, "ignore": [IGNORED], "others": "error"}  # what a fingerprint leaves out
 
 
 def fingerprint(dataset: Any) -> dict[str, Any]:
@@ -22,8 +25,9 @@ def fingerprint(dataset: Any) -> dict[str, Any]:
 
     Returns:
         ``items``, their number; and, as far as they are known, ``classes``, ``sources``, ``names`` (a digest of the
-        scenes' names, in their order), ``files`` (a digest of the sizes of their files), ``boxes`` and, where it is not
-        ``"full"``, ``range`` (of each source; of each data set, where they differ).
+        scenes' names, in their order), ``files`` (a digest of the sizes of their files), ``boxes``
+        and, where they are not what they are without a word, ``range`` (of each source), ``ignore`` and ``others``; of
+        each data set, where they differ.
     """
     found: dict[str, Any] = {"items": len(dataset)}
     for name in ("classes", "sources"):
@@ -39,7 +43,14 @@ def fingerprint(dataset: Any) -> dict[str, Any]:
         found["classes"] = list(dict.fromkeys(str(name) for each in paired for name in each.classes))
         ranges = [list(each) for each in ranges_read(dataset)]
         if any(own != FULL for each in ranges for own in each):
-            found["range"] = ranges[0] if len(ranges) == 1 else ranges
+            found["range"] = _one_or_all(ranges)
+        labelled = [each.choice for each in paired if each.annotations is not None or each.pairs[0].target is not None]
+        for name, values in (
+            ("ignore", [sorted(choice.ignore) for choice in labelled]),
+            ("others", [choice.others for choice in labelled]),
+        ):
+            if any(value != USUAL[name] for value in values):
+                found[name] = _one_or_all(values)
         boxes = [(one.boxes, one.labels) for each in paired for one in each.annotations or ()]
         if boxes:
             found["boxes"] = _digest(boxes)
@@ -58,6 +69,10 @@ def ranges_read(dataset: Any) -> list[tuple[str, ...]]:
     """
     found = (tuple(str(reading.range) for reading in paired.readings) for paired in paired_datasets(dataset))
     return list(dict.fromkeys(found))
+
+
+def _one_or_all(values: Sequence[Any]) -> Any:
+    return values[0] if all(value == values[0] for value in values) else list(values)
 
 
 def _digest(value: Any) -> str:

@@ -3,7 +3,7 @@ import torch
 
 import metaloss
 from metaloss.data import collate
-from metaloss.data.collate import collate_targets
+from metaloss.data.collating import collate_targets
 
 
 def item(size=(4, 5), sources=2, **more):

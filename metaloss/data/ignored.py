@@ -1,0 +1,3 @@
+"""The class id that stands for "no class" in items."""
+
+IGNORED = 255
