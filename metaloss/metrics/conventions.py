@@ -8,6 +8,7 @@ from typing import Literal
 from metaloss.errors import ConfigError, nearest
 
 OverSources = Literal["mean", "sum"]
+Colour = Literal["luma", "bands"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -15,11 +16,13 @@ class Convention:
     """The choices in which public implementations of the same metric differ.
 
     The defaults are those of TDFusion's published evaluation. EN, SD, CC, SCD and LPIPS have no
-    column: every convention computes them alike.
+    column but that of colour: every convention computes them alike on grey images.
 
     Attributes:
         name: the word that selects the convention.
         summary: where it comes from, in one line for tables and help texts.
+        colour: colour images are measured by their luma, or by their bands: red, green and blue each as a grey image,
+            and the mean of the three values; SF on the three laid side by side.
         similarity_over: SSIM, MS-SSIM and VIF are averaged over the sources, or added up.
         ssim_window: a uniform window of 7x7 pixels with sample covariances (scikit-image's default),
             or Wang's Gaussian of 11x11 pixels, sigma 1.5.
@@ -38,6 +41,7 @@ class Convention:
 
     name: str
     summary: str
+    colour: Colour = "luma"
     similarity_over: OverSources = "mean"
     ssim_window: Literal["uniform7", "gaussian11"] = "uniform7"
     sobel_border: Literal["zeros", "symmetric"] = "zeros"
@@ -51,7 +55,16 @@ class Convention:
     merge_top_levels: bool = False
     stretch: bool = False
 
+    @property
+    def of_colour(self) -> str:
+        """What is done with colour, in words."""
+        return _OF_COLOUR[self.colour]
 
+
+_OF_COLOUR: dict[Colour, str] = {
+    "luma": "colour by its luma, rounded",
+    "bands": "colour band by band, mean of the three values; SF on the bands side by side",
+}
 CONVENTIONS: dict[str, Convention] = {
     row.name: row
     for row in (
@@ -74,7 +87,8 @@ CONVENTIONS: dict[str, Convention] = {
         ),
         Convention(
             name="vifb",
-            summary="the VIFB benchmark (CVPR-W 2020): MI and Qcv on stretched images, its own PSNR",
+            summary="the VIFB benchmark (CVPR-W 2020): colour by bands, MI and Qcv on stretched images, its own PSNR",
+            colour="bands",
             similarity_over="sum",
             ssim_window="gaussian11",
             average_gradient_by="intervals",
