@@ -76,3 +76,26 @@ def compute_peak_signal_noise_ratio(images: Images, rules: Convention) -> Tensor
     peak = images.fused.amax((-2, -1)).clamp_min(1) if rules.peak == "fused maximum" else 255.0
     decibels = 10 / math.log(10)
     return decibels * (2 * torch.log(torch.as_tensor(peak, dtype=error.dtype, device=error.device)) - torch.log(error))
+
+
+def root_mean_squared_error(images: Images, rules: Convention) -> Tensor:
+    r"""RMSE: the root mean squared difference from the sources; lower is better.
+
+    :math:`\frac{1}{n} \sum_k \sqrt{\overline{(F - S_k)^2}}` (Jagalingam and Hegde, 2015): the mean of the
+    sources' roots, not the root of :func:`~metaloss.metrics.mean_squared_error`.
+
+    Args:
+        fused: of shape (B, 1, H, W), 0-255.
+        sources: n >= 2 tensors of that shape.
+        convention: ``linfeng`` divides the images by 255, as for MSE; ``vifb`` takes
+            :math:`\lVert F - S_k \rVert_2 / (MN)`, which is smaller by :math:`\sqrt{MN}`.
+
+    Returns:
+        Of shape (B,), in grey levels (``linfeng``: 0 to 1).
+    """
+    squares = (images.sources - images.fused).square().sum((-2, -1))
+    norms = torch.where(squares > 0, root(squares), 0).mean(0)
+    if rules.psnr_error == "norm per pixel":
+        return norms / images.pixels
+    error = norms / math.sqrt(images.pixels)
+    return error / 255 if rules.unit_range else error

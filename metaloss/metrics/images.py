@@ -5,18 +5,21 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
-from typing import TypeAlias
+from typing import Any, Concatenate, ParamSpec, TypeAlias, TypeVar
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from metaloss.errors import DataError, ShapeError
 from metaloss.metrics.conventions import Convention, get_convention
+from metaloss.metrics.edges import Border, derivatives
 
 # On a CPU the metrics are bound by memory: some hundred passes over one image at a time stay in
 # the cache, over a whole batch of 16 they do not (measured: half as fast).
 _CPU_PIXELS = 640 * 480
+
+Made = TypeVar("Made")
+Options = ParamSpec("Options")
 
 
 class Images:
@@ -32,7 +35,7 @@ class Images:
 
     def __init__(self, fused: Tensor, sources: Sequence[Tensor] = ()) -> None:
         self.stack = torch.stack([fused, *sources])
-        self._gradients: dict[tuple[str, bool], tuple[Tensor, Tensor]] = {}
+        self._made: dict[tuple[object, ...], Any] = {}
 
     @property
     def fused(self) -> Tensor:
@@ -73,20 +76,36 @@ class Images:
         span = high - low
         return ((self.stack - low) / torch.where(span > 0, span, 1) * 255).round()
 
-    def sobel(self, border: str, *, stretch: bool = False) -> tuple[Tensor, Tensor]:
+    def shared(
+        self, make: Callable[Concatenate[Images, Options], Made], *options: Options.args, **named: Options.kwargs
+    ) -> Made:
+        """An intermediate that several metrics need, made once for each choice of its options.
+
+        Args:
+            make: makes it of these images.
+            options: for ``make``; they must be hashable.
+            named: the same, by keyword.
+
+        Returns:
+            What ``make`` returned, now or before.
+        """
+        key = (make, *options, *named.items())
+        if key not in self._made:
+            self._made[key] = make(self, *options, **named)
+        made: Made = self._made[key]
+        return made
+
+    def sobel(self, border: Border, *, stretch: bool = False) -> tuple[Tensor, Tensor]:
         """Sobel gradients of all images, made once for each choice.
 
         Args:
-            border: ``"zeros"`` or ``"symmetric"``: what lies outside the image.
+            border: ``"zeros"``, ``"symmetric"`` or ``"mirrored"``: what lies outside the image.
             stretch: take the stretched images.
 
         Returns:
             Horizontal and vertical derivatives, each of shape (1 + n, B, H, W).
         """
-        key = (border, stretch)
-        if key not in self._gradients:
-            self._gradients[key] = _sobel(self.stretched if stretch else self.stack, border)
-        return self._gradients[key]
+        return self.shared(_sobel, border, stretch=stretch)
 
 
 Compute: TypeAlias = Callable[[Images, Convention], Tensor]
@@ -193,10 +212,5 @@ def _named(fused: Tensor, sources: Sequence[Tensor]) -> list[tuple[str, Tensor]]
     return [("fused", fused), *((f"source {number}", source) for number, source in enumerate(sources))]
 
 
-def _sobel(images: Tensor, border: str) -> tuple[Tensor, Tensor]:
-    padded = F.pad(images, (1, 1, 1, 1), mode="constant" if border == "zeros" else "replicate")
-    # Left minus right and bottom minus top: Qabf's angles without wrap depend on these signs.
-    across, down = padded[..., :-2] - padded[..., 2:], padded[..., 2:, :] - padded[..., :-2, :]
-    horizontal = across[..., :-2, :] + across[..., 2:, :] + 2 * across[..., 1:-1, :]
-    vertical = down[..., :-2] + down[..., 2:] + 2 * down[..., 1:-1]
-    return horizontal, vertical
+def _sobel(images: Images, border: Border, *, stretch: bool) -> tuple[Tensor, Tensor]:
+    return derivatives(images.stretched if stretch else images.stack, border)

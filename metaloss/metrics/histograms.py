@@ -1,0 +1,73 @@
+"""Histograms of grey levels, alone and joint, which the metrics of information share."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from metaloss.metrics.images import Images
+
+LEVELS = 256
+
+
+def alone(images: Images, *, stretch: bool = False) -> Tensor:
+    """Relative frequencies of the grey levels of each image.
+
+    Args:
+        images: the checked images.
+        stretch: take the stretched images.
+
+    Returns:
+        Of shape (1 + n, B, 256).
+    """
+    return _frequencies(_levels(images, stretch), LEVELS, images.stack.dtype)
+
+
+def joint(images: Images, first: int, second: int, *, stretch: bool = False, top: int = LEVELS - 1) -> Tensor:
+    """Relative frequencies of pairs of grey levels in two of the images.
+
+    Args:
+        images: the checked images.
+        first: the place in ``images.stack`` of the image whose level is the row.
+        second: that of the column.
+        stretch: take the stretched images.
+        top: levels above count as this one.
+
+    Returns:
+        Of shape (B, 256, 256).
+    """
+    levels = _levels(images, stretch).clamp_max(top)
+    pairs = levels[first] * LEVELS + levels[second]
+    return _frequencies(pairs, LEVELS**2, images.stack.dtype).unflatten(-1, (LEVELS, LEVELS))
+
+
+def joint_with_fused(images: Images, *, stretch: bool = False, top: int = LEVELS - 1) -> Tensor:
+    """Joint frequencies of each source (rows) with the fused image (columns).
+
+    Args:
+        images: the checked images.
+        stretch: take the stretched images.
+        top: levels above count as this one.
+
+    Returns:
+        Of shape (n, B, 256, 256).
+    """
+    places = range(1, len(images.stack))
+    return torch.stack([joint(images, place, 0, stretch=stretch, top=top) for place in places])
+
+
+def entropy_of(frequencies: Tensor) -> Tensor:
+    """The entropy in nats of frequencies of shape (..., levels), or with two axes of levels flattened."""
+    return -torch.xlogy(frequencies, frequencies).sum(-1)
+
+
+def _levels(images: Images, stretch: bool) -> Tensor:
+    return (images.stretched if stretch else images.stack).detach().round().to(torch.int64)
+
+
+def _frequencies(bins: Tensor, size: int, dtype: torch.dtype) -> Tensor:
+    """Relative frequencies, of shape (..., size), of the values below ``size`` in each map of (..., H, W)."""
+    maps = bins.flatten(0, -3)
+    first_bin = torch.arange(len(maps), device=bins.device).view(-1, 1, 1) * size
+    counts = torch.bincount((maps + first_bin).flatten(), minlength=len(maps) * size)
+    return counts.view(*bins.shape[:-2], size).to(dtype) / maps[0].numel()
