@@ -9,6 +9,7 @@ from torch import Tensor
 
 from metaloss.metrics.conventions import Convention
 from metaloss.metrics.images import Images, root
+from metaloss.metrics.registry import fusion_metric
 
 _STRENGTH = (0.9999, 19.0, 0.5)
 _ANGLE = (0.9995, 22.0, 0.5)
@@ -16,6 +17,7 @@ _ANGLE = (0.9995, 22.0, 0.5)
 _EDGE, _SMALLEST_WEIGHT, _POWER = 2.0, 0.001, 1.5
 
 
+@fusion_metric("Nabf", title="fusion artefacts", cls="Nabf", min_side=2, higher_is_better=False, optional=True)
 def nabf(images: Images, rules: Convention) -> Tensor:
     r"""Nabf: how much of the fused image's edges is artefact; lower is better.
 
@@ -35,15 +37,9 @@ def nabf(images: Images, rules: Convention) -> Tensor:
     in between had :math:`(2 - Q_1 - Q_2)(w_1 + w_2)`). The border is mirrored at its pixels. Some
     evaluations feed [0, 1], where hardly an edge reaches 2 levels: their numbers are others.
 
-    Args:
-        fused: of shape (B, 1, H, W), 0-255, at least 2x2 pixels.
-        sources: n >= 2 tensors of that shape.
-        convention: all agree.
-
     Returns:
-        Of shape (B,), 0 (equal images, a constant fused image) to 1.
+        0 (equal images, a constant fused image) to 1.
     """
-    images.require_side(2, "Nabf")
     # Quarters and eighths are exact, so that equal edges stay equal.
     horizontal, vertical = (derivative / 8 for derivative in images.sobel("mirrored"))
     squares = horizontal.square() + vertical.square()

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from metaloss.metrics.conventions import Convention
 from metaloss.metrics.images import Images
+from metaloss.metrics.registry import fusion_metric
 from metaloss.metrics.windows import window_means
 
 # The contrast sensitivity's difference of Gaussians, in cycles per degree at 15 degrees per image.
@@ -18,6 +19,7 @@ _SIGMAS, _RADIUS = (2.0, 4.0), 15
 _POWERS, _MASKED = (3, 2), 1e-4
 
 
+@fusion_metric("Qcb", title="preserved visible contrast", cls="Qcb", optional=True)
 def qcb(images: Images, rules: Convention) -> Tensor:
     r"""Qcb: how well the fused image preserves the sources' visible contrast; higher is better.
 
@@ -32,13 +34,11 @@ def qcb(images: Images, rules: Convention) -> Tensor:
     Where two contrasts are 0, they are preserved; where no source has any, all weigh the same; where
     :math:`G_4 * I` is 0, the contrast is 0. The field's code gives NaN there.
 
-    Args:
-        fused: of shape (B, 1, H, W), 0-255.
-        sources: n >= 2 tensors of that shape.
-        convention: ``vifb`` stretches every image to 0-255 and rounds it first.
+    Convention:
+        ``vifb`` stretches every image to 0-255 and rounds it first.
 
     Returns:
-        Of shape (B,), 0 to 1 (images that are equal).
+        0 to 1 (images that are equal).
     """
     contrasts = _masked(_contrast(_seen(images.stretched if rules.stretch else images.stack)))
     smaller, larger = torch.minimum(contrasts[:1], contrasts[1:]), torch.maximum(contrasts[:1], contrasts[1:])
@@ -55,7 +55,8 @@ def _seen(stack: Tensor) -> Tensor:
     across = torch.fft.rfftfreq(width, 1 / width, dtype=stack.dtype, device=stack.device)
     frequency = torch.hypot(down[:, None], across) / _DEGREES
     sensitivity = torch.exp(-((frequency / _NARROW) ** 2)) - _WEIGHT * torch.exp(-((frequency / _WIDE) ** 2))
-    return torch.fft.irfft2(torch.fft.rfft2(stack) * sensitivity, s=(height, width))
+    seen: Tensor = torch.fft.irfft2(torch.fft.rfft2(stack) * sensitivity, s=(height, width))
+    return seen
 
 
 def _contrast(seen: Tensor) -> Tensor:

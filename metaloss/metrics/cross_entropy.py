@@ -10,8 +10,12 @@ from torch import Tensor
 from metaloss.metrics.conventions import Convention
 from metaloss.metrics.histograms import alone
 from metaloss.metrics.images import Images
+from metaloss.metrics.registry import fusion_metric
 
 
+@fusion_metric(
+    "CE", title="cross entropy", cls="CrossEntropy", higher_is_better=False, differentiable=False, optional=True
+)
 def cross_entropy(images: Images, rules: Convention) -> Tensor:
     r"""CE: the divergence of the sources' grey levels from the fused image's; lower is better.
 
@@ -20,13 +24,8 @@ def cross_entropy(images: Images, rules: Convention) -> Tensor:
     has it, levels that the source or the fused image lacks are left out; so a fused image that lacks a
     source's levels may even get a negative value. Not differentiable: it counts.
 
-    Args:
-        fused: of shape (B, 1, H, W), 0-255.
-        sources: n >= 2 tensors of that shape.
-        convention: all agree.
-
     Returns:
-        Of shape (B,), in bits; 0 where the sources have the fused image's histogram, and where they have
+        in bits; 0 where the sources have the fused image's histogram, and where they have
         no level in common.
     """
     frequencies = images.shared(alone, stretch=False)

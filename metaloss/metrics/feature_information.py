@@ -8,11 +8,20 @@ from torch import Tensor
 from metaloss.metrics.conventions import Convention
 from metaloss.metrics.features import MEYER_SIDE, cosine_coefficients, edge_map, gradient, wavelet_coefficients
 from metaloss.metrics.images import Images
+from metaloss.metrics.registry import fusion_metric
 
 _SIDE = 3
 _PIXELS = _SIDE**2
 
 
+@fusion_metric(
+    "FMI_pixel",
+    title="feature mutual information of pixels",
+    cls="FmiPixel",
+    min_side=_SIDE,
+    differentiable=False,
+    optional=True,
+)
 def fmi_pixel(images: Images, rules: Convention) -> Tensor:
     r"""FMI_pixel: what windows of the fused image say about those of the sources; higher is better.
 
@@ -27,70 +36,73 @@ def fmi_pixel(images: Images, rules: Convention) -> Tensor:
     :math:`2 (H_p + H_q - H_{pq}) / (H_p + H_q)`; equal windows have 1, and a flat one has nothing in
     common with another (Haghighat, Aghagolzadeh and Seyedarabi, 2011; Haghighat and Razian, 2014).
 
-    Args:
-        fused: of shape (B, 1, H, W), 0-255, at least 3x3 pixels.
-        sources: n >= 2 tensors of that shape.
-        convention: ``linfeng`` and ``vifb`` take binary edges instead of the pixels (MATLAB's ``edge``: thinned
-            Sobel), which is what their code does by default.
+    Convention:
+        ``linfeng`` and ``vifb`` take binary edges instead of the pixels (MATLAB's ``edge``: thinned
+        Sobel), which is what their code does by default.
 
     Returns:
-        Of shape (B,), 0 to 1 (equal images).
+        0 to 1 (equal images).
     """
-    images.require_side(_SIDE, "FMI_pixel")
     return _information(edge_map(images.stack) if rules.pixel_features == "edges" else images.stack, images)
 
 
+@fusion_metric(
+    "FMI_gradient",
+    title="feature mutual information of gradients",
+    cls="FmiGradient",
+    min_side=_SIDE,
+    differentiable=False,
+    optional=True,
+)
 def fmi_gradient(images: Images, rules: Convention) -> Tensor:
     r"""FMI_gradient: FMI of the images' horizontal gradients; higher is better.
 
     :func:`~metaloss.metrics.fmi_pixel` on central differences along the rows (Haghighat, Aghagolzadeh and
     Seyedarabi, 2011, as their MATLAB code has it).
 
-    Args:
-        fused: of shape (B, 1, H, W), 0-255, at least 3x3 pixels.
-        sources: n >= 2 tensors of that shape.
-        convention: all agree.
-
     Returns:
-        Of shape (B,), 0 to 1 (equal images).
+        0 to 1 (equal images).
     """
-    images.require_side(_SIDE, "FMI_gradient")
     return _information(gradient(images.stack), images)
 
 
+@fusion_metric(
+    "FMI_dct",
+    title="feature mutual information of cosine coefficients",
+    cls="FmiDct",
+    min_side=_SIDE,
+    differentiable=False,
+    optional=True,
+)
 def fmi_dct(images: Images, rules: Convention) -> Tensor:
     r"""FMI_dct: FMI of the images' cosine coefficients; higher is better.
 
     :func:`~metaloss.metrics.fmi_pixel` on the two-dimensional cosine transform of the whole image (Haghighat
     and Razian, 2014).
 
-    Args:
-        fused: of shape (B, 1, H, W), 0-255, at least 3x3 pixels.
-        sources: n >= 2 tensors of that shape.
-        convention: all agree.
-
     Returns:
-        Of shape (B,), 0 to 1 (equal images).
+        0 to 1 (equal images).
     """
-    images.require_side(_SIDE, "FMI_dct")
     return _information(cosine_coefficients(images.stack), images)
 
 
+@fusion_metric(
+    "FMI_w",
+    title="feature mutual information of wavelet coefficients",
+    cls="FmiW",
+    min_side=MEYER_SIDE,
+    differentiable=False,
+    optional=True,
+)
 def fmi_w(images: Images, rules: Convention) -> Tensor:
     r"""FMI_w: FMI of the images' wavelet coefficients; higher is better.
 
     :func:`~metaloss.metrics.fmi_pixel` on one level of the discrete Meyer wavelet (62 taps, mirrored borders),
     its four bands side by side (Haghighat and Razian, 2014).
 
-    Args:
-        fused: of shape (B, 1, H, W), 0-255, at least 61x61 pixels.
-        sources: n >= 2 tensors of that shape.
-        convention: all agree.
-
     Returns:
-        Of shape (B,), 0 to 1 (equal images).
+        0 to 1 (equal images).
     """
-    images.require_side(MEYER_SIDE, "FMI_w")
     return _information(wavelet_coefficients(images.stack), images)
 
 

@@ -1,4 +1,4 @@
-"""Histograms of grey levels, alone and joint, which the metrics of information share."""
+"""Histograms of grey levels, alone and joint, and their entropies."""
 
 from __future__ import annotations
 
@@ -8,6 +8,28 @@ from torch import Tensor
 from metaloss.metrics.images import Images
 
 LEVELS = 256
+
+
+def levels(images: Tensor) -> Tensor:
+    """Rounds to whole grey levels, as int64 and without gradient."""
+    return images.detach().round().to(torch.int64)
+
+
+def frequencies(bins: Tensor, size: int, dtype: torch.dtype) -> Tensor:
+    """Counts the values of each map.
+
+    Args:
+        bins: of shape (..., H, W), int64, from 0 to below ``size``.
+        size: how many values there are.
+        dtype: of the result.
+
+    Returns:
+        Relative frequencies, of shape (..., size).
+    """
+    maps = bins.flatten(0, -3)
+    first_bin = torch.arange(len(maps), device=bins.device).view(-1, 1, 1) * size
+    counts = torch.bincount((maps + first_bin).flatten(), minlength=len(maps) * size)
+    return counts.view(*bins.shape[:-2], size).to(dtype) / maps[0].numel()
 
 
 def alone(images: Images, *, stretch: bool = False) -> Tensor:
@@ -20,11 +42,11 @@ def alone(images: Images, *, stretch: bool = False) -> Tensor:
     Returns:
         Of shape (1 + n, B, 256).
     """
-    return _frequencies(_levels(images, stretch), LEVELS, images.stack.dtype)
+    return frequencies(levels(_chosen(images, stretch)), LEVELS, images.stack.dtype)
 
 
 def joint(images: Images, first: int, second: int, *, stretch: bool = False, top: int = LEVELS - 1) -> Tensor:
-    """Relative frequencies of pairs of grey levels in two of the images.
+    """Relative frequencies of the pairs of grey levels in two of the images.
 
     Args:
         images: the checked images.
@@ -36,9 +58,8 @@ def joint(images: Images, first: int, second: int, *, stretch: bool = False, top
     Returns:
         Of shape (B, 256, 256).
     """
-    levels = _levels(images, stretch).clamp_max(top)
-    pairs = levels[first] * LEVELS + levels[second]
-    return _frequencies(pairs, LEVELS**2, images.stack.dtype).unflatten(-1, (LEVELS, LEVELS))
+    row, column = (levels(_chosen(images, stretch)[place]).clamp_max(top) for place in (first, second))
+    return frequencies(row * LEVELS + column, LEVELS**2, images.stack.dtype).view(-1, LEVELS, LEVELS)
 
 
 def joint_with_fused(images: Images, *, stretch: bool = False, top: int = LEVELS - 1) -> Tensor:
@@ -57,17 +78,9 @@ def joint_with_fused(images: Images, *, stretch: bool = False, top: int = LEVELS
 
 
 def entropy_of(frequencies: Tensor) -> Tensor:
-    """The entropy in nats of frequencies of shape (..., levels), or with two axes of levels flattened."""
+    """The entropy of relative frequencies (..., n), of shape (...), in nats."""
     return -torch.xlogy(frequencies, frequencies).sum(-1)
 
 
-def _levels(images: Images, stretch: bool) -> Tensor:
-    return (images.stretched if stretch else images.stack).detach().round().to(torch.int64)
-
-
-def _frequencies(bins: Tensor, size: int, dtype: torch.dtype) -> Tensor:
-    """Relative frequencies, of shape (..., size), of the values below ``size`` in each map of (..., H, W)."""
-    maps = bins.flatten(0, -3)
-    first_bin = torch.arange(len(maps), device=bins.device).view(-1, 1, 1) * size
-    counts = torch.bincount((maps + first_bin).flatten(), minlength=len(maps) * size)
-    return counts.view(*bins.shape[:-2], size).to(dtype) / maps[0].numel()
+def _chosen(images: Images, stretch: bool) -> Tensor:
+    return images.stretched if stretch else images.stack

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from metaloss.metrics.conventions import Convention
 from metaloss.metrics.images import Images
+from metaloss.metrics.registry import fusion_metric
 from metaloss.metrics.ssim import CONSTANTS, WANG
 from metaloss.metrics.windows import uniform, window_means
 
@@ -19,9 +20,12 @@ _WINDOW = uniform(_SIDE)
 _EXPONENTS = (0.0448, 0.2856, 0.3001)
 _LARGEST_POWER, _SMALLEST_STRENGTH, _EPSILON = 10.0, 0.001, 2.0**-52
 # What the metric's code asks for: the window's side after two halvings.
-MIN_SIDE = 4 * _SIDE
+_LEAST = 4 * _SIDE
 
 
+@fusion_metric(
+    "MEF-SSIM", title="structural similarity with multiple exposures", cls="MefSsim", min_side=_LEAST, optional=True
+)
 def mef_ssim(images: Images, rules: Convention) -> Tensor:
     r"""MEF-SSIM: similarity with the contrast and structure that the sources together have; higher is better.
 
@@ -38,15 +42,9 @@ def mef_ssim(images: Images, rules: Convention) -> Tensor:
     between them) are multiplied with the exponents 0.0448, 0.2856 and 0.3001, divided by their sum (Ma, Zeng
     and Wang, 2015). Many evaluators print it as "MS_SSIM". Luminance does not count.
 
-    Args:
-        fused: of shape (B, 1, H, W), 0-255, at least 44x44 pixels.
-        sources: n >= 2 tensors of that shape.
-        convention: all agree.
-
     Returns:
-        Of shape (B,), 0 to 1; equal images have 1.
+        0 to 1; equal images have 1.
     """
-    images.require_side(MIN_SIDE, "MEF-SSIM")
     # A shift is not seen, and float32 keeps more of the variances around 0.
     stack = images.stack - images.stack.mean((-2, -1), keepdim=True)
     product = stack.new_ones(())

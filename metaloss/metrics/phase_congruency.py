@@ -114,4 +114,5 @@ def _frequencies(
     rows, columns = size or (height, width)
     options = {"dtype": like.real.dtype, "device": like.device}
     down, across = torch.fft.fftfreq(rows, 1 / rows, **options), torch.fft.fftfreq(columns, 1 / columns, **options)
-    return torch.broadcast_tensors(down[:, None] / height, across / width)
+    grid = torch.meshgrid(down / height, across / width, indexing="ij")
+    return grid[0], grid[1]

@@ -9,12 +9,18 @@ from metaloss.metrics.conventions import Convention
 from metaloss.metrics.edges import Border, derivatives
 from metaloss.metrics.images import Images, root
 from metaloss.metrics.quality_index import Windows
+from metaloss.metrics.registry import fusion_metric
 from metaloss.metrics.ssim import CONSTANTS, WANG
 from metaloss.metrics.windows import uniform
 
 _UNIVERSAL = uniform(8)
 
 
+def _side(rules: Convention) -> int:
+    return len(WANG if rules.quality_index == "ssim" else _UNIVERSAL)
+
+
+@fusion_metric("Qs", title="quality index weighted by saliency", cls="Qs", min_side=_side, optional=True)
 def qs(images: Images, rules: Convention) -> Tensor:
     r"""Qs: the quality index with the sources, each where it varies most; higher is better.
 
@@ -27,18 +33,17 @@ def qs(images: Images, rules: Convention) -> Tensor:
     windows of 8x8 pixels. Where all sources are flat they weigh the same, and the indices of two flat or
     two black windows are those of their limits.
 
-    Args:
-        fused: of shape (B, 1, H, W), 0-255, at least 8x8 pixels (``vifb``: 11x11).
-        sources: n >= 2 tensors of that shape.
-        convention: ``vifb`` takes SSIM for Q0, with its constants and Gaussian windows of 11x11.
+    Convention:
+        ``vifb`` takes SSIM for Q0, with its constants and Gaussian windows of 11x11.
 
     Returns:
-        Of shape (B,), -1 to 1 (equal images).
+        -1 to 1 (equal images).
     """
-    quality, _ = _local(images, rules, "Qs", edges=False)
+    quality, _ = _local(images, rules, edges=False)
     return quality.mean((-2, -1)).to(images.stack.dtype)
 
 
+@fusion_metric("Qw", title="quality index of salient windows", cls="Qw", min_side=_side, optional=True)
 def qw(images: Images, rules: Convention) -> Tensor:
     r"""Qw: Qs with more weight on the windows where a source is salient; higher is better.
 
@@ -47,45 +52,41 @@ def qw(images: Images, rules: Convention) -> Tensor:
     with :func:`~metaloss.metrics.qs`'s terms (Piella and Heijmans, 2003). Where all sources are flat
     everywhere, all windows weigh the same.
 
-    Args:
-        fused: of shape (B, 1, H, W), 0-255, at least 8x8 pixels (``vifb``: 11x11).
-        sources: n >= 2 tensors of that shape.
-        convention: ``vifb`` takes SSIM for Q0, with its constants and Gaussian windows of 11x11, and
-            the images' Prewitt edges for the images, as the field's MATLAB code does under this name.
+    Convention:
+        ``vifb`` takes SSIM for Q0, with its constants and Gaussian windows of 11x11, and
+        the images' Prewitt edges for the images, as the field's MATLAB code does under this name.
 
     Returns:
-        Of shape (B,), -1 to 1 (equal images).
+        -1 to 1 (equal images).
     """
-    return _weighted(images, rules, "Qw", edges=rules.weighted_quality_of == "edges")
+    return _weighted(images, rules, edges=rules.weighted_quality_of == "edges")
 
 
+@fusion_metric("Qe", title="quality index of salient windows and edges", cls="Qe", min_side=_side, optional=True)
 def qe(images: Images, rules: Convention) -> Tensor:
     r"""Qe: Qw of the images, times Qw of their edges; higher is better.
 
     :math:`Q_w(S, F) \cdot Q_w(S', F')`, where S' and F' are the strengths of the Prewitt gradients (Piella
     and Heijmans, 2003, whose exponent of the edges' part is taken as 1).
 
-    Args:
-        fused: of shape (B, 1, H, W), 0-255, at least 8x8 pixels (``vifb``: 11x11).
-        sources: n >= 2 tensors of that shape.
-        convention: ``vifb`` takes SSIM for Q0, with its constants and Gaussian windows of 11x11; zeros
-            outside the image, but ``clean`` repeats the border.
+    Convention:
+        ``vifb`` takes SSIM for Q0, with its constants and Gaussian windows of 11x11; zeros
+        outside the image, but ``clean`` repeats the border.
 
     Returns:
-        Of shape (B,), -1 to 1 (equal images).
+        -1 to 1 (equal images).
     """
-    return _weighted(images, rules, "Qe", edges=False) * _weighted(images, rules, "Qe", edges=True)
+    return _weighted(images, rules, edges=False) * _weighted(images, rules, edges=True)
 
 
-def _weighted(images: Images, rules: Convention, name: str, *, edges: bool) -> Tensor:
-    quality, weights = _local(images, rules, name, edges=edges)
+def _weighted(images: Images, rules: Convention, *, edges: bool) -> Tensor:
+    quality, weights = _local(images, rules, edges=edges)
     total = weights.sum((-2, -1))
     weighted = (weights * quality).sum((-2, -1)) / torch.where(total > 0, total, 1)
     return torch.where(total > 0, weighted, quality.mean((-2, -1))).to(images.stack.dtype)
 
 
-def _local(images: Images, rules: Convention, name: str, *, edges: bool) -> tuple[Tensor, Tensor]:
-    images.require_side(len(WANG if rules.quality_index == "ssim" else _UNIVERSAL), name)
+def _local(images: Images, rules: Convention, *, edges: bool) -> tuple[Tensor, Tensor]:
     return images.shared(_quality_and_saliency, rules.quality_index == "ssim", rules.sobel_border if edges else None)
 
 

@@ -32,10 +32,10 @@ class Windows:
         self.variances = torch.where(self.variances > _FLAT, self.variances, 0)
 
     def pair(self, first: int, second: int) -> tuple[Tensor, Tensor]:
-        """The index of quality of two images, and their covariance.
+        r"""The index of quality of two images, and their covariance.
 
-        .. math:: \\frac{(2 \\mu_1 \\mu_2 + C_1)(2 \\sigma_{12} + C_2)}
-            {(\\mu_1^2 + \\mu_2^2 + C_1)(\\sigma_1^2 + \\sigma_2^2 + C_2)}
+        .. math:: \frac{(2 \mu_1 \mu_2 + C_1)(2 \sigma_{12} + C_2)}
+            {(\mu_1^2 + \mu_2^2 + C_1)(\sigma_1^2 + \sigma_2^2 + C_2)}
 
         Where both windows are flat or both are black and there is no constant, the factor is 1.
 

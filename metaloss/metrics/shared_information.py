@@ -11,10 +11,14 @@ from torch import Tensor
 from metaloss.metrics.conventions import Convention
 from metaloss.metrics.histograms import LEVELS, alone, entropy_of, joint, joint_with_fused
 from metaloss.metrics.images import Images
+from metaloss.metrics.registry import fusion_metric
 
 _TSALLIS_ORDER = 1.85
 
 
+@fusion_metric(
+    "NMI", title="normalized mutual information", cls="NormalizedMutualInformation", differentiable=False, optional=True
+)
 def normalized_mutual_information(images: Images, rules: Convention) -> Tensor:
     r"""NMI: the mutual information with each source, as a part of what there is; higher is better.
 
@@ -22,13 +26,11 @@ def normalized_mutual_information(images: Images, rules: Convention) -> Tensor:
     Nahavandi and Creighton, 2008, who correct Qu's MI for its preference of the source with more
     entropy). A pair of constant images shares nothing: 0. Not differentiable: it counts.
 
-    Args:
-        fused: of shape (B, 1, H, W), 0-255.
-        sources: n >= 2 tensors of that shape.
-        convention: ``vifb`` stretches every image to 0-255 first.
+    Convention:
+        ``vifb`` stretches every image to 0-255 first.
 
     Returns:
-        Of shape (B,), 0 to n.
+        0 to n.
     """
     entropies = entropy_of(images.shared(alone, stretch=rules.stretch))
     together = entropy_of(images.shared(joint_with_fused, stretch=rules.stretch).flatten(-2))
@@ -37,6 +39,13 @@ def normalized_mutual_information(images: Images, rules: Convention) -> Tensor:
     return part.sum(0)
 
 
+@fusion_metric(
+    "QNCIE",
+    title="nonlinear correlation information entropy",
+    cls="NonlinearCorrelationInformationEntropy",
+    differentiable=False,
+    optional=True,
+)
 def nonlinear_correlation_information_entropy(images: Images, rules: Convention) -> Tensor:
     r"""QNCIE: how strongly the fused image and its sources depend on each other; higher is better.
 
@@ -50,13 +59,11 @@ def nonlinear_correlation_information_entropy(images: Images, rules: Convention)
     without the fused image. Where an eigenvalue is negative, which pairwise entropies do not exclude,
     it is taken as 0. Not differentiable: it counts.
 
-    Args:
-        fused: of shape (B, 1, H, W), 0-255.
-        sources: n >= 2 tensors of that shape.
-        convention: ``vifb`` stretches every image to 0-255 first.
+    Convention:
+        ``vifb`` stretches every image to 0-255 first.
 
     Returns:
-        Of shape (B,), from :math:`1 - \log_{256} (n + 1)` (nothing shared; 0.802 for two sources) to 1.
+        from :math:`1 - \log_{256} (n + 1)` (nothing shared; 0.802 for two sources) to 1.
     """
     # All values lie in a narrow band below 1: its digits are worth float64.
     entropies = entropy_of(images.shared(alone, stretch=rules.stretch).double())
@@ -74,6 +81,9 @@ def nonlinear_correlation_information_entropy(images: Images, rules: Convention)
     return (1 - entropy_of(shares) / math.log(LEVELS)).to(images.stack.dtype)
 
 
+@fusion_metric(
+    "TE", title="mutual information by Tsallis entropy", cls="TsallisEntropy", differentiable=False, optional=True
+)
 def tsallis_entropy(images: Images, rules: Convention) -> Tensor:
     r"""TE: the mutual information with the sources in Tsallis' sense, of order q = 1.85; higher is better.
 
@@ -84,14 +94,12 @@ def tsallis_entropy(images: Images, rules: Convention) -> Tensor:
     Canagarajah and Bull, 2006). Not differentiable: it counts. Nava's measure of the same name divides
     by what the sources have and takes q = 0.43137; it is another one.
 
-    Args:
-        fused: of shape (B, 1, H, W), 0-255.
-        sources: n >= 2 tensors of that shape.
-        convention: ``vifb`` stretches every image to 0-255 first, and its code takes the fused image's
-            frequency for i and the source's for j, which makes the values some hundred times larger.
+    Convention:
+        ``vifb`` stretches every image to 0-255 first, and its code takes the fused image's
+        frequency for i and the source's for j, which makes the values many times larger.
 
     Returns:
-        Of shape (B,), at least 0, 0 for independent or constant images; no upper bound (``vifb``: may be
+        at least 0, 0 for independent or constant images; no upper bound (``vifb``: may be
         negative).
     """
     frequencies = images.shared(alone, stretch=rules.stretch)

@@ -10,12 +10,14 @@ from torch import Tensor
 from metaloss.metrics.conventions import Convention
 from metaloss.metrics.images import Images
 from metaloss.metrics.quality_index import Windows
+from metaloss.metrics.registry import fusion_metric
 from metaloss.metrics.windows import gaussian
 
 _WINDOW = gaussian(7, 1.5)
 _ALIKE = 0.75
 
 
+@fusion_metric("Qy", title="similarity with the source that is alike", cls="Qy", min_side=len(_WINDOW), optional=True)
 def qy(images: Images, rules: Convention) -> Tensor:
     r"""Qy: structural similarity with both sources where they are alike, else with the better one; higher is better.
 
@@ -31,15 +33,9 @@ def qy(images: Images, rules: Convention) -> Tensor:
     pixels, sigma 1.5, of the field's MATLAB code). More than two sources are alike where all pairs are.
     Where all sources are flat they weigh the same; elsewhere that gives NaN, or noise.
 
-    Args:
-        fused: of shape (B, 1, H, W), 0-255, at least 7x7 pixels.
-        sources: n >= 2 tensors of that shape.
-        convention: all agree.
-
     Returns:
-        Of shape (B,), -1 to 1 (equal images).
+        -1 to 1 (equal images).
     """
-    images.require_side(len(_WINDOW), "Qy")
     windows = images.shared(_windows)
     places = range(1, len(images.stack))
     similarity = torch.stack([windows.pair(0, place)[0] for place in places])
@@ -49,6 +45,7 @@ def qy(images: Images, rules: Convention) -> Tensor:
     return local.mean((-2, -1)).to(images.stack.dtype)
 
 
+@fusion_metric("Qc", title="quality index weighted by covariance", cls="Qc", min_side=len(_WINDOW), optional=True)
 def qc(images: Images, rules: Convention) -> Tensor:
     r"""Qc: the quality index with each source, weighted by how the fused image varies with it; higher is better.
 
@@ -64,15 +61,9 @@ def qc(images: Images, rules: Convention) -> Tensor:
     The field's code puts 0 or 1 in the place of the whole term where a weight is clipped, so that the value
     changes with the order of the sources; that is not offered.
 
-    Args:
-        fused: of shape (B, 1, H, W), 0-255, at least 7x7 pixels.
-        sources: n >= 2 tensors of that shape.
-        convention: all agree.
-
     Returns:
-        Of shape (B,), -1 to 1 (equal images).
+        -1 to 1 (equal images).
     """
-    images.require_side(len(_WINDOW), "Qc")
     windows = images.shared(_windows)
     pairs = [windows.pair(0, place) for place in range(1, len(images.stack))]
     similarity, covariances = (torch.stack(maps) for maps in zip(*pairs, strict=True))

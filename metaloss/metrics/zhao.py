@@ -9,6 +9,7 @@ from torch import Tensor
 from metaloss.metrics.conventions import Convention
 from metaloss.metrics.images import Images, root
 from metaloss.metrics.phase_congruency import phase_congruency
+from metaloss.metrics.registry import fusion_metric
 from metaloss.metrics.ssim import WANG
 from metaloss.metrics.windows import window_means
 
@@ -16,6 +17,7 @@ _FEATURE = 0.1
 _CONSTANT = 1e-4
 
 
+@fusion_metric("Qp", title="preserved phase congruency", cls="Qp", min_side=2, optional=True)
 def qp(images: Images, rules: Convention) -> Tensor:
     r"""Qp: the local correlation of the sources' phase congruency with the fused image's; higher is better.
 
@@ -30,15 +32,9 @@ def qp(images: Images, rules: Convention) -> Tensor:
     with Kovesi's phase congruency of 2005). The sources' maps are 0 where they have no feature, and so are
     the correlations. Where no source has any, there is nothing to lose: 1.
 
-    Args:
-        fused: of shape (B, 1, H, W), 0-255, at least 2x2 pixels.
-        sources: n >= 2 tensors of that shape.
-        convention: all agree.
-
     Returns:
-        Of shape (B,), usually 0 to 1; about 1 for equal images, whose map alone is not cleared.
+        usually 0 to 1; about 1 for equal images, whose map alone is not cleared.
     """
-    images.require_side(2, "Qp")
     maps = phase_congruency(images.stack)
     of_fused, of_sources = maps[:, :1], maps[:, 1:]
     best = of_sources[:1].argmax(1, keepdim=True)

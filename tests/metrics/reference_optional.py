@@ -148,10 +148,7 @@ def _window_information(first, second):
     correlation = np.sum(centred[0] * centred[1]) / energy if energy > 0 else 0.0
     spread = np.prod([np.sqrt(np.sum(places**2 * r) - np.sum(places * r) ** 2) for r in (p, q)])
     u, v = (np.concatenate([[0], np.cumsum(r)]) for r in (p, q))
-    if correlation < 0:
-        bound = np.maximum(u[:, None] + v[None] - 1, 0)
-    else:
-        bound = np.minimum(u[:, None], v[None])
+    bound = np.maximum(u[:, None] + v[None] - 1, 0) if correlation < 0 else np.minimum(u[:, None], v[None])
     covariance = np.sum(bound - u[:, None] * v[None])
     weight = correlation / (covariance / spread) if spread > 0 and correlation != 0 else 0.0
     joint = weight * np.diff(np.diff(bound, axis=0), axis=1) + (1 - weight) * np.outer(p, q)
