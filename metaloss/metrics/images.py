@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from metaloss.errors import DataError, ShapeError
 from metaloss.metrics.conventions import Colour
+from metaloss.metrics.edges import Border, derivatives
 
 # On a CPU the metrics are bound by memory: some hundred passes over one image at a time stay in
 # the cache, over a whole batch of 16 they do not (measured: half as fast).
 _CPU_PIXELS = 640 * 480
+
+Made = TypeVar("Made")
+Options = ParamSpec("Options")
 
 
 class Images:
@@ -38,7 +42,7 @@ class Images:
         self.bands = max(image.shape[1] for image in images)
         self.stack = torch.stack([image.expand(-1, self.bands, -1, -1).flatten(0, 1) for image in images])
         self._fused = images[0]
-        self._gradients: dict[tuple[str, bool], tuple[Tensor, Tensor]] = {}
+        self._made: dict[tuple[object, ...], Any] = {}
 
     @property
     def fused(self) -> Tensor:
@@ -79,25 +83,43 @@ class Images:
 
     @cached_property
     def stretched(self) -> Tensor:
-        """Each image of ``stack`` stretched to 0-255 and rounded; a constant one becomes 0."""
+        """Each image of ``stack`` stretched to 0-255 and rounded, halves up; a constant one becomes 0."""
         low, high = self.stack.amin((-2, -1), keepdim=True), self.stack.amax((-2, -1), keepdim=True)
         span = high - low
-        return ((self.stack - low) / torch.where(span > 0, span, 1) * 255).round()
+        # Spans of 170, for one, make many halves: in float64 and up, as MATLAB rounds them.
+        part = (self.stack - low).double() / torch.where(span > 0, span, 1)
+        return (part * 255 + 0.5).floor().to(self.stack.dtype)
 
-    def sobel(self, border: str, *, stretch: bool = False) -> tuple[Tensor, Tensor]:
+    def shared(
+        self, make: Callable[Concatenate[Images, Options], Made], *options: Options.args, **named: Options.kwargs
+    ) -> Made:
+        """An intermediate that several metrics need, made once for each choice of its options.
+
+        Args:
+            make: makes it of these images.
+            options: for ``make``; they must be hashable.
+            named: the same, by keyword.
+
+        Returns:
+            What ``make`` returned, now or before.
+        """
+        key = (make, *options, *named.items())
+        if key not in self._made:
+            self._made[key] = make(self, *options, **named)
+        made: Made = self._made[key]
+        return made
+
+    def sobel(self, border: Border, *, stretch: bool = False) -> tuple[Tensor, Tensor]:
         """Sobel gradients of all images, made once for each choice.
 
         Args:
-            border: ``"zeros"`` or ``"symmetric"``: what lies outside the image.
+            border: ``"zeros"``, ``"symmetric"`` or ``"mirrored"``: what lies outside the image.
             stretch: take the stretched images.
 
         Returns:
             Horizontal and vertical derivatives, each of the shape of ``stack``.
         """
-        key = (border, stretch)
-        if key not in self._gradients:
-            self._gradients[key] = _sobel(self.stretched if stretch else self.stack, border)
-        return self._gradients[key]
+        return self.shared(_sobel, border, stretch=stretch)
 
 
 def root(squares: Tensor) -> Tensor:
@@ -197,10 +219,5 @@ def _named(fused: Tensor, sources: Sequence[Tensor]) -> list[tuple[str, Tensor]]
     return [("fused", fused), *((f"source {number}", source) for number, source in enumerate(sources))]
 
 
-def _sobel(images: Tensor, border: str) -> tuple[Tensor, Tensor]:
-    padded = F.pad(images, (1, 1, 1, 1), mode="constant" if border == "zeros" else "replicate")
-    # Left minus right and bottom minus top: Qabf's angles without wrap depend on these signs.
-    across, down = padded[..., :-2] - padded[..., 2:], padded[..., 2:, :] - padded[..., :-2, :]
-    horizontal = across[..., :-2, :] + across[..., 2:, :] + 2 * across[..., 1:-1, :]
-    vertical = down[..., :-2] + down[..., 2:] + 2 * down[..., 1:-1]
-    return horizontal, vertical
+def _sobel(images: Images, border: Border, *, stretch: bool) -> tuple[Tensor, Tensor]:
+    return derivatives(images.stretched if stretch else images.stack, border)

@@ -7,7 +7,7 @@ import math
 from torch import Tensor
 
 from metaloss.metrics.conventions import Convention
-from metaloss.metrics.histograms import LEVELS, entropy_of, frequencies, levels
+from metaloss.metrics.histograms import LEVELS, alone, entropy_of, joint_with_fused
 from metaloss.metrics.images import Images
 from metaloss.metrics.registry import fusion_metric
 
@@ -26,9 +26,8 @@ def mutual_information(images: Images, rules: Convention) -> Tensor:
     Returns:
         in bits or nats, at least 0.
     """
-    each = levels(images.stretched if rules.stretch else images.stack)
-    alone = entropy_of(frequencies(each, LEVELS), images.stack.dtype)
-    paired = each.clamp_max(LEVELS - 2) if rules.merge_top_levels else each
-    joint = entropy_of(frequencies(paired[:1] * LEVELS + paired[1:], LEVELS**2), images.stack.dtype)
-    nats = (alone[:1] + alone[1:] - joint).sum(0).clamp_min(0)
+    each = entropy_of(images.shared(alone, stretch=rules.stretch))
+    top = LEVELS - 2 if rules.merge_top_levels else LEVELS - 1
+    together = entropy_of(images.shared(joint_with_fused, stretch=rules.stretch, top=top).flatten(-2))
+    nats = (each[:1] + each[1:] - together).sum(0).clamp_min(0)
     return nats / math.log(2) if rules.information_unit == "bits" else nats

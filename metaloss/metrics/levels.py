@@ -22,4 +22,4 @@ def entropy(images: Images, rules: Convention) -> Tensor:
     Returns:
         in bits, 0 (a constant image) to 8.
     """
-    return entropy_of(frequencies(levels(images.fused), LEVELS), images.stack.dtype) / math.log(2)
+    return entropy_of(frequencies(levels(images.fused), LEVELS, images.stack.dtype)) / math.log(2)

@@ -13,10 +13,10 @@ from metaloss.metrics.images import Images
 from metaloss.metrics.registry import fusion_metric
 from metaloss.metrics.windows import gaussian, uniform, window_moments
 
-_C1 = (0.01 * 255) ** 2
-_C2 = (0.03 * 255) ** 2
+CONSTANTS = (0.01 * 255) ** 2, (0.03 * 255) ** 2
+_C1, _C2 = CONSTANTS
 _EXPONENTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
-_WANG = gaussian(11, 1.5)
+WANG = gaussian(11, 1.5)
 
 
 def _side(rules: Convention) -> int:
@@ -44,7 +44,7 @@ def structural_similarity(images: Images, rules: Convention) -> Tensor:
     if rules.ssim_window == "uniform7":
         weights, correction = uniform(7), 49 / 48
     else:
-        weights, correction = _WANG, 1.0
+        weights, correction = WANG, 1.0
     luminance, contrast = _terms(images.stack, weights, correction)
     return _over_sources((luminance * contrast).mean((-2, -1)), rules)
 
@@ -68,13 +68,13 @@ def multiscale_structural_similarity(images: Images, rules: Convention) -> Tenso
     Returns:
         0 to 1 for a mean, 0 to n for a sum.
     """
-    stack, margin = images.stack, len(_WANG) // 2
+    stack, margin = images.stack, len(WANG) // 2
     product = stack.new_ones(())
     for exponent in _EXPONENTS[:-1]:
-        _, contrast = _terms(stack, _WANG)
+        _, contrast = _terms(stack, WANG)
         product = product * contrast.mean((-2, -1)).clamp_min(0) ** exponent
         stack = F.avg_pool2d(stack, 2)
-    luminance, contrast = _terms(F.pad(stack, (margin,) * 4, mode="reflect"), _WANG)
+    luminance, contrast = _terms(F.pad(stack, (margin,) * 4, mode="reflect"), WANG)
     product = product * (luminance * contrast).mean((-2, -1)).clamp_min(0) ** _EXPONENTS[-1]
     return _over_sources(product, rules)
 
