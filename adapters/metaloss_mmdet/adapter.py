@@ -126,7 +126,7 @@ class DetectionTask(metaloss.TaskAdapter):
             ]
 
     def evaluator(self) -> DetectionEvaluator:
-        """Makes a fresh evaluator: MMDetection's own COCO metric (mAP, mAP50, mAP75, in 0..1)."""
+        """Makes a fresh evaluator: MMDetection's own COCO metric (mAP, mAP50, mAP75, in percent)."""
         return DetectionEvaluator(self.classes)
 
     @contextmanager

@@ -55,11 +55,11 @@ class DetectionEvaluator:
             self.present += len(entry["instances"])
 
     def compute(self) -> dict[str, float]:
-        """Returns ``mAP``, ``mAP50`` and ``mAP75``, in 0..1; not a number where no object is to be found."""
+        """Returns ``mAP``, ``mAP50`` and ``mAP75``, in percent; not a number where no object is to be found."""
         counts = all_gather_object((self.size, self.predicted, self.present))
         size, predicted, present = (sum(column) for column in zip(*counts, strict=True))
         if not predicted or not present:
             return dict.fromkeys(_NAMES, 0.0 if present else float("nan"))
         with quiet(), framework_call("MMDetection's CocoMetric", "score the predictions"):
             found = self.metric.evaluate(size)
-        return {name: float(found[key]) for name, key in _NAMES.items()}
+        return {name: 100 * float(found[key]) for name, key in _NAMES.items()}

@@ -106,7 +106,7 @@ class DetectionTask(metaloss.TaskAdapter):
         return [{**each, "labels": each["labels"] - self.first} for each in found]
 
     def evaluator(self) -> DetectionEvaluator:
-        """Makes a fresh evaluator: COCO's metric (mAP, mAP50, mAP75, in 0..1)."""
+        """Makes a fresh evaluator: COCO's metric (mAP, mAP50, mAP75, in percent)."""
         return DetectionEvaluator(len(self.classes))
 
     def _call(self, doing: str, fused: Tensor) -> AbstractContextManager[None]:

@@ -77,7 +77,7 @@ class DetectionEvaluator:
             self.scored.append((_kept(found, ("boxes", "scores", "labels")), _kept(truth, ("boxes", "labels"))))
 
     def compute(self) -> dict[str, float]:
-        """Returns ``mAP``, ``mAP50`` and ``mAP75``, in 0..1; not a number where no object is to be found."""
+        """Returns ``mAP``, ``mAP50`` and ``mAP75``, in percent; not a number where no object is to be found."""
         scored = [pair for part in gathered(self.scored) for pair in part]
         if not any(len(truth["labels"]) for _, truth in scored):
             return dict.fromkeys(_NAMES, float("nan"))
@@ -86,7 +86,7 @@ class DetectionEvaluator:
         metric.warn_on_many_detections = False
         metric.update([found for found, _ in scored], [truth for _, truth in scored])
         values = metric.compute()
-        return {name: max(0.0, float(values[key])) for name, key in _NAMES.items()}
+        return {name: 100 * max(0.0, float(values[key])) for name, key in _NAMES.items()}
 
 
 def _kept(values: Mapping[str, Tensor], names: Sequence[str]) -> dict[str, Tensor]:

@@ -111,7 +111,7 @@ class DetectionTask(metaloss.TaskAdapter):
         ]
 
     def evaluator(self) -> DetectionEvaluator:
-        """Makes a fresh evaluator: ultralytics' own metrics (mAP50, mAP75, mAP50-95, in 0..1)."""
+        """Makes a fresh evaluator: ultralytics' own metrics (mAP50, mAP75, mAP50-95, in percent)."""
         return DetectionEvaluator(self.classes)
 
     def _boxes(self, images: Tensor) -> list[Tensor]:

@@ -57,7 +57,7 @@ class DetectionEvaluator:
             )
 
     def compute(self) -> dict[str, float]:
-        """Returns ``mAP50``, ``mAP75`` and ``mAP50-95``, in 0..1; not a number where no object is to be found."""
+        """Returns ``mAP50``, ``mAP75`` and ``mAP50-95``, in percent; not a number where no object is to be found."""
         images = self._everyones()
         if not any(len(image["target_cls"]) for image in images):
             return dict.fromkeys(("mAP50", "mAP75", "mAP50-95"), float("nan"))
@@ -68,7 +68,7 @@ class DetectionEvaluator:
             metrics.update_stats({**image, "im_name": str(number)})
         metrics.process(plot=False)
         box = metrics.box
-        return {"mAP50": float(box.map50), "mAP75": float(box.map75), "mAP50-95": float(box.map)}
+        return {"mAP50": 100 * float(box.map50), "mAP75": 100 * float(box.map75), "mAP50-95": 100 * float(box.map)}
 
     def _everyones(self) -> list[dict[str, np.ndarray]]:
         if world_size() == 1:

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from metaloss.metrics.conventions import Convention
-from metaloss.metrics.images import Images, check_number, per_image
+from metaloss.metrics.images import Images
+from metaloss.metrics.registry import fusion_metric
 
 _BLOCK = 16
 _SALIENCY_POWER = 5
 
 
-def qcv(fused: Tensor, sources: Sequence[Tensor], *, convention: str = "tdfusion") -> Tensor:
+@fusion_metric("Qcv", title="perceived difference in salient regions", cls="Qcv", higher_is_better=False)
+def qcv(images: Images, rules: Convention) -> Tensor:
     r"""Qcv: the perceived difference from the sources in salient regions; lower is better.
 
     The differences :math:`S_k - F` are filtered by the eye's contrast sensitivity (Mannos and Sakrison),
@@ -26,26 +26,13 @@ def qcv(fused: Tensor, sources: Sequence[Tensor], *, convention: str = "tdfusion
     it: blocks that stick out of the image are filled with zeros). Where no source has an edge, all
     blocks weigh the same.
 
-    Args:
-        fused: of shape (B, 1, H, W), 0-255.
-        sources: n >= 2 tensors of that shape.
-        convention: zeros outside the image; ``clean`` mirrors the border, which else counts as the
-            most salient edge; ``vifb`` stretches every image to 0-255 and rounds it first.
+    Convention:
+        zeros outside the image; ``clean`` mirrors the border, which else counts as the
+        most salient edge; ``vifb`` stretches every image to 0-255 and rounds it first.
 
     Returns:
-        Of shape (B,), in squared grey levels, at least 0.
-
-    Raises:
-        ConfigError: an unknown convention.
-        DataError: values outside 0-255.
-        ShapeError: another shape, or fewer than two sources.
+        in squared grey levels, at least 0.
     """
-    check_number(sources)
-    return per_image(compute_qcv, fused, sources, convention)
-
-
-def compute_qcv(images: Images, rules: Convention) -> Tensor:
-    """Qcv of checked images, of shape (B,)."""
     stack = images.stretched if rules.stretch else images.stack
     horizontal, vertical = images.sobel(rules.sobel_border, stretch=rules.stretch)
     # Only ratios of saliencies count: in units of the range, their fifth powers stay far from overflow.

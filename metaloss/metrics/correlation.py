@@ -2,70 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import torch
 from torch import Tensor
 
 from metaloss.metrics.conventions import Convention
-from metaloss.metrics.images import Images, check_number, per_image
+from metaloss.metrics.images import Images
+from metaloss.metrics.registry import fusion_metric
 
 
-def correlation_coefficient(fused: Tensor, sources: Sequence[Tensor], *, convention: str = "tdfusion") -> Tensor:
+@fusion_metric("CC", title="correlation coefficient", cls="CorrelationCoefficient")
+def correlation_coefficient(images: Images, rules: Convention) -> Tensor:
     r"""CC: the mean correlation of the fused image with its sources; higher is better.
 
     :math:`\frac{1}{n} \sum_k r(F, S_k)`, with Pearson's r; r is defined as 0 where an image is constant.
 
-    Args:
-        fused: of shape (B, 1, H, W), 0-255.
-        sources: n >= 2 tensors of that shape.
-        convention: all agree.
-
     Returns:
-        Of shape (B,), -1 to 1.
-
-    Raises:
-        ConfigError: an unknown convention.
-        DataError: values outside 0-255.
-        ShapeError: another shape, or fewer than two sources.
+        -1 to 1.
     """
-    check_number(sources)
-    return per_image(compute_correlation_coefficient, fused, sources, convention)
+    return _correlation(images.stack[:1], images.sources).mean(0)
 
 
-def sum_of_correlations_of_differences(
-    fused: Tensor, sources: Sequence[Tensor], *, convention: str = "tdfusion"
-) -> Tensor:
+@fusion_metric("SCD", title="sum of the correlations of differences", cls="SumOfCorrelationsOfDifferences")
+def sum_of_correlations_of_differences(images: Images, rules: Convention) -> Tensor:
     r"""SCD: whether what each source added to the fused image looks like that source; higher is better.
 
     :math:`r(F - B, A) + r(F - A, B)` (Aslantas and Bendes, 2015). For more sources, each is compared
     with the fused image less the mean of the others. r is defined as 0 where an image or a difference
     is constant; elsewhere that gives NaN.
 
-    Args:
-        fused: of shape (B, 1, H, W), 0-255.
-        sources: n >= 2 tensors of that shape.
-        convention: all agree.
-
     Returns:
-        Of shape (B,), -n to n.
-
-    Raises:
-        ConfigError: an unknown convention.
-        DataError: values outside 0-255.
-        ShapeError: another shape, or fewer than two sources.
+        -n to n.
     """
-    check_number(sources)
-    return per_image(compute_sum_of_correlations_of_differences, fused, sources, convention)
-
-
-def compute_correlation_coefficient(images: Images, rules: Convention) -> Tensor:
-    """CC of checked images, of shape (B,)."""
-    return _correlation(images.stack[:1], images.sources).mean(0)
-
-
-def compute_sum_of_correlations_of_differences(images: Images, rules: Convention) -> Tensor:
-    """SCD of checked images, of shape (B,)."""
     sources = images.sources
     others = (sources.sum(0) - sources) / (len(sources) - 1)
     return _correlation(images.stack[:1] - others, sources).sum(0)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib.util
 import re
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,40 +12,34 @@ from torch import Tensor, nn
 
 from metaloss.errors import CheckpointError, ConfigError, nearest
 from metaloss.metrics.conventions import Convention
-from metaloss.metrics.images import Images, check_number, per_image
+from metaloss.metrics.images import Images
+from metaloss.metrics.registry import fusion_metric
 
 BACKBONES = ("alex", "vgg", "squeeze")
-# AlexNet's two pooling layers and its first stride leave nothing of smaller images.
-MIN_SIDE = 64
 
 
-def learned_perceptual_similarity(
-    fused: Tensor, sources: Sequence[Tensor], *, network: nn.Module, convention: str = "tdfusion"
-) -> Tensor:
+@fusion_metric(
+    "LPIPS",
+    title="learned perceptual similarity",
+    cls="LearnedPerceptualSimilarity",
+    needs_network=True,
+    optional=True,
+    higher_is_better=False,
+    min_side=64,  # AlexNet's two pooling layers and its first stride leave nothing of smaller images
+)
+def learned_perceptual_similarity(images: Images, rules: Convention, *, network: nn.Module) -> Tensor:
     """LPIPS: the distance from the sources in a trained network's features; lower is better.
 
-    Zhang et al. (2018), the mean over the sources; grey images are given to the three colour channels.
-
-    Args:
-        fused: of shape (B, 1, H, W), 0-255, at least 64x64 pixels.
-        sources: n >= 2 tensors of that shape.
-        network: from :func:`load_lpips`, on the images' device.
-        convention: all agree.
+    Zhang et al. (2018), the mean over the sources; grey images, and single bands where a convention measures
+    these, are given to the three colour channels.
 
     Returns:
-        Of shape (B,), at least 0.
-
-    Raises:
-        ConfigError: an unknown convention.
-        DataError: values outside 0-255.
-        ShapeError: another shape, smaller images, or fewer than two sources.
+        at least 0.
     """
-    check_number(sources)
-
-    def compute(images: Images, rules: Convention) -> Tensor:
-        return compute_learned_perceptual_similarity(images, rules, network=network)
-
-    return per_image(compute, fused, sources, convention)
+    coloured = (images.stack / 127.5 - 1).unsqueeze(2).expand(-1, -1, 3, -1, -1)
+    fused = coloured[:1].expand(len(images.sources), -1, -1, -1, -1)
+    distances: Tensor = network(fused.flatten(0, 1), coloured[1:].flatten(0, 1))
+    return distances.view(images.sources.shape[:2]).mean(0)
 
 
 def load_lpips(weights: str | Path, *, backbone: str = "alex") -> nn.Module:
@@ -87,15 +80,6 @@ def load_lpips(weights: str | Path, *, backbone: str = "alex") -> nn.Module:
         )
     network.load_state_dict({key: given[name] for key, name in renamed.items()}, strict=False)
     return network
-
-
-def compute_learned_perceptual_similarity(images: Images, rules: Convention, *, network: nn.Module) -> Tensor:
-    """LPIPS of checked images, of shape (B,)."""
-    images.require_side(MIN_SIDE, "LPIPS")
-    coloured = (images.stack / 127.5 - 1).unsqueeze(2).expand(-1, -1, 3, -1, -1)
-    fused = coloured[:1].expand(len(images.sources), -1, -1, -1, -1)
-    distances: Tensor = network(fused.flatten(0, 1), coloured[1:].flatten(0, 1))
-    return distances.view(images.sources.shape[:2]).mean(0)
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Iterable, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -12,7 +14,8 @@ from torchmetrics import Metric, MetricCollection
 
 from metaloss.metrics.conventions import get_convention
 from metaloss.metrics.lpips import load_lpips
-from metaloss.metrics.registry import METRICS, evaluate, select
+from metaloss.metrics.measure import evaluate
+from metaloss.metrics.registry import METRICS, metric_info, select
 
 
 class ImageFusionMetric(Metric):  # type: ignore[misc]  # torchmetrics has no types for mypy
@@ -31,11 +34,6 @@ class ImageFusionMetric(Metric):  # type: ignore[misc]  # torchmetrics has no ty
     total: Tensor
     count: Tensor
 
-    def __init_subclass__(cls, **options: Any) -> None:
-        super().__init_subclass__(**options)
-        cls.higher_is_better = METRICS[cls.name].higher_is_better
-        cls.is_differentiable = METRICS[cls.name].differentiable
-
     def __init__(self, *, convention: str = "tdfusion", **options: Any) -> None:
         super().__init__(**options)
         self.convention = get_convention(convention).name
@@ -47,8 +45,8 @@ class ImageFusionMetric(Metric):  # type: ignore[misc]  # torchmetrics has no ty
         """Measures one batch.
 
         Args:
-            fused: of shape (B, 1, H, W), 0-255.
-            sources: n >= 2 tensors of that shape.
+            fused: of shape (B, 1, H, W), or (B, 3, H, W) by a convention that measures colour; 0-255.
+            sources: n >= 2 tensors of that shape; grey and colour may be mixed where colour is measured.
 
         Raises:
             DataError: values outside 0-255.
@@ -63,86 +61,8 @@ class ImageFusionMetric(Metric):  # type: ignore[misc]  # torchmetrics has no ty
         return self.total / self.count
 
 
-class Entropy(ImageFusionMetric):
-    """EN; see :func:`~metaloss.metrics.entropy`."""
-
-    name = "EN"
-
-
-class StandardDeviation(ImageFusionMetric):
-    """SD; see :func:`~metaloss.metrics.standard_deviation`."""
-
-    name = "SD"
-
-
-class SpatialFrequency(ImageFusionMetric):
-    """SF; see :func:`~metaloss.metrics.spatial_frequency`."""
-
-    name = "SF"
-
-
-class AverageGradient(ImageFusionMetric):
-    """AG; see :func:`~metaloss.metrics.average_gradient`."""
-
-    name = "AG"
-
-
-class MutualInformation(ImageFusionMetric):
-    """MI; see :func:`~metaloss.metrics.mutual_information`."""
-
-    name = "MI"
-
-
-class CorrelationCoefficient(ImageFusionMetric):
-    """CC; see :func:`~metaloss.metrics.correlation_coefficient`."""
-
-    name = "CC"
-
-
-class SumOfCorrelationsOfDifferences(ImageFusionMetric):
-    """SCD; see :func:`~metaloss.metrics.sum_of_correlations_of_differences`."""
-
-    name = "SCD"
-
-
-class MeanSquaredError(ImageFusionMetric):
-    """MSE; see :func:`~metaloss.metrics.mean_squared_error`."""
-
-    name = "MSE"
-
-
-class PeakSignalNoiseRatio(ImageFusionMetric):
-    """PSNR; see :func:`~metaloss.metrics.peak_signal_noise_ratio`."""
-
-    name = "PSNR"
-
-
-class VisualInformationFidelity(ImageFusionMetric):
-    """VIF; see :func:`~metaloss.metrics.visual_information_fidelity`."""
-
-    name = "VIF"
-
-
-class Qabf(ImageFusionMetric):
-    """Qabf; see :func:`~metaloss.metrics.qabf`."""
-
-    name = "Qabf"
-
-
-class StructuralSimilarity(ImageFusionMetric):
-    """SSIM; see :func:`~metaloss.metrics.structural_similarity`."""
-
-    name = "SSIM"
-
-
-class MultiscaleStructuralSimilarity(ImageFusionMetric):
-    """MS-SSIM; see :func:`~metaloss.metrics.multiscale_structural_similarity`."""
-
-    name = "MS-SSIM"
-
-
-class LearnedPerceptualSimilarity(ImageFusionMetric):
-    """LPIPS; see :func:`~metaloss.metrics.learned_perceptual_similarity`.
+class NetworkMetric(ImageFusionMetric):
+    """The mean over all images of one fusion metric that needs a network.
 
     Args:
         weights: the backbone's local weight file, for :func:`~metaloss.metrics.load_lpips`.
@@ -155,8 +75,6 @@ class LearnedPerceptualSimilarity(ImageFusionMetric):
         ConfigError: an unknown convention or backbone, or torchvision is not installed.
     """
 
-    name = "LPIPS"
-
     def __init__(
         self, *, weights: str | Path, backbone: str = "alex", convention: str = "tdfusion", **options: Any
     ) -> None:
@@ -164,32 +82,34 @@ class LearnedPerceptualSimilarity(ImageFusionMetric):
         self.network = load_lpips(weights, backbone=backbone)
 
 
-class Qcv(ImageFusionMetric):
-    """Qcv; see :func:`~metaloss.metrics.qcv`."""
+@cache
+def metric_class(name: str) -> type[ImageFusionMetric]:
+    """Makes the class of a metric, once.
 
-    name = "Qcv"
+    Args:
+        name: one of :data:`~metaloss.metrics.METRICS`.
+
+    Returns:
+        A subclass of :class:`ImageFusionMetric`, which is found, and pickled, as an attribute of
+        ``metaloss.metrics``.
+
+    Raises:
+        ConfigError: there is no such metric.
+    """
+    info = metric_info(name)
+    base = NetworkMetric if info.needs_network else ImageFusionMetric
+    first, rest = inspect.cleandoc(str(base.__doc__)).split("\n\n", 1)
+    content = {
+        "name": name,
+        "higher_is_better": info.higher_is_better,
+        "is_differentiable": info.differentiable,
+        "__module__": "metaloss.metrics",
+        "__doc__": f"{name}; see :func:`~metaloss.metrics.{info.function.__name__}`.\n\n{first}\n\n{rest}\n",
+    }
+    return type(info.class_name, (base,), content)
 
 
-METRIC_CLASSES: dict[str, type[ImageFusionMetric]] = {
-    metric.name: metric
-    for metric in (
-        Entropy,
-        StandardDeviation,
-        SpatialFrequency,
-        AverageGradient,
-        MutualInformation,
-        CorrelationCoefficient,
-        SumOfCorrelationsOfDifferences,
-        MeanSquaredError,
-        PeakSignalNoiseRatio,
-        VisualInformationFidelity,
-        Qabf,
-        StructuralSimilarity,
-        MultiscaleStructuralSimilarity,
-        LearnedPerceptualSimilarity,
-        Qcv,
-    )
-}
+METRIC_CLASSES: dict[str, type[ImageFusionMetric]] = {name: metric_class(name) for name in METRICS}
 
 
 def fusion_metrics(
@@ -215,6 +135,6 @@ def fusion_metrics(
     """
     chosen: dict[str, ImageFusionMetric] = {}
     for info in select(metrics, network=lpips_weights is not None):
-        options = {"weights": lpips_weights} if info.optional else {}
-        chosen[info.name] = METRIC_CLASSES[info.name](convention=convention, **options)
+        options = {"weights": lpips_weights} if info.needs_network else {}
+        chosen[info.name] = metric_class(info.name)(convention=convention, **options)
     return MetricCollection(chosen, compute_groups=False)

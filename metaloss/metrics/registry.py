@@ -1,56 +1,47 @@
-"""All fusion metrics by their short names, and their evaluation side by side."""
+"""The registration of metrics: written once, each is a function, a row of a table, a class and a line of the docs."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal, Protocol, TypeAlias, overload
 
 import torch
 from torch import Tensor, nn
 
 from metaloss.errors import ConfigError, nearest
-from metaloss.metrics.chen_varshney import compute_qcv, qcv
-from metaloss.metrics.contrast import (
-    average_gradient,
-    compute_average_gradient,
-    compute_spatial_frequency,
-    compute_standard_deviation,
-    spatial_frequency,
-    standard_deviation,
-)
-from metaloss.metrics.conventions import get_convention
-from metaloss.metrics.correlation import (
-    compute_correlation_coefficient,
-    compute_sum_of_correlations_of_differences,
-    correlation_coefficient,
-    sum_of_correlations_of_differences,
-)
-from metaloss.metrics.difference import (
-    compute_mean_squared_error,
-    compute_peak_signal_noise_ratio,
-    mean_squared_error,
-    peak_signal_noise_ratio,
-)
-from metaloss.metrics.images import check_number, split
-from metaloss.metrics.information import (
-    compute_entropy,
-    compute_mutual_information,
-    entropy,
-    mutual_information,
-)
-from metaloss.metrics.lpips import MIN_SIDE as LPIPS_SIDE
-from metaloss.metrics.lpips import compute_learned_perceptual_similarity, learned_perceptual_similarity
-from metaloss.metrics.ssim import (
-    MIN_SIDE_MULTISCALE,
-    compute_multiscale_structural_similarity,
-    compute_structural_similarity,
-    multiscale_structural_similarity,
-    structural_similarity,
-)
-from metaloss.metrics.vif import MIN_SIDE as VIF_SIDE
-from metaloss.metrics.vif import compute_visual_information_fidelity, visual_information_fidelity
-from metaloss.metrics.xydeas_petrovic import compute_qabf, qabf
+from metaloss.metrics.conventions import CONVENTIONS, Convention, get_convention
+from metaloss.metrics.docstring import public_docstring, summary
+from metaloss.metrics.images import Images, check_number, split
+
+Compute: TypeAlias = Callable[[Images, Convention], Tensor]
+Side: TypeAlias = int | Callable[[Convention], int]
+
+
+class MetricOfFused(Protocol):
+    """A metric of the fused image alone."""
+
+    def __call__(self, fused: Tensor, *, convention: str = "tdfusion") -> Tensor:
+        """Measures each image."""
+        ...
+
+
+class MetricWithSources(Protocol):
+    """A metric that compares with the sources."""
+
+    def __call__(self, fused: Tensor, sources: Sequence[Tensor], *, convention: str = "tdfusion") -> Tensor:
+        """Measures each image."""
+        ...
+
+
+class MetricWithNetwork(Protocol):
+    """A metric that compares with the sources by a network."""
+
+    def __call__(
+        self, fused: Tensor, sources: Sequence[Tensor], *, network: nn.Module, convention: str = "tdfusion"
+    ) -> Tensor:
+        """Measures each image."""
+        ...
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,24 +51,35 @@ class MetricInfo:
     Attributes:
         name: its short name, as in tables.
         title: its name in words.
+        class_name: of its torchmetrics class in ``metaloss.metrics``.
         function: the public function, ``(fused[, sources], *, convention)``.
         compute: the same on checked images, which may share intermediates.
         higher_is_better: the direction.
-        optional: needs a network, and is left out unless asked for by name.
+        optional: left out unless asked for by name.
         needs_sources: the fused image alone is not enough.
+        needs_network: it takes a network, from :func:`~metaloss.metrics.load_lpips`.
         differentiable: has a useful gradient.
-        min_side: the smallest height and width in pixels.
+        side: the smallest height and width in pixels, by a convention.
+        joins_bands: where bands of colour are measured, they are laid side by side and measured as one image.
     """
 
     name: str
     title: str
+    class_name: str
     function: Callable[..., Tensor]
     compute: Callable[..., Tensor]
     higher_is_better: bool = True
     optional: bool = False
     needs_sources: bool = True
+    needs_network: bool = False
     differentiable: bool = True
-    min_side: int = 1
+    side: Callable[[Convention], int] = lambda rules: 1
+    joins_bands: bool = False
+
+    @property
+    def min_side(self) -> int:
+        """The smallest height and width in pixels that will do by every convention."""
+        return max(map(self.side, CONVENTIONS.values()))
 
     @property
     def direction(self) -> Literal["up", "down"]:
@@ -89,118 +91,163 @@ class MetricInfo:
         """The direction as tables for people show it."""
         return "↑" if self.higher_is_better else "↓"
 
+    @property
+    def summary(self) -> str:
+        """What it is, in a few words: the first line of its docstring."""
+        return summary(str(self.function.__doc__))
 
-METRICS: dict[str, MetricInfo] = {
-    info.name: info
-    for info in (
-        MetricInfo(
-            name="EN",
-            title="entropy",
-            function=entropy,
-            compute=compute_entropy,
-            needs_sources=False,
-            differentiable=False,
-        ),
-        MetricInfo(
-            name="SD",
-            title="standard deviation",
-            function=standard_deviation,
-            compute=compute_standard_deviation,
-            needs_sources=False,
-        ),
-        MetricInfo(
-            name="SF",
-            title="spatial frequency",
-            function=spatial_frequency,
-            compute=compute_spatial_frequency,
-            needs_sources=False,
-            min_side=2,
-        ),
-        MetricInfo(
-            name="AG",
-            title="average gradient",
-            function=average_gradient,
-            compute=compute_average_gradient,
-            needs_sources=False,
-            min_side=2,
-        ),
-        MetricInfo(
-            name="MI",
-            title="mutual information",
-            function=mutual_information,
-            compute=compute_mutual_information,
-            differentiable=False,
-        ),
-        MetricInfo(
-            name="CC",
-            title="correlation coefficient",
-            function=correlation_coefficient,
-            compute=compute_correlation_coefficient,
-        ),
-        MetricInfo(
-            name="SCD",
-            title="sum of the correlations of differences",
-            function=sum_of_correlations_of_differences,
-            compute=compute_sum_of_correlations_of_differences,
-        ),
-        MetricInfo(
-            name="MSE",
-            title="mean squared error",
-            function=mean_squared_error,
-            compute=compute_mean_squared_error,
-            higher_is_better=False,
-        ),
-        MetricInfo(
-            name="PSNR",
-            title="peak signal-to-noise ratio",
-            function=peak_signal_noise_ratio,
-            compute=compute_peak_signal_noise_ratio,
-        ),
-        MetricInfo(
-            name="VIF",
-            title="visual information fidelity",
-            function=visual_information_fidelity,
-            compute=compute_visual_information_fidelity,
-            min_side=VIF_SIDE,
-        ),
-        MetricInfo(
-            name="Qabf",
-            title="edge-based fusion quality",
-            function=qabf,
-            compute=compute_qabf,
-        ),
-        MetricInfo(
-            name="SSIM",
-            title="structural similarity",
-            function=structural_similarity,
-            compute=compute_structural_similarity,
-            min_side=11,
-        ),
-        MetricInfo(
-            name="MS-SSIM",
-            title="multi-scale structural similarity",
-            function=multiscale_structural_similarity,
-            compute=compute_multiscale_structural_similarity,
-            min_side=MIN_SIDE_MULTISCALE,
-        ),
-        MetricInfo(
-            name="LPIPS",
-            title="learned perceptual similarity",
-            function=learned_perceptual_similarity,
-            compute=compute_learned_perceptual_similarity,
-            higher_is_better=False,
-            optional=True,
-            min_side=LPIPS_SIDE,
-        ),
-        MetricInfo(
-            name="Qcv",
-            title="perceived difference in salient regions",
-            function=qcv,
-            compute=compute_qcv,
-            higher_is_better=False,
-        ),
-    )
-}
+    def measure(self, images: Images, rules: Convention, **options: Any) -> Tensor:
+        """Measures checked images, colour by the convention.
+
+        Args:
+            images: B of them.
+            rules: the convention.
+            options: ``network``, for a metric that needs one.
+
+        Returns:
+            Of shape (B,).
+
+        Raises:
+            ShapeError: the images are too small.
+        """
+        images.require_side(self.side(rules), self.name)
+        if self.joins_bands:
+            return self.compute(images.joined, rules, **options)
+        values = self.compute(images, rules, **options)
+        return values if images.bands == 1 else values.view(-1, images.bands).mean(1)
+
+
+METRICS: dict[str, MetricInfo] = {}
+"""All metrics by their short names, in the order of tables: that in which ``metaloss.metrics`` imports them."""
+
+
+@overload
+def fusion_metric(
+    name: str,
+    *,
+    title: str,
+    cls: str,
+    needs_sources: Literal[False],
+    min_side: Side = ...,
+    higher_is_better: bool = ...,
+    differentiable: bool = ...,
+    optional: bool = ...,
+    joins_bands: bool = ...,
+) -> Callable[[Compute], MetricOfFused]: ...
+
+
+@overload
+def fusion_metric(
+    name: str,
+    *,
+    title: str,
+    cls: str,
+    needs_network: Literal[True],
+    min_side: Side = ...,
+    higher_is_better: bool = ...,
+    differentiable: bool = ...,
+    optional: bool = ...,
+) -> Callable[[Callable[..., Tensor]], MetricWithNetwork]: ...
+
+
+@overload
+def fusion_metric(
+    name: str,
+    *,
+    title: str,
+    cls: str,
+    min_side: Side = ...,
+    higher_is_better: bool = ...,
+    differentiable: bool = ...,
+    optional: bool = ...,
+) -> Callable[[Compute], MetricWithSources]: ...
+
+
+def fusion_metric(
+    name: str,
+    *,
+    title: str,
+    cls: str,
+    needs_sources: bool = True,
+    needs_network: bool = False,
+    min_side: Side = 1,
+    higher_is_better: bool = True,
+    differentiable: bool = True,
+    optional: bool = False,
+    joins_bands: bool = False,
+) -> Callable[[Callable[..., Tensor]], Callable[..., Tensor]]:
+    """Registers a metric, and makes its public function.
+
+    The function below it takes checked :class:`~metaloss.metrics.images.Images` and a
+    :class:`~metaloss.metrics.Convention` (and ``network=``, where it needs one), and gives one value per image. Its
+    docstring is the public one but for what all have in common, see :mod:`metaloss.metrics.docstring`.
+
+    Args:
+        name: the short name, as in tables.
+        title: the name in words.
+        cls: the name of the torchmetrics class.
+        needs_sources: whether it compares with the sources.
+        needs_network: whether it takes a network.
+        min_side: the smallest height and width in pixels; a function of the convention where they differ.
+        higher_is_better: the direction.
+        differentiable: whether it has a useful gradient.
+        optional: whether it is left out unless asked for by name.
+        joins_bands: whether bands of colour are laid side by side and measured as one image.
+
+    Returns:
+        The decorator, which gives the public function: ``(fused, *, convention)``, ``(fused, sources, *, convention)``
+        or ``(fused, sources, *, network, convention)``.
+
+    Raises:
+        ConfigError: there is a metric of that name.
+    """
+    if name in METRICS:
+        raise ConfigError(f"metric {name!r} is registered already: choose another name")
+    side = min_side if callable(min_side) else lambda rules: min_side
+    sides = [side(rules) for rules in CONVENTIONS.values()]
+
+    def register(compute: Callable[..., Tensor]) -> Callable[..., Tensor]:
+        def run(fused: Tensor, sources: Sequence[Tensor], convention: str, **options: Any) -> Tensor:
+            rules = get_convention(convention)
+            parts = split(fused, sources, colour=rules.colour)
+            return torch.cat([info.measure(images, rules, **options) for images in parts])
+
+        def of_fused(fused: Tensor, *, convention: str = "tdfusion") -> Tensor:
+            return run(fused, (), convention)
+
+        def with_sources(fused: Tensor, sources: Sequence[Tensor], *, convention: str = "tdfusion") -> Tensor:
+            check_number(sources)
+            return run(fused, sources, convention)
+
+        def with_network(
+            fused: Tensor, sources: Sequence[Tensor], *, network: nn.Module, convention: str = "tdfusion"
+        ) -> Tensor:
+            check_number(sources)
+            return run(fused, sources, convention, network=network)
+
+        function = with_network if needs_network else with_sources if needs_sources else of_fused
+        function.__name__, function.__qualname__ = compute.__name__, compute.__qualname__
+        function.__module__ = compute.__module__
+        function.__doc__ = public_docstring(
+            str(compute.__doc__), needs_sources=needs_sources, needs_network=needs_network, sides=sides
+        )
+        info = METRICS[name] = MetricInfo(
+            name=name,
+            title=title,
+            class_name=cls,
+            function=function,
+            compute=compute,
+            higher_is_better=higher_is_better,
+            optional=optional,
+            needs_sources=needs_sources,
+            needs_network=needs_network,
+            differentiable=differentiable,
+            side=side,
+            joins_bands=joins_bands,
+        )
+        return function
+
+    return register
 
 
 def metric_info(name: str) -> MetricInfo:
@@ -225,65 +272,21 @@ def select(metrics: Iterable[str] | None, *, network: bool) -> list[MetricInfo]:
 
     Args:
         metrics: short names, or ``None``.
-        network: whether there is a network for the optional ones.
+        network: whether there is a network for those that need one.
 
     Returns:
         In the order given.
 
     Raises:
-        ConfigError: an unknown name, or an optional metric without its network.
+        ConfigError: an unknown name, or a metric without the network that it needs.
     """
     if metrics is None:
         return [info for info in METRICS.values() if not info.optional]
     chosen = [metric_info(name) for name in metrics]
     for info in chosen:
-        if info.optional and not network:
+        if info.needs_network and not network:
             raise ConfigError(
                 f"{info.name} needs a network: give the one that metaloss.metrics.load_lpips(path) makes from a "
                 f"local weight file, or leave {info.name} out"
             )
     return chosen
-
-
-def evaluate(
-    fused: Tensor,
-    sources: Sequence[Tensor],
-    *,
-    convention: str = "tdfusion",
-    metrics: Iterable[str] | None = None,
-    lpips: nn.Module | None = None,
-) -> dict[str, Tensor]:
-    """Measures fused images with several metrics, which share what they can.
-
-    Args:
-        fused: of shape (B, 1, H, W), 0-255.
-        sources: n >= 2 tensors of that shape.
-        convention: one of :data:`~metaloss.metrics.CONVENTIONS`.
-        metrics: short names from :data:`METRICS`; by default all that are not optional, of which
-            those that are not defined for images this small (VIF below 41 pixels, MS-SSIM below 176)
-            are NaN. Asked for by name, they raise.
-        lpips: the network from :func:`~metaloss.metrics.load_lpips`, for LPIPS.
-
-    Returns:
-        By short name, one value per image: tensors of shape (B,).
-
-    Raises:
-        ConfigError: an unknown convention or metric, or LPIPS without its network.
-        DataError: values outside 0-255.
-        ShapeError: another shape, images too small for a metric that was named, or fewer than two sources.
-    """
-    check_number(sources)
-    rules = get_convention(convention)
-    chosen = select(metrics, network=lpips is not None)
-    values: dict[str, list[Tensor]] = {info.name: [] for info in chosen}
-    for images in split(fused, sources):
-        side = min(images.stack.shape[-2:])
-        for info in chosen:
-            if metrics is None and side < info.min_side:
-                value = images.stack.new_full((images.stack.shape[1],), torch.nan)
-            elif info.optional:
-                value = info.compute(images, rules, network=lpips)
-            else:
-                value = info.compute(images, rules)
-            values[info.name].append(value)
-    return {name: torch.cat(parts) for name, parts in values.items()}

@@ -9,18 +9,22 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from metaloss.metrics.conventions import Convention
-from metaloss.metrics.images import Images, check_number, per_image
+from metaloss.metrics.images import Images
+from metaloss.metrics.registry import fusion_metric
 from metaloss.metrics.windows import gaussian, uniform, window_moments
 
-_C1 = (0.01 * 255) ** 2
-_C2 = (0.03 * 255) ** 2
+CONSTANTS = (0.01 * 255) ** 2, (0.03 * 255) ** 2
+_C1, _C2 = CONSTANTS
 _EXPONENTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
-_WANG = gaussian(11, 1.5)
-# What torchmetrics asks for: more than 10 pixels after four halvings.
-MIN_SIDE_MULTISCALE = 176
+WANG = gaussian(11, 1.5)
 
 
-def structural_similarity(fused: Tensor, sources: Sequence[Tensor], *, convention: str = "tdfusion") -> Tensor:
+def _side(rules: Convention) -> int:
+    return 7 if rules.ssim_window == "uniform7" else 11
+
+
+@fusion_metric("SSIM", title="structural similarity", cls="StructuralSimilarity", min_side=_side)
+def structural_similarity(images: Images, rules: Convention) -> Tensor:
     r"""SSIM: similarity of luminance, contrast and structure in small windows; higher is better.
 
     .. math::
@@ -29,72 +33,48 @@ def structural_similarity(fused: Tensor, sources: Sequence[Tensor], *, conventio
     averaged over all windows that lie in the image, :math:`C_1 = (0.01 \cdot 255)^2`,
     :math:`C_2 = (0.03 \cdot 255)^2` (Wang et al., 2004).
 
-    Args:
-        fused: of shape (B, 1, H, W), 0-255, at least 7x7 pixels (11x11 for a Gaussian window).
-        sources: n >= 2 tensors of that shape.
-        convention: the mean over the sources, uniform 7x7 windows with sample covariances; ``cddfuse``
-            sums; ``linfeng`` and ``vifb`` sum, with Gaussian 11x11 windows; ``clean`` averages, with
-            those windows.
+    Convention:
+        the mean over the sources, uniform 7x7 windows with sample covariances; ``cddfuse``
+        sums; ``linfeng`` and ``vifb`` sum, with Gaussian 11x11 windows; ``clean`` averages, with
+        those windows.
 
     Returns:
-        Of shape (B,), at most 1 for a mean and n for a sum.
-
-    Raises:
-        ConfigError: an unknown convention.
-        DataError: values outside 0-255.
-        ShapeError: another shape, smaller images, or fewer than two sources.
+        at most 1 for a mean and n for a sum.
     """
-    check_number(sources)
-    return per_image(compute_structural_similarity, fused, sources, convention)
+    if rules.ssim_window == "uniform7":
+        weights, correction = uniform(7), 49 / 48
+    else:
+        weights, correction = WANG, 1.0
+    luminance, contrast = _terms(images.stack, weights, correction)
+    return _over_sources((luminance * contrast).mean((-2, -1)), rules)
 
 
-def multiscale_structural_similarity(
-    fused: Tensor, sources: Sequence[Tensor], *, convention: str = "tdfusion"
-) -> Tensor:
+@fusion_metric(
+    "MS-SSIM",
+    title="multi-scale structural similarity",
+    cls="MultiscaleStructuralSimilarity",
+    min_side=176,  # what torchmetrics asks for: more than 10 pixels after four halvings
+)
+def multiscale_structural_similarity(images: Images, rules: Convention) -> Tensor:
     r"""MS-SSIM: SSIM's contrast and structure at five scales, its luminance at the last; higher is better.
 
     :math:`\prod_{j=1}^{5} \max(0, s_j)^{\beta_j}` with Gaussian 11x11 windows, means of 2x2 pixels from
     scale to scale and Wang's exponents (Wang, Simoncelli and Bovik, 2003), as torchmetrics has it. Not
     Ma's MEF-SSIM, which is another metric.
 
-    Args:
-        fused: of shape (B, 1, H, W), 0-255, at least 176x176 pixels.
-        sources: n >= 2 tensors of that shape.
-        convention: the mean over the sources; ``cddfuse``, ``linfeng`` and ``vifb`` sum.
+    Convention:
+        the mean over the sources; ``cddfuse``, ``linfeng`` and ``vifb`` sum.
 
     Returns:
-        Of shape (B,), 0 to 1 for a mean, 0 to n for a sum.
-
-    Raises:
-        ConfigError: an unknown convention.
-        DataError: values outside 0-255.
-        ShapeError: another shape, smaller images, or fewer than two sources.
+        0 to 1 for a mean, 0 to n for a sum.
     """
-    check_number(sources)
-    return per_image(compute_multiscale_structural_similarity, fused, sources, convention)
-
-
-def compute_structural_similarity(images: Images, rules: Convention) -> Tensor:
-    """SSIM of checked images, of shape (B,)."""
-    if rules.ssim_window == "uniform7":
-        weights, correction = uniform(7), 49 / 48
-    else:
-        weights, correction = _WANG, 1.0
-    images.require_side(len(weights), "SSIM")
-    luminance, contrast = _terms(images.stack, weights, correction)
-    return _over_sources((luminance * contrast).mean((-2, -1)), rules)
-
-
-def compute_multiscale_structural_similarity(images: Images, rules: Convention) -> Tensor:
-    """MS-SSIM of checked images, of shape (B,)."""
-    images.require_side(MIN_SIDE_MULTISCALE, "MS-SSIM")
-    stack, margin = images.stack, len(_WANG) // 2
+    stack, margin = images.stack, len(WANG) // 2
     product = stack.new_ones(())
     for exponent in _EXPONENTS[:-1]:
-        _, contrast = _terms(stack, _WANG)
+        _, contrast = _terms(stack, WANG)
         product = product * contrast.mean((-2, -1)).clamp_min(0) ** exponent
         stack = F.avg_pool2d(stack, 2)
-    luminance, contrast = _terms(F.pad(stack, (margin,) * 4, mode="reflect"), _WANG)
+    luminance, contrast = _terms(F.pad(stack, (margin,) * 4, mode="reflect"), WANG)
     product = product * (luminance * contrast).mean((-2, -1)).clamp_min(0) ** _EXPONENTS[-1]
     return _over_sources(product, rules)
 

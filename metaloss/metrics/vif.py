@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import torch
 from torch import Tensor
 
 from metaloss.metrics.conventions import Convention
-from metaloss.metrics.images import Images, check_number, per_image
+from metaloss.metrics.images import Images
+from metaloss.metrics.registry import fusion_metric
 from metaloss.metrics.windows import gaussian, window_means, window_moments
 
 _NOISE = 2.0
 _EPSILON = 1e-10
 _SCALES = 4
-MIN_SIDE = 41
 
 
-def visual_information_fidelity(fused: Tensor, sources: Sequence[Tensor], *, convention: str = "tdfusion") -> Tensor:
+@fusion_metric("VIF", title="visual information fidelity", cls="VisualInformationFidelity", min_side=41)
+def visual_information_fidelity(images: Images, rules: Convention) -> Tensor:
     r"""VIF: how much of the sources' information the eye still finds in the fused image; higher is better.
 
     The pixel-domain form (VIFp) of Sheikh and Bovik (2006), over four scales with Gaussian windows of
@@ -30,26 +29,12 @@ def visual_information_fidelity(fused: Tensor, sources: Sequence[Tensor], *, con
 
     A constant source has no information to lose: its value is defined as 1.
 
-    Args:
-        fused: of shape (B, 1, H, W), 0-255, at least 41x41 pixels.
-        sources: n >= 2 tensors of that shape.
-        convention: the mean over the sources; ``cddfuse``, ``linfeng`` and ``vifb`` sum.
+    Convention:
+        the mean over the sources; ``cddfuse``, ``linfeng`` and ``vifb`` sum.
 
     Returns:
-        Of shape (B,), at least 0; above 1 (a mean) where the fused image has more contrast.
-
-    Raises:
-        ConfigError: an unknown convention.
-        DataError: values outside 0-255.
-        ShapeError: another shape, smaller images, or fewer than two sources.
+        at least 0; above 1 (a mean) where the fused image has more contrast.
     """
-    check_number(sources)
-    return per_image(compute_visual_information_fidelity, fused, sources, convention)
-
-
-def compute_visual_information_fidelity(images: Images, rules: Convention) -> Tensor:
-    """VIF of checked images, of shape (B,)."""
-    images.require_side(MIN_SIDE, "VIF")
     # Variances do not see the shift, and float32 keeps four times more of them around 0.
     low, high = images.stack.amin((-2, -1), keepdim=True), images.stack.amax((-2, -1), keepdim=True)
     stack = images.stack - (low + high).detach() / 2

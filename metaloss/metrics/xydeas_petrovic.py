@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 
 import torch
 from torch import Tensor
 
 from metaloss.metrics.conventions import Convention
-from metaloss.metrics.images import Images, check_number, per_image, root
+from metaloss.metrics.images import Images, root
+from metaloss.metrics.registry import fusion_metric
 
 _STRENGTH = (0.9994, 15.0, 0.5)
 _ANGLE = (0.9879, 22.0, 0.8)
 
 
-def qabf(fused: Tensor, sources: Sequence[Tensor], *, convention: str = "tdfusion") -> Tensor:
+@fusion_metric("Qabf", title="edge-based fusion quality", cls="Qabf")
+def qabf(images: Images, rules: Convention) -> Tensor:
     r"""Qabf: the edge strength and direction that the fused image keeps of its sources; higher is better.
 
     With Sobel gradients of strength g and angle a,
@@ -28,26 +29,13 @@ def qabf(fused: Tensor, sources: Sequence[Tensor], *, convention: str = "tdfusio
     2000; Tg .9994, kg -15, Dg .5, Ta .9879, ka -22, Da .8). Where no source has an
     edge, all pixels weigh the same.
 
-    Args:
-        fused: of shape (B, 1, H, W), 0-255.
-        sources: n >= 2 tensors of that shape.
-        convention: zeros outside the image and :math:`a = \arctan(s_y / s_x)` as it is; ``clean``
-            mirrors the border and takes angles modulo half a turn.
+    Convention:
+        zeros outside the image and :math:`a = \arctan(s_y / s_x)` as it is; ``clean``
+        mirrors the border and takes angles modulo half a turn.
 
     Returns:
-        Of shape (B,), 0 to 0.975.
-
-    Raises:
-        ConfigError: an unknown convention.
-        DataError: values outside 0-255.
-        ShapeError: another shape, or fewer than two sources.
+        0 to 0.975.
     """
-    check_number(sources)
-    return per_image(compute_qabf, fused, sources, convention)
-
-
-def compute_qabf(images: Images, rules: Convention) -> Tensor:
-    """Qabf of checked images, of shape (B,)."""
     horizontal, vertical = images.sobel(rules.sobel_border)
     strength = root(horizontal.square() + vertical.square())
     upright = horizontal == 0

@@ -9,11 +9,12 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from metaloss.metrics import METRICS
-from metaloss.report.tables import LEGEND, aligned, escaped, latex, markdown, marked
+from metaloss.metrics import METRICS, get_convention
+from metaloss.report.tables import aligned, escaped, latex, legend, markdown, marked, mean_ranks
 from metaloss.report.tables import ranks as rank_values
 
 MEAN = "mean"
+MEAN_RANK = "mean rank"
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,7 @@ def with_means(scores: Sequence[Score]) -> list[Score]:
     return [*scores, *means]
 
 
-def as_csv(scores: Sequence[Score], convention: str) -> str:
+def as_csv(scores: Sequence[Score], convention: str, *, per_image: bool = False) -> str:
     """Comma-separated values: ``image,method,convention,EN,...``, one row per image, then the means."""
     text = io.StringIO()
     names = list(scores[0].values)
@@ -57,47 +58,59 @@ def as_csv(scores: Sequence[Score], convention: str) -> str:
     return text.getvalue()
 
 
-def as_json(scores: Sequence[Score], convention: str) -> str:
-    """A list of objects with the columns of :func:`as_csv`; undefined values are ``null``."""
+def as_json(scores: Sequence[Score], convention: str, *, per_image: bool = False) -> str:
+    """A list of objects with the columns of :func:`as_csv`; values that are not finite are ``null``."""
     rows = [
         {
             "image": score.image,
             "method": score.method,
             "convention": convention,
-            **{name: None if math.isnan(value) else value for name, value in score.values.items()},
+            **{name: value if math.isfinite(value) else None for name, value in score.values.items()},
         }
         for score in scores
     ]
     return json.dumps(rows, indent=2) + "\n"
 
 
-def as_markdown(scores: Sequence[Score], convention: str) -> str:
+def as_markdown(scores: Sequence[Score], convention: str, *, per_image: bool = False) -> str:
     """The means as a Markdown table: best bold, second best underlined."""
-    return f"Convention: {convention}\n\n{markdown(_rows(_means(scores), 'md', 'method'))}"
+    return f"Convention: {stated(convention)}\n\n{markdown(_rows(scores, 'md', 'method', per_image))}"
 
 
-def as_latex(scores: Sequence[Score], convention: str) -> str:
+def as_latex(scores: Sequence[Score], convention: str, *, per_image: bool = False) -> str:
     """The means as a LaTeX table, as in the papers: best bold, second best underlined."""
-    rows = _rows(_means(scores), "latex", "Method")
-    return f"% convention: {convention}\n" + latex([[escaped(row[0]), *row[1:]] for row in rows])
+    named = 2 if per_image else 1
+    rows = [
+        [*map(escaped, row[:named]), *row[named:]]
+        for row in _rows(scores, "latex", "Method", per_image, corner="Image")
+    ]
+    return f"% convention: {stated(convention)}\n{latex(rows, named=named)}"
 
 
-def as_table(scores: Sequence[Score], convention: str) -> str:
+def as_table(scores: Sequence[Score], convention: str, *, per_image: bool = False) -> str:
     """The means as plain aligned text, and the images' own values above them when there is one method."""
-    means = _means(scores)
-    if len(means) > 1:
-        return f"convention: {convention}; {LEGEND}\n{aligned(_rows(means, 'table', 'method'))}"
-    rows = [["image", *_titles(means)], *([score.image, *_cells(means, score, "table")] for score in scores)]
-    return f"convention: {convention}\n{aligned(rows)}"
+    methods = len(_means(scores))
+    if methods == 1:
+        rows = [[row[0], *row[2:]] for row in _rows(scores, "table", "method", per_image=True)]
+        return f"convention: {stated(convention)}\n{aligned(rows)}"
+    shown = aligned(_rows(scores, "table", "method", per_image), named=2 if per_image else 1)
+    return f"convention: {stated(convention)}; {legend(methods)}\n{shown}"
 
 
-FORMATS: dict[str, Callable[[Sequence[Score], str], str]] = {
+FORMATS: dict[str, Callable[..., str]] = {
     "table": as_table,
     "csv": as_csv,
     "json": as_json,
     "md": as_markdown,
     "latex": as_latex,
 }
+"""By name: each takes scores with their means, the convention's name, and ``per_image``, whether tables for people
+have a row for each image, too."""
+
+
+def stated(convention: str) -> str:
+    """A convention by its name and by what it does with colour."""
+    return f"{convention} ({get_convention(convention).of_colour})"
 
 
 def ranks(means: Sequence[Score], name: str) -> dict[str, int]:
@@ -106,21 +119,57 @@ def ranks(means: Sequence[Score], name: str) -> dict[str, int]:
     return rank_values(values, higher_is_better=METRICS[name].higher_is_better)
 
 
+def ranks_in_the_mean(means: Sequence[Score]) -> dict[str, float]:
+    """The mean of each method's ranks over the metrics that are defined for all methods, by their directions."""
+    columns = []
+    for name in means[0].values:
+        sign = -1 if METRICS[name].higher_is_better else 1
+        columns.append({mean.method: sign * mean.values[name] for mean in means})
+    return mean_ranks(columns)
+
+
 def _means(scores: Sequence[Score]) -> list[Score]:
     return [score for score in scores if score.image == MEAN]
 
 
-def _rows(means: Sequence[Score], style: str, corner: str) -> list[list[str]]:
-    return [[corner, *_titles(means)], *([mean.method, *_cells(means, mean, style)] for mean in means)]
+def _rows(scores: Sequence[Score], style: str, method: str, per_image: bool, corner: str = "image") -> list[list[str]]:
+    """Header and rows: image by image, if asked for, and the means."""
+    means = _means(scores)
+    names = list(means[0].values)
+    titles = [f"{name} {METRICS[name].arrow}" for name in names]
+    compared = len(means) > 1
+    head = [corner, method] if per_image else [method]
+    rows = [[*head, *titles, *[f"{MEAN_RANK} ↓"] * compared]]
+    if per_image:
+        by_image: dict[str, list[Score]] = {}
+        for score in scores:
+            if score.image != MEAN:
+                by_image.setdefault(score.image, []).append(score)
+        for image, group in by_image.items():
+            cells = _cells(group, names, style)
+            rows += [[image, score.method, *row, *[""] * compared] for score, row in zip(group, cells, strict=True)]
+    overall = ranks_in_the_mean(means)
+    places = rank_values(overall, higher_is_better=False)
+    for mean, row in zip(means, _cells(means, names, style), strict=True):
+        shown = f"{overall[mean.method]:.2f}" if places else "-"
+        last = [marked(shown, places.get(mean.method), style, methods=len(places))] * compared
+        rows.append([*[MEAN] * per_image, mean.method, *row, *last])
+    return rows
 
 
-def _titles(means: Sequence[Score]) -> list[str]:
-    return [f"{name} {METRICS[name].arrow}" for name in means[0].values]
-
-
-def _cells(means: Sequence[Score], score: Score, style: str) -> list[str]:
-    cells = []
-    for name, value in score.values.items():
-        text = "-" if math.isnan(value) else f"{value:.4g}"
-        cells.append(marked(text, ranks(means, name).get(score.method) if len(means) > 1 else None, style))
-    return cells
+def _cells(group: Sequence[Score], names: Sequence[str], style: str) -> list[list[str]]:
+    columns = []
+    for name in names:
+        places = ranks(group, name)
+        columns.append(
+            [
+                marked(
+                    "-" if math.isnan(score.values[name]) else f"{score.values[name]:.4g}",
+                    places.get(score.method),
+                    style,
+                    methods=len(places),
+                )
+                for score in group
+            ]
+        )
+    return [list(row) for row in zip(*columns, strict=True)]

@@ -1,15 +1,20 @@
-"""Tables of metrics over several seeds: mean and standard deviation."""
+"""Tables of metrics over several seeds: mean and standard deviation.
+
+Values are shown as they are given: scores of tasks in percent (see :class:`metaloss.tasks.TaskEvaluator`), fusion
+metrics in their own units.
+"""
 
 from __future__ import annotations
 
 import csv
 import io
 import json
+import math
 import statistics
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 from metaloss.metrics import METRICS
-from metaloss.report.tables import LEGEND, aligned, escaped, latex, markdown, marked, ranks
+from metaloss.report.tables import aligned, escaped, latex, legend, markdown, marked, ranks
 
 Values = Mapping[str, Mapping[int, Mapping[str, float]]]
 """Metrics by method, seed and metric name."""
@@ -58,8 +63,8 @@ def as_latex(values: Values) -> str:
 def as_table(values: Values) -> str:
     """Mean ± standard deviation as plain aligned text."""
     count = max(map(len, values.values()))
-    legend = f"mean ± standard deviation over {count} seeds" if count > 1 else "one seed"
-    return f"{legend}{f'; {LEGEND}' if len(values) > 1 else ''}\n{aligned(_rows(values, 'table'))}"
+    over = f"mean ± standard deviation over {count} seeds" if count > 1 else "one seed"
+    return f"{over}{f'; {legend(len(values))}' if len(values) > 1 else ''}\n{aligned(_rows(values, 'table'))}"
 
 
 FORMATS: dict[str, Callable[[Values], str]] = {
@@ -88,19 +93,26 @@ def _rows(values: Values, style: str) -> list[list[str]]:
     for name in names:
         spreads = {method: spread(values, method, name) for method in values}
         places = ranks({method: mean for method, (mean, _) in spreads.items()}, higher_is_better=_rises(name))
-        decimals = 2 if max(mean for mean, _ in spreads.values()) > 2 else 4  # percent, or a share
+        decimals = _decimals([mean for mean, _ in spreads.values()])
         columns.append(
             {
                 method: marked(
                     f"{mean:.{decimals}f}" + (f" ± {deviation:.{decimals}f}" if len(values[method]) > 1 else ""),
-                    places.get(method) if len(values) > 1 else None,
+                    places.get(method),
                     style,
+                    methods=len(places),
                 )
                 for method, (mean, deviation) in spreads.items()
             }
         )
     header = ["method", *(f"{name} {'↑' if _rises(name) else '↓'}" for name in names)]
     return [header, *([method, *(column[method] for column in columns)] for method in values)]
+
+
+def _decimals(means: Sequence[float]) -> int:
+    """How many decimals show three digits of the largest value: two to four."""
+    largest = max((abs(mean) for mean in means if math.isfinite(mean)), default=0.0)
+    return 2 if largest == 0 else min(max(2 - math.floor(math.log10(largest)), 2), 4)
 
 
 def _rises(name: str) -> bool:

@@ -14,16 +14,23 @@ MARKS: dict[str, tuple[str, str]] = {
 }
 """By format: how the best value and the second best are written."""
 LEGEND = "* best, ' second best"
+_ESCAPED = {
+    **{letter: f"\\{letter}" for letter in "&%$#_{}"},
+    "\\": r"\textbackslash{}",
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
+}
 _MATHEMATICAL = {"↑": r"$\uparrow$", "↓": r"$\downarrow$", "±": r"$\pm$"}
 
 
-def aligned(rows: Rows) -> str:
-    """Plain text in columns, the first to the left; the first row is the header."""
+def aligned(rows: Rows, *, named: int = 1) -> str:
+    """Plain text in columns, the first ``named`` to the left; the first row is the header."""
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     lines = []
     for row in rows:
-        cells = [cell.rjust(width) for cell, width in zip(row[1:], widths[1:], strict=True)]
-        lines.append("  ".join([row[0].ljust(widths[0]), *cells]))
+        cells = [cell.rjust(width) for cell, width in zip(row[named:], widths[named:], strict=True)]
+        names = [cell.ljust(width) for cell, width in zip(row[:named], widths, strict=False)]
+        lines.append("  ".join([*names, *cells]).rstrip())
     return "\n".join(lines) + "\n"
 
 
@@ -34,11 +41,22 @@ def markdown(rows: Rows) -> str:
     return "\n".join(lines) + "\n"
 
 
-def latex(rows: Rows) -> str:
-    """A LaTeX table; the first row is the header. Arrows and ± become commands, names are given escaped."""
+def latex(rows: Rows, *, named: int = 1) -> str:
+    r"""A LaTeX table with booktabs' rules, the first ``named`` columns to the left; the first row is the header.
+
+    Arrows and ± become commands, names are given escaped. The document needs ``\usepackage{booktabs}``.
+    """
     lines = [" & ".join(row) + r" \\" for row in rows]
     text = "\n".join(
-        [rf"\begin{{tabular}}{{l{'r' * (len(rows[0]) - 1)}}}", r"\hline", lines[0], r"\hline", *lines[1:], r"\hline"]
+        [
+            r"% needs \usepackage{booktabs}",
+            rf"\begin{{tabular}}{{{'l' * named}{'r' * (len(rows[0]) - named)}}}",
+            r"\toprule",
+            lines[0],
+            r"\midrule",
+            *lines[1:],
+            r"\bottomrule",
+        ]
     )
     for symbol, command in _MATHEMATICAL.items():
         text = text.replace(symbol, command)
@@ -47,7 +65,7 @@ def latex(rows: Rows) -> str:
 
 def escaped(text: str) -> str:
     """Text in which what LaTeX would take for a command is plain."""
-    return "".join(f"\\{letter}" if letter in "&%$#_{}" else letter for letter in text)
+    return "".join(_ESCAPED.get(letter, letter) for letter in text)
 
 
 def ranks(values: Mapping[str, float], *, higher_is_better: bool) -> dict[str, int]:
@@ -58,6 +76,43 @@ def ranks(values: Mapping[str, float], *, higher_is_better: bool) -> dict[str, i
     return {method: ordered.index(value) + 1 for method, value in signed.items()}
 
 
-def marked(text: str, rank: int | None, style: str) -> str:
-    """A cell, marked when it is the best or the second best."""
-    return MARKS[style][rank - 1].format(text) if rank in (1, 2) else text
+def mean_ranks(columns: Sequence[Mapping[str, float]]) -> dict[str, float]:
+    """The mean of each method's ranks over several columns; equal values share the mean of their places.
+
+    Args:
+        columns: by method a value of which less is better; a column with undefined values does not count.
+
+    Returns:
+        By method, from 1 for the best everywhere; not a number where no column counts.
+    """
+    counted = [column for column in columns if not any(math.isnan(value) for value in column.values())]
+    methods = list(columns[0]) if columns else []
+
+    def place(column: Mapping[str, float], method: str) -> float:
+        less = sum(value < column[method] for value in column.values())
+        equal = sum(value == column[method] for value in column.values())
+        return less + (1 + equal) / 2
+
+    return {
+        method: sum(place(column, method) for column in counted) / len(counted) if counted else math.nan
+        for method in methods
+    }
+
+
+def marked(text: str, rank: int | None, style: str, *, methods: int) -> str:
+    """A cell, marked when it is the best or the second best; of two methods the worse is no second best.
+
+    Args:
+        text: of the cell.
+        rank: 1 for the best, as :func:`ranks` gives it; ``None`` without one.
+        style: one of :data:`MARKS`.
+        methods: how many have a rank.
+    """
+    if rank is None or rank > 2 or methods < 2 or (rank == 2 and methods == 2):
+        return text
+    return MARKS[style][rank - 1].format(text)
+
+
+def legend(methods: int) -> str:
+    """What the marks of a plain table mean."""
+    return LEGEND if methods > 2 else LEGEND.partition(",")[0]

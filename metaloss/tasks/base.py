@@ -28,7 +28,7 @@ class TaskEvaluator(Protocol):
         """Takes in what ``predict`` gave for a batch, and that batch's target."""
 
     def compute(self) -> dict[str, float]:
-        """Returns the metrics by name, as their framework names them."""
+        """Returns the metrics by name, as their framework names them; shares (accuracy, IoU, mAP) in percent."""
 
 
 class TaskAdapter(nn.Module):

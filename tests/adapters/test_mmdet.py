@@ -236,10 +236,10 @@ def test_the_evaluator_on_cases_known_beforehand(shared):
     both = truth((10, 10, 50, 50, 0), (60, 60, 90, 90, 2))
     perfect = [[10.0, 10, 50, 50, 0.9, 0], [60.0, 60, 90, 90, 0.8, 2]]
     cases = {
-        "perfect": (perfect, (1, 1, 1)),
-        "one class missed": (perfect[:1], (0.5, 0.5, 0.5)),
+        "perfect": (perfect, (100, 100, 100)),
+        "one class missed": (perfect[:1], (50, 50, 50)),
         # an overlap of 0.7 each: over the thresholds 0.5, 0.55, 0.6, 0.65
-        "loose": ([[10.0, 10, 50, 38, 0.9, 0], [60.0, 60, 90, 81, 0.8, 2]], (None, 1, 0)),
+        "loose": ([[10.0, 10, 50, 38, 0.9, 0], [60.0, 60, 90, 81, 0.8, 2]], (None, 100, 0)),
         "confused": ([[10.0, 10, 50, 50, 0.9, 1], [60.0, 60, 90, 90, 0.8, 1]], (0, 0, 0)),
         "nothing": ([], (0, 0, 0)),
     }
@@ -249,7 +249,7 @@ def test_the_evaluator_on_cases_known_beforehand(shared):
         scored = evaluator.compute()
         assert list(scored) == ["mAP", "mAP50", "mAP75"], name
         assert (scored["mAP50"], scored["mAP75"]) == (half, strict), name
-        assert scored["mAP"] == mean if mean is not None else 0.4 <= scored["mAP"] <= 0.5, name
+        assert scored["mAP"] == mean if mean is not None else 40 <= scored["mAP"] <= 50, name
     none = shared.evaluator()
     assert np.isnan(list(none.compute().values())).all()
     none.update(samples(perfect), [truth()])
@@ -262,7 +262,7 @@ def test_the_evaluator_over_several_batches(shared):
     evaluator.update(samples([[10.0, 10, 50, 50, 0.9, 0]], []), [one, one])
     evaluator.update(samples([]), [truth()])
     # recall 1/2 at precision 1: 51 of COCO's 101 points
-    assert evaluator.compute() == pytest.approx({"mAP": 0.505, "mAP50": 0.505, "mAP75": 0.505})
+    assert evaluator.compute() == pytest.approx({"mAP": 50.5, "mAP50": 50.5, "mAP75": 50.5})
 
 
 def test_weights_from_a_local_file(shared, tmp_path):

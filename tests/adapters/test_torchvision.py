@@ -185,7 +185,7 @@ def test_scores():
     assert evaluator.compute() == pytest.approx({"mIoU": 50, "mAcc": 75, "aAcc": 200 / 3})
     truth = {"boxes": torch.tensor([[4.0, 4, 40, 40]]), "labels": torch.tensor([2])}
     found = {**truth, "scores": torch.tensor([0.5])}
-    for label, score in ((2, 1.0), (1, 0.0)):
+    for label, score in ((2, 100.0), (1, 0.0)):
         evaluator = build(SSDLITE).evaluator()
         evaluator.update([{**found, "labels": torch.tensor([label])}], [truth])
         assert evaluator.compute() == pytest.approx(dict.fromkeys(("mAP", "mAP50", "mAP75"), score))

@@ -303,10 +303,10 @@ def test_the_evaluator_gives_the_frameworks_own_numbers(shared, tmp_path):
         )
     validator.metrics.process(save_dir=tmp_path)
     scored = evaluator.compute()
-    assert scored["mAP50"] == pytest.approx(validator.metrics.results_dict["metrics/mAP50(B)"])
-    assert scored["mAP50-95"] == pytest.approx(validator.metrics.results_dict["metrics/mAP50-95(B)"])
-    assert scored["mAP75"] == pytest.approx(validator.metrics.box.all_ap[:, 5].mean())
-    assert 0.1 < scored["mAP50-95"] < scored["mAP50"] < 1
+    assert scored["mAP50"] == pytest.approx(100 * validator.metrics.results_dict["metrics/mAP50(B)"])
+    assert scored["mAP50-95"] == pytest.approx(100 * validator.metrics.results_dict["metrics/mAP50-95(B)"])
+    assert scored["mAP75"] == pytest.approx(100 * validator.metrics.box.all_ap[:, 5].mean())
+    assert 10 < scored["mAP50-95"] < scored["mAP50"] < 100
     assert scored["mAP75"] != scored["mAP50-95"]
     assert evaluator.compute() == scored
 
@@ -317,12 +317,12 @@ def test_the_evaluator_on_cases_known_beforehand(shared):
     evaluator = shared.evaluator()
     assert np.isnan(list(evaluator.compute().values())).all()
     evaluator.update(results(shared, perfect), [both])
-    assert evaluator.compute() == pytest.approx(dict.fromkeys(("mAP50", "mAP75", "mAP50-95"), 0.995), abs=1e-3)
+    assert evaluator.compute() == pytest.approx(dict.fromkeys(("mAP50", "mAP75", "mAP50-95"), 99.5), abs=0.1)
     loose = [[10.0, 10, 50, 38, 0.9, 0], [60.0, 60, 90, 81, 0.8, 2]]  # an overlap of 0.7 each
     evaluator = shared.evaluator()
     evaluator.update(results(shared, loose), [both])
     scored = evaluator.compute()
-    assert scored["mAP50"] == pytest.approx(0.995, abs=1e-3)
+    assert scored["mAP50"] == pytest.approx(99.5, abs=0.1)
     assert scored["mAP75"] == 0
     empty = shared.evaluator()
     empty.update(results(shared, [], perfect), [truth(), truth()])

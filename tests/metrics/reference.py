@@ -38,7 +38,8 @@ def ag(fused, sources, intervals=False):
 
 
 def stretched(image):
-    return np.round((image - image.min()) / (image.max() - image.min()) * 255)
+    # Halves up, as MATLAB rounds them.
+    return np.floor((image - image.min()) / (image.max() - image.min()) * 255 + 0.5)
 
 
 def mi(fused, sources, base=2.0, top=255, stretch=False):

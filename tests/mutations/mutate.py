@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from mutation import ROOT, Mutation, python_files
-from table import MUTATIONS
+from table import BY_KIND, MUTATIONS
 
 RESULTS = ROOT / ".cache" / "mutations.json"
 Result = dict[str, Any]
@@ -33,10 +33,11 @@ def main() -> None:
     """Runs the command; its status is 1 where a mutation is not what the table says."""
     parser = argparse.ArgumentParser(description=str(__doc__).splitlines()[0])
     parser.add_argument("--only", action="append", metavar="NAME", help="this mutation; may be given again")
+    parser.add_argument("--of", choices=BY_KIND, help="the mutations of this alone")
     parser.add_argument("--list", action="store_true", help="show the mutations and what is known of them")
     parser.add_argument("--limit", type=float, default=300, metavar="SECONDS", help="of one run of tests; default 300")
     options = parser.parse_args()
-    chosen = choose(options.only)
+    chosen = choose(options.only, BY_KIND[options.of] if options.of else MUTATIONS)
     results = read()
     if not options.list:
         check_unmutated([each for each in chosen if is_open(known(each, results))], results, options.limit)
@@ -48,9 +49,9 @@ def main() -> None:
     sys.exit(summary(chosen, results))
 
 
-def choose(names: Sequence[str] | None) -> list[Mutation]:
+def choose(names: Sequence[str] | None, mutations: Sequence[Mutation] = MUTATIONS) -> list[Mutation]:
     """Gives the mutations of these names; all for ``None``."""
-    known = {mutation.name: mutation for mutation in MUTATIONS}
+    known = {mutation.name: mutation for mutation in mutations}
     unknown = [name for name in names or () if name not in known]
     if unknown:
         sys.exit(f"error: no mutation {unknown[0]!r}: --list shows them")

@@ -45,10 +45,28 @@ def test_json() -> None:
     assert content["ir"]["mean"] == {"mIoU": 51.0, "MSE": 4.0}
 
 
-def test_one_seed_and_shares() -> None:
-    text = FORMATS["table"]({"ir": {0: {"mAP": 0.12345}}})
-    assert text.splitlines()[-1].split() in (["ir", "0.1234"], ["ir", "0.1235"])
+def test_one_seed() -> None:
+    text = FORMATS["table"]({"ir": {0: {"mAP": 12.3456}}})
+    assert text.splitlines()[-1].split() == ["ir", "12.35"]
     assert text.startswith("one seed\nmethod")
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [(98.765, "98.77"), (1.5, "1.50"), (0.9876, "0.988"), (0.0123456, "0.0123"), (0.000123, "0.0001"), (0, "0.00")],
+)
+def test_values_keep_their_scale_whatever_their_size(value, shown) -> None:
+    header, row = FORMATS["table"]({"ir": {0: {"mIoU": value}}}).splitlines()[1:]
+    assert header.split() == ["method", "mIoU", "↑"]
+    assert row.split() == ["ir", shown]
+
+
+def test_of_two_methods_the_worse_is_no_second_best() -> None:
+    two = {name: VALUES[name] for name in ("ir", "fused")}
+    text = FORMATS["md"](two)
+    assert "<u>" not in text
+    assert "| fused | **60.00 ± 0.00** | **2.00 ± 0.00** |" in text
+    assert FORMATS["table"](two).splitlines()[0].endswith("; * best")
 
 
 def test_latex_escapes_names_and_compiles(tmp_path) -> None:
@@ -56,6 +74,8 @@ def test_latex_escapes_names_and_compiles(tmp_path) -> None:
     assert r"vi\_grey & 42.00 $\pm$ 2.83 & \textbf{1.00 $\pm$ 0.00} \\" in text
     if shutil.which("pdflatex") is None:
         pytest.skip("pdflatex is not installed")
-    (tmp_path / "t.tex").write_text(rf"\documentclass{{article}}\begin{{document}}{text}\end{{document}}")
+    (tmp_path / "t.tex").write_text(
+        rf"\documentclass{{article}}\usepackage{{booktabs}}\begin{{document}}{text}\end{{document}}"
+    )
     done = subprocess.run(["pdflatex", "-interaction=nonstopmode", "t.tex"], cwd=tmp_path, capture_output=True)
     assert done.returncode == 0
