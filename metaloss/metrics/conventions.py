@@ -37,7 +37,7 @@ class Convention:
         information_unit: MI in bits or nats.
         merge_top_levels: MI's joint histogram counts the levels 254 and 255 as one, as MATLAB's
             ``uint8(255) + 1 == 255`` does.
-        stretch: each image is stretched to 0-255 and rounded before MI, NMI, QNCIE, TE, Qcv and Qcb.
+        stretch: each image is stretched to 0-255 and rounded before MI, TE, Qcv and Qcb.
         tsallis_marginals: TE's marginal frequencies are those of the source's and the fused image's own levels, or
             exchanged.
         pixel_features: FMI_pixel is of the pixels, or of binary edges.

@@ -43,7 +43,7 @@ def fmi_pixel(images: Images, rules: Convention) -> Tensor:
     Returns:
         0 to 1 (equal images).
     """
-    return _information(edge_map(images.stack) if rules.pixel_features == "edges" else images.stack, images)
+    return _information(edge_map(images.stack) if rules.pixel_features == "edges" else images.stack, images.stack.dtype)
 
 
 @fusion_metric(
@@ -63,7 +63,7 @@ def fmi_gradient(images: Images, rules: Convention) -> Tensor:
     Returns:
         0 to 1 (equal images).
     """
-    return _information(gradient(images.stack), images)
+    return _information(gradient(images.stack), images.stack.dtype)
 
 
 @fusion_metric(
@@ -83,7 +83,7 @@ def fmi_dct(images: Images, rules: Convention) -> Tensor:
     Returns:
         0 to 1 (equal images).
     """
-    return _information(cosine_coefficients(images.stack), images)
+    return _information(cosine_coefficients(images.stack), images.stack.dtype)
 
 
 @fusion_metric(
@@ -103,14 +103,14 @@ def fmi_w(images: Images, rules: Convention) -> Tensor:
     Returns:
         0 to 1 (equal images).
     """
-    return _information(wavelet_coefficients(images.stack), images)
+    return _information(wavelet_coefficients(images.stack), images.stack.dtype)
 
 
-def _information(features: Tensor, images: Images) -> Tensor:
-    """FMI of features of shape (1 + n, B, h, w), at least 3x3, in the images' dtype."""
+def _information(features: Tensor, dtype: torch.dtype) -> Tensor:
+    """FMI of features of shape (1 + n, B, h, w), at least 3x3."""
     windows = _windows(features.detach())
     equal = (windows[1:] == windows[:1]).all(2)
-    chances = _distributions(windows).to(images.stack.dtype)
+    chances = _distributions(windows).to(dtype)
     parts = [_normalized(chances[0], of_source) for of_source in chances[1:]]
     return torch.where(equal, 1, torch.stack(parts)).mean((0, -2, -1))
 

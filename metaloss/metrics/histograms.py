@@ -32,7 +32,7 @@ def frequencies(bins: Tensor, size: int, dtype: torch.dtype) -> Tensor:
     return counts.view(*bins.shape[:-2], size).to(dtype) / maps[0].numel()
 
 
-def alone(images: Images, *, stretch: bool = False) -> Tensor:
+def alone(images: Images, *, stretch: bool) -> Tensor:
     """Relative frequencies of the grey levels of each image.
 
     Args:
@@ -45,7 +45,7 @@ def alone(images: Images, *, stretch: bool = False) -> Tensor:
     return frequencies(levels(_chosen(images, stretch)), LEVELS, images.stack.dtype)
 
 
-def joint(images: Images, first: int, second: int, *, stretch: bool = False, top: int = LEVELS - 1) -> Tensor:
+def joint(images: Images, first: int, second: int, *, stretch: bool, top: int) -> Tensor:
     """Relative frequencies of the pairs of grey levels in two of the images.
 
     Args:
@@ -62,7 +62,7 @@ def joint(images: Images, first: int, second: int, *, stretch: bool = False, top
     return frequencies(row * LEVELS + column, LEVELS**2, images.stack.dtype).view(-1, LEVELS, LEVELS)
 
 
-def joint_with_fused(images: Images, *, stretch: bool = False, top: int = LEVELS - 1) -> Tensor:
+def joint_with_fused(images: Images, *, stretch: bool, top: int) -> Tensor:
     """Joint frequencies of each source (rows) with the fused image (columns).
 
     Args:

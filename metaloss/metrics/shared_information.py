@@ -26,14 +26,11 @@ def normalized_mutual_information(images: Images, rules: Convention) -> Tensor:
     Nahavandi and Creighton, 2008, who correct Qu's MI for its preference of the source with more
     entropy). A pair of constant images shares nothing: 0. Not differentiable: it counts.
 
-    Convention:
-        ``vifb`` stretches every image to 0-255 first.
-
     Returns:
         0 to n.
     """
-    entropies = entropy_of(images.shared(alone, stretch=rules.stretch))
-    together = entropy_of(images.shared(joint_with_fused, stretch=rules.stretch).flatten(-2))
+    entropies = entropy_of(images.shared(alone, stretch=False))
+    together = entropy_of(images.shared(joint_with_fused, stretch=False, top=LEVELS - 1).flatten(-2))
     total = entropies[0] + entropies[1:]
     part = 2 * (total - together).clamp_min(0) / torch.where(total > 0, total, 1)
     return part.sum(0)
@@ -59,22 +56,19 @@ def nonlinear_correlation_information_entropy(images: Images, rules: Convention)
     without the fused image. Where an eigenvalue is negative, which pairwise entropies do not exclude,
     it is taken as 0. Not differentiable: it counts.
 
-    Convention:
-        ``vifb`` stretches every image to 0-255 first.
-
     Returns:
         from :math:`1 - \log_{256} (n + 1)` (nothing shared; 0.802 for two sources) to 1.
     """
     # All values lie in a narrow band below 1: its digits are worth float64.
-    entropies = entropy_of(images.shared(alone, stretch=rules.stretch).double())
-    with_fused = entropy_of(images.shared(joint_with_fused, stretch=rules.stretch).double().flatten(-2))
+    entropies = entropy_of(images.shared(alone, stretch=False).double())
+    with_fused = entropy_of(images.shared(joint_with_fused, stretch=False, top=LEVELS - 1).double().flatten(-2))
     size = len(images.stack)
     correlations = torch.ones(*entropies.shape[1:], size, size, dtype=torch.float64, device=entropies.device)
     for first, second in itertools.combinations(range(size), 2):
         if first == 0:
             together = with_fused[second - 1]
         else:
-            together = entropy_of(joint(images, first, second, stretch=rules.stretch).double().flatten(-2))
+            together = entropy_of(joint(images, first, second, stretch=False, top=LEVELS - 1).double().flatten(-2))
         value = (entropies[first] + entropies[second] - together) / math.log(LEVELS)
         correlations[..., first, second] = correlations[..., second, first] = value
     shares = torch.linalg.eigvalsh(correlations).clamp_min(0) / size
@@ -103,7 +97,7 @@ def tsallis_entropy(images: Images, rules: Convention) -> Tensor:
         negative).
     """
     frequencies = images.shared(alone, stretch=rules.stretch)
-    pairs = images.shared(joint_with_fused, stretch=rules.stretch)
+    pairs = images.shared(joint_with_fused, stretch=rules.stretch, top=LEVELS - 1)
     of_fused, of_sources = frequencies[:1], frequencies[1:]
     rows, columns = (of_sources, of_fused) if rules.tsallis_marginals == "own" else (of_fused, of_sources)
     expected = rows[..., :, None] * columns[..., None, :]

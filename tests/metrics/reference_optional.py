@@ -95,8 +95,8 @@ def nabf(fused, sources):
     return artefacts / weights
 
 
-def nmi(fused, sources, stretch=False):
-    images = [stretched(image) if stretch else image for image in (fused, *sources)]
+def nmi(fused, sources):
+    images = [fused, *sources]
     total = 0.0
     for source in images[1:]:
         alone = _entropy(_histogram(source)) + _entropy(_histogram(images[0]))
@@ -104,8 +104,8 @@ def nmi(fused, sources, stretch=False):
     return total
 
 
-def qncie(fused, sources, stretch=False):
-    images = [stretched(image) if stretch else image for image in (fused, *sources)]
+def qncie(fused, sources):
+    images = [fused, *sources]
     size = len(images)
     matrix = np.eye(size)
     for i, j in itertools.permutations(range(size), 2):

@@ -30,7 +30,7 @@ def test_the_direction_is_that_of_a_better_image(name):
     info, generator = metric_info(name), torch.Generator().manual_seed(0)
     coarse = torch.rand(1, 2, 24, 24, generator=generator)
     sources = [255 * image for image in resize(coarse, 192).split(1, dim=1)]
-    fused = (sources[0] + sources[1]) / 2
+    fused = 0.7 * sources[0] + 0.3 * sources[1]
     noise = 80 * torch.randn(fused.shape, generator=generator)
     worse = (fused + noise).clamp(0, 255) if info.needs_sources else 128 + 0.05 * (fused - 128)
     better, less = (float(evaluate(image.round(), sources, metrics=[name])[name]) for image in (fused, worse))
