@@ -12,6 +12,7 @@ import typer
 
 import metaloss
 from metaloss.cli.ablation import ablation
+from metaloss.cli.compare import compare
 from metaloss.cli.data import app as data
 from metaloss.cli.doctor import doctor
 from metaloss.cli.downstream import downstream
@@ -34,6 +35,7 @@ app = typer.Typer(
 app.command("train")(train)
 app.command("fuse")(fuse)
 app.command("evaluate")(evaluate)
+app.command("compare")(compare)
 app.command("downstream")(downstream)
 app.command("ablation")(ablation)
 app.command("weights")(weights)
