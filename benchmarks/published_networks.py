@@ -98,9 +98,7 @@ AUTHORS = {
         _ifcnn,
         lambda n, ir, vi: (n(_normalised(ir), _normalised(vi)) * DEVIATION + MEAN).mean(1, keepdim=True),
     ),
-    "seafusion": Authors(
-        "SeAFusion", "FusionNet", lambda m: m.FusionNet(output=1), lambda n, ir, vi: n(vi, ir)
-    ),
+    "seafusion": Authors("SeAFusion", "FusionNet", lambda m: m.FusionNet(output=1), lambda n, ir, vi: n(vi, ir)),
     "tardal": Authors(
         "TarDAL", "module.fuse.generator", lambda m: m.Generator(32, 3), lambda n, ir, vi: n(ir, vi) / 2 + 0.5
     ),

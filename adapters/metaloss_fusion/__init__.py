@@ -1,8 +1,7 @@
 """Published fusion networks by name, for metaloss: nothing of their authors' code or weights is in here."""
 
-from metaloss_fusion.published import NETWORKS
-
 from metaloss.plugins import PublishedNetwork, hookimpl
+from metaloss_fusion.published import NETWORKS
 
 
 @hookimpl

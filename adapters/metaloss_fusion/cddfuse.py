@@ -6,7 +6,6 @@ from collections.abc import Mapping
 
 import torch
 import torch.nn.functional as F
-from metaloss_fusion.layers import TwoSources
 from torch import Tensor, nn
 
 from metaloss.networks.official import RESTORMER_NAMES, renamed
@@ -20,6 +19,7 @@ from metaloss.networks.restormer import (
     gated,
     restormer_blocks,
 )
+from metaloss_fusion.layers import TwoSources
 
 WIDTH, HEADS, BLOCKS = 64, 8, 4
 

@@ -6,9 +6,10 @@ import math
 
 import torch
 import torch.nn.functional as F
+from torch import Tensor, nn
+
 from metaloss_fusion.layers import TwoSources, convolved, named, start_at
 from metaloss_fusion.tokens import TokenBlocks, uncalled_embedding
-from torch import Tensor, nn
 
 WIDTH, NARROW = 16, 4
 

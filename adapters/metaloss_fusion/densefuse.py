@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import torch
 import torch.nn.functional as F
-from metaloss_fusion.layers import TwoSources, convolved, named, start_at
 from torch import Tensor, nn
+
+from metaloss_fusion.layers import TwoSources, convolved, named, start_at
 
 GROWTH = 16
 RANGE = 255  # of the grey values that the published weights have learnt from

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import torch
-from metaloss_fusion.layers import TwoSources, convolved, named
 from torch import Tensor, nn
+
+from metaloss_fusion.layers import TwoSources, convolved, named
 
 WIDTH = 64
 

@@ -6,10 +6,10 @@ from typing import Literal
 
 import torch
 import torch.nn.functional as F
-from metaloss_fusion.layers import TwoSources, convolved, named
 from torch import Tensor, nn
 
 from metaloss.errors import one_of
+from metaloss_fusion.layers import TwoSources, convolved, named
 
 WIDTH = 64
 MEAN, DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of ImageNet's red, green and blue
@@ -27,13 +27,15 @@ class IFCNN(TwoSources):
     Args:
         scheme: how features are merged: ``"max"``, ``"sum"`` or ``"mean"``, as in the name of the weight file, which
             does not say it otherwise.
+        normalised: ``False`` leaves ImageNet's normalisation out, as the script of the repository does for grey images.
 
     Raises:
         ConfigError: another scheme.
     """
 
-    def __init__(self, *, scheme: Literal["max", "sum", "mean"] = "max") -> None:
+    def __init__(self, *, scheme: Literal["max", "sum", "mean"] = "max", normalised: bool = True) -> None:
         super().__init__()
+        self.mean, self.deviation = (MEAN, DEVIATION) if normalised else ((0.0,) * 3, (1.0,) * 3)
         self.merged = SCHEMES[one_of("scheme", scheme, SCHEMES)]
         self.conv1 = nn.Conv2d(3, WIDTH, 7, bias=False)
         self.conv2 = _layer()
@@ -45,13 +47,13 @@ class IFCNN(TwoSources):
     def fused(self, ir: Tensor, vi: Tensor) -> Tensor:
         """Fuses two images of shape (B, 1, H, W)."""
         x = _rectified(self.merged(self._features(ir), self._features(vi)), self.conv3)
-        bands = list(zip(self.conv4.weight.split(1), self.conv4.bias, MEAN, DEVIATION, strict=True))
+        bands = list(zip(self.conv4.weight.split(1), self.conv4.bias, self.mean, self.deviation, strict=True))
         weight = sum(deviation / 3 * weight for weight, _, _, deviation in bands)
         bias = sum((deviation * bias + mean) / 3 for _, bias, mean, deviation in bands)
         return F.conv2d(x, weight, bias.unsqueeze(0))
 
     def _features(self, x: Tensor) -> Tensor:
-        bands = list(zip(self.conv1.weight.split(1, 1), MEAN, DEVIATION, strict=True))
+        bands = list(zip(self.conv1.weight.split(1, 1), self.mean, self.deviation, strict=True))
         weight = sum(weight / deviation for weight, _, deviation in bands)
         shift = -sum(mean / deviation * weight.sum((1, 2, 3)) for weight, mean, deviation in bands)
         x = F.conv2d(F.pad(x, (3, 3, 3, 3), mode="replicate"), weight, shift)

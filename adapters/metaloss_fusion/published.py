@@ -61,7 +61,7 @@ NETWORKS = (
         repository="https://github.com/uzeful/IFCNN",
         weights="Code/snapshots/IFCNN-MAX.pth, and IFCNN-SUM.pth, IFCNN-MEAN.pth with scheme='sum', scheme='mean'",
         data="multi-focus images made from NYU-D2",
-        values="RGB in ImageNet's normalisation, sources and image",
+        values="RGB in ImageNet's normalisation, sources and image; with normalised=False in [0, 1]",
         parameters=83_587,
     ),
     PublishedNetwork(
@@ -97,7 +97,7 @@ NETWORKS = (
         repository="https://github.com/hanna-xu/U2Fusion (TensorFlow)",
         weights="model/model.pth in https://github.com/ytZhang99/U2Fusion-pytorch",
         data="SICE, over- and underexposed images",
-        values="sources and image in [-1, 1]",
+        values="sources in [0, 1], infrared first; a tanh gives the image; with symmetric=True both in [-1, 1]",
         parameters=659_217,
     ),
     PublishedNetwork(

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import torch
 import torch.nn.functional as F
-from metaloss_fusion.layers import TwoSources, convolved, frozen, named
 from torch import Tensor, nn
+
+from metaloss_fusion.layers import TwoSources, convolved, frozen, named
 
 WIDTHS = (16, 32, 48)
 SLOPE, BLOCK_SLOPE = 0.2, 0.1  # of the leaky ReLUs

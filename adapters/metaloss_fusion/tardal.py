@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import torch
 import torch.nn.functional as F
-from metaloss_fusion.layers import TwoSources, convolved
 from torch import Tensor, nn
+
+from metaloss_fusion.layers import TwoSources, convolved
 
 WIDTH, DEPTH = 32, 3
 

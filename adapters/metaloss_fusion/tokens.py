@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import torch
 import torch.nn.functional as F
-from metaloss_fusion.layers import frozen, named
 from torch import Tensor, nn
+
+from metaloss_fusion.layers import frozen, named
 
 EXPANSION = 4
 EMBEDDING = 96  # width of a norm that is in the files and is never called

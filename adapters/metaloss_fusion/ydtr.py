@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 
 import torch.nn.functional as F
+from torch import Tensor, nn
+
 from metaloss_fusion.layers import TwoSources, convolved, frozen, named, start_at
 from metaloss_fusion.tokens import TokenBlocks, uncalled_embedding
-from torch import Tensor, nn
 
 WIDTH, NARROW = 64, 8
 

@@ -58,8 +58,8 @@ def compare(
     method: list[str] = typer.Option(
         [],
         metavar="NAME=FILE",
-        help="Weights to fuse with: a checkpoint of ours or a published file. Repeated for each method; for the parts of "
-        "one under the same name.",
+        help="Weights to fuse with: a checkpoint of ours or a published file. Repeated for each method, and for the "
+        "parts of one under the same name.",
     ),
     out: Path | None = typer.Option(None, help="The folder for images, tables and the contact sheet."),
     task: str | None = typer.Option(

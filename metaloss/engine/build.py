@@ -131,7 +131,7 @@ def _check_names(config: Any) -> None:
 
 
 def _without_weights(config: Any) -> Any:
-    """A network's config without the files that it began with: a checkpoint holds its own weights, and opens no file."""
+    """A network's config without the files that it began with: a checkpoint has its own weights, and opens no file."""
     if isinstance(config, (list, tuple)):
         return [_without_weights(part) for part in config]
     if not isinstance(config, dict):

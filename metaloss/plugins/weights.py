@@ -111,8 +111,9 @@ def _published(contents: list[dict[str, Any]], paths: list[str | os.PathLike[str
     if names:
         raise CheckpointError(f"{paths[0]}: may be of {' or of '.join(map(repr, names))}: say which, with --network")
     raise refusal(
-        contents, paths, "holds no fusion network: expected a checkpoint of `metaloss train` or `MetaLearner.fit`, or "
-        "a published file"
+        contents,
+        paths,
+        "holds no fusion network: expected a checkpoint of `metaloss train` or `MetaLearner.fit`, or a published file",
     )
 
 

@@ -64,8 +64,10 @@ def _rows(methods: list[Compared], style: str) -> list[list[str]]:
     first = methods[0]
     arrows = [f"{name} {METRICS[name].arrow}" for name in first.metrics]
     rows = [["method", *COSTS, *arrows, *(f"{name} ↑" for name in first.task)]]
-    columns = [_column([method.metrics[name] for method in methods], METRICS[name].higher_is_better, style)
-               for name in first.metrics]
+    columns = [
+        _column([method.metrics[name] for method in methods], METRICS[name].higher_is_better, style)
+        for name in first.metrics
+    ]
     columns += [_column([method.task.get(name, math.nan) for method in methods], True, style) for name in first.task]
     for number, method in enumerate(methods):
         cost = method.cost

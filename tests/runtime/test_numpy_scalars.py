@@ -12,7 +12,9 @@ from metaloss.runtime import files
 def test_numbers_of_numpy_come_back_as_plain_ones(old_form, tmp_path):
     numbers = [np.float64(1 / 3), np.float32(0.25), np.float16(2), np.int64(-7), np.uint8(250), np.bool_(True)]
     numbers += [np.array(5.5, dtype=">f8")[()]]
-    torch.save({"numbers": numbers, "x": torch.ones(1)}, tmp_path / "a.pth", _use_new_zipfile_serialization=not old_form)
+    torch.save(
+        {"numbers": numbers, "x": torch.ones(1)}, tmp_path / "a.pth", _use_new_zipfile_serialization=not old_form
+    )
     read = files.load(tmp_path / "a.pth")["numbers"]
     assert read == [number.item() for number in numbers]
     assert {type(number) for number in read} == {float, int, bool}

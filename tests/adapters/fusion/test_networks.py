@@ -81,9 +81,10 @@ def test_odd_sizes(name):
         assert torch.equal(fuse_any_size(network, sources), fused)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", PARAMETERS)
 def test_they_keep_the_contract_and_forward_mode_is_exact(name):
-    report = str(check_fusion(build_fusion(name), *pair(12, 14, batch=2)))
+    report = str(check_fusion(build_fusion(name), *pair(8, 10, batch=2)))
     assert "hypergradient=" not in report  # a method that an operator does not allow
     assert "the meta-gradient in float64: forward mode and double backward agree" in report
 
@@ -92,7 +93,7 @@ def test_they_keep_the_contract_and_forward_mode_is_exact(name):
 def test_a_new_network_starts_within_the_range_and_every_parameter_of_its_image_learns(name):
     network = build_fusion(name)
     fused = network(*pair(16, 16, batch=2))
-    assert 0.05 < float(fused.mean()) < 0.95
+    assert 0.05 < float(fused.detach().mean()) < 0.95
     (fused - 0.9).square().mean().backward()
     moved = {key for key, value in network.named_parameters() if value.grad is not None and value.grad.any()}
     still = {key.partition(".")[0] for key, value in network.named_parameters() if value.requires_grad} - {

@@ -79,13 +79,15 @@ def test_wrong_files_are_refused_with_the_names_that_fit(tmp_path):
     )
     state = build_fusion("ydtr").state_dict()
     torch.save({**state, "convInput.conv.weight": torch.ones(3)}, tmp_path / "other.pth")
-    with pytest.raises(metaloss.CheckpointError, match=r"1 of another shape, the first 'convInput.*they fit no published"):
+    with pytest.raises(
+        metaloss.CheckpointError, match=r"1 of another shape, the first 'convInput.*they fit no published"
+    ):
         build_fusion("ydtr", weights=tmp_path / "other.pth")
     torch.save({**state, "basicLayer.blocks.2.norm1.weight": torch.ones(64)}, tmp_path / "deeper.pth")
     with pytest.raises(metaloss.CheckpointError, match=r"1 unexpected, the first 'basicLayer.blocks.2.norm1.weight'"):
         build_fusion("ydtr", weights=tmp_path / "deeper.pth")
     torch.save({"a": torch.ones(1)}, tmp_path / "foreign.pth")
-    with pytest.raises(metaloss.CheckpointError, match="holds no fusion network.*no published network that is known"):
+    with pytest.raises(metaloss.CheckpointError, match=r"holds no fusion network.*no published network that is known"):
         load_fusion(tmp_path / "foreign.pth")
     torch.save({}, tmp_path / "empty.pth")
     for name in NAMES:
@@ -100,9 +102,11 @@ def test_a_part_is_not_the_whole(tmp_path):
     for load in (lambda weights: build_fusion("didfuse", weights=weights), load_fusion):
         with pytest.raises(metaloss.CheckpointError) as error:
             load(encoder)
-        assert "a part of the weights of 'didfuse', whose files are Models/Encoder_weight_IJCAI.pkl and" in str(error.value)
+        assert "a part of the weights of 'didfuse', whose files are Models/Encoder_weight_IJCAI.pkl and" in str(
+            error.value
+        )
         assert str(error.value).endswith("give all of them")
-        with pytest.raises(metaloss.CheckpointError, match=r"'cov1.cov1.1.weight' is in two of the files"):
+        with pytest.raises(metaloss.CheckpointError, match=r"'cov1.cov1.1.bias' is in two of the files"):
             build_fusion("didfuse", weights=[encoder, decoder, encoder])
 
 
