@@ -102,9 +102,7 @@ AUTHORS = {
     "tardal": Authors(
         "TarDAL", "module.fuse.generator", lambda m: m.Generator(32, 3), lambda n, ir, vi: n(ir, vi) / 2 + 0.5
     ),
-    "u2fusion": Authors(
-        "U2Fusion-pytorch", "model", lambda m: m.DenseNet(), lambda n, ir, vi: n(2 * ir - 1, 2 * vi - 1) / 2 + 0.5
-    ),
+    "u2fusion": Authors("U2Fusion-pytorch", "model", lambda m: m.DenseNet(), lambda n, ir, vi: n(ir, vi)),
     "ydtr": Authors("YDTR", "Networks.net", lambda m: m.MODEL(in_channel=1), lambda n, ir, vi: n(ir, vi)),
 }
 

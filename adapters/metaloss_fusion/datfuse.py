@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from metaloss_fusion.layers import TwoSources, convolved, named, start_at
+from metaloss_fusion.layers import TwoSources, convolved, laid_out, named, start_at
 from metaloss_fusion.tokens import TokenBlocks, uncalled_embedding
 
 WIDTH, NARROW = 16, 4
@@ -35,7 +35,7 @@ class DATFuse(TwoSources):
 
     def fused(self, ir: Tensor, vi: Tensor) -> Tensor:
         """Fuses two images of shape (B, 1, H, W)."""
-        x = F.relu(self._convolved(torch.cat((ir, vi), 1), self.convolutional), inplace=True)
+        x = F.relu(self._convolved(laid_out(torch.cat((ir, vi), 1)), self.convolutional), inplace=True)
         features = self._features(x)
         x = F.relu(torch.addcmul(x, features, self._factors(features)), inplace=True)
         features = self._features(self.basicLayer(x))

@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from metaloss_fusion.layers import TwoSources, convolved, named, start_at
+from metaloss_fusion.layers import TwoSources, convolved, laid_out, named, start_at
 
 GROWTH = 16
 RANGE = 255  # of the grey values that the published weights have learnt from
@@ -38,6 +38,7 @@ class DenseFuse(TwoSources):
     def _features(self, x: Tensor) -> Tensor:
         """Four times 16 features (B, 64, H, W); each is padded once for all the layers that read it."""
         x = F.relu(convolved(x, self.conv1["conv2d"], border="reflect"), inplace=True)
+        x = laid_out(x)
         features, padded = [x], [_padded(x)]
         for layer in self.DB1["denseblock"]:
             convolution = layer["dense_conv"]["conv2d"]

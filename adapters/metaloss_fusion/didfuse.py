@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from metaloss_fusion.layers import TwoSources, convolved, named
+from metaloss_fusion.layers import TwoSources, convolved, laid_out, named
 
 WIDTH = 64
 
@@ -36,7 +36,7 @@ class DIDFuse(TwoSources):
         return self._run("cov7", torch.cat((x, shallow), 1), border="reflect").sigmoid()
 
     def _features(self, x: Tensor) -> tuple[Tensor, ...]:
-        shallow = self._run("cov1", x, border="reflect")
+        shallow = laid_out(self._run("cov1", x, border="reflect"))
         deep = self._run("cov2", shallow)
         return shallow, deep, self._run("cov3", deep).tanh_(), self._run("cov4", deep).tanh_()
 

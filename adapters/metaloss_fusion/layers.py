@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from metaloss.networks.refusion import check_grey_sources
+from metaloss.networks.restormer import channels_last
 
 
 class TwoSources(nn.Module):
@@ -78,6 +79,14 @@ def convolved(x: Tensor, convolution: nn.Conv2d, norm: nn.Module | None = None, 
     else:
         x = F.conv2d(F.pad(x, (reach,) * 4, mode=border), weight, bias)
     return norm(x) if norm is not None and norm.training else x
+
+
+def laid_out(x: Tensor) -> Tensor:
+    """Lays features (B, C, H, W) out as the device's convolutions take them fastest, and give them on.
+
+    On the processor that is with the channels of a pixel beside each other.
+    """
+    return channels_last(x) if x.device.type == "cpu" else x
 
 
 def start_at(convolution: nn.Conv2d, level: float) -> nn.Conv2d:

@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from metaloss_fusion.layers import TwoSources, convolved, frozen, named
+from metaloss_fusion.layers import TwoSources, convolved, frozen, laid_out, named
 
 WIDTHS = (16, 32, 48)
 SLOPE, BLOCK_SLOPE = 0.2, 0.1  # of the leaky ReLUs
@@ -39,7 +39,7 @@ class SeAFusion(TwoSources):
         return convolved(x, self.decode1["conv"]).tanh() / 2 + 0.5
 
     def _features(self, x: Tensor, source: str) -> Tensor:
-        x = _leaky(x, getattr(self, f"{source}_conv"))
+        x = laid_out(_leaky(x, getattr(self, f"{source}_conv")))
         for number in (1, 2):
             x = getattr(self, f"{source}_rgbd{number}")(x)
         return x

@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from metaloss_fusion.layers import TwoSources, convolved
+from metaloss_fusion.layers import TwoSources, convolved, laid_out
 
 WIDTH, DEPTH = 32, 3
 
@@ -33,7 +33,7 @@ class TarDAL(TwoSources):
 
     def fused(self, ir: Tensor, vi: Tensor) -> Tensor:
         """Fuses two images of shape (B, 1, H, W)."""
-        features = [_rectified(torch.cat((ir, vi), 1), self.encoder)]
+        features = [_rectified(laid_out(torch.cat((ir, vi), 1)), self.encoder)]
         for layer in self.dense:
             features.append(_rectified(torch.cat(features, 1), layer))
         x = torch.cat(features, 1)

@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from metaloss_fusion.layers import TwoSources, convolved, named, start_at
+from metaloss_fusion.layers import TwoSources, convolved, laid_out, named, start_at
 
 GROWTH, LAYERS = 44, 5
 SLOPE = 0.2  # of the leaky ReLU behind every convolution but the last
@@ -36,7 +36,7 @@ class U2Fusion(TwoSources):
 
     def fused(self, ir: Tensor, vi: Tensor) -> Tensor:
         """Fuses two images of shape (B, 1, H, W)."""
-        sources = torch.cat((ir, vi), 1)
+        sources = laid_out(torch.cat((ir, vi), 1))
         features = [_leaky(2 * sources - 1 if self.symmetric else sources, self.conv_1)]
         for layer in self.dense_layers:
             features.append(_leaky(torch.cat(features, 1), layer["conv"]))
