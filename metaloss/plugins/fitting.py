@@ -118,6 +118,6 @@ def fitting(
 
 
 def _matches(weights: Mapping[str, Any], own: Mapping[str, Any]) -> tuple[int, int]:
-    """How many names are a module's own; and, where they are as many, how few are not."""
+    """How many names are a module's own; where they are as many, how few are not; of strange weights, how many."""
     shared = len(weights.keys() & own.keys())
-    return shared, shared - len(weights)
+    return shared, shared - len(weights) if shared else len(weights)
