@@ -22,7 +22,7 @@ from metaloss.data.video import is_video
 from metaloss.errors import CheckpointError, ConfigError, DataError
 from metaloss.inference.fuser import Colour, Fuser, Stretch
 from metaloss.networks.spec import source_count
-from metaloss.plugins import load_fusion
+from metaloss.plugins import PublishedNetwork, build_fusion, find, load_fusion
 from metaloss.runtime.folders import check_folder
 from metaloss.runtime.progress_bar import progress_bar
 
@@ -35,7 +35,15 @@ def fuse(
         "('d/*_ir.png' 'd/*_vi.png'); or as many single images, or videos. IMAGES:rgb and IMAGES:alpha are colour and "
         "fourth channel of files with four."
     ),
-    weights: Path | None = typer.Option(None, help="A checkpoint of ours, or a published ReFusion / TDFusion file."),
+    weights: list[Path] = typer.Option(
+        [],
+        metavar="FILE",
+        help="A checkpoint of ours, or a file that the authors of a network have published; repeated where they have "
+        "published its parts.",
+    ),
+    network: str | None = typer.Option(
+        None, metavar="NAME", help="The network of the weights, one of `metaloss list`; default: what they fit."
+    ),
     out: Path | None = typer.Option(None, help="The folder for the fused images (PNG) or video (MKV, lossless)."),
     colour: Colour = typer.Option(Colour.auto, help="auto: keep the sources' colour; grey: luma only."),
     stretch: Stretch = typer.Option(
@@ -65,30 +73,34 @@ def fuse(
     if videos and (any(own != FULL for own in ranges or ()) or any(given.channels)):
         what = ":rgb or :alpha" if any(given.channels) else "--range"
         raise ConfigError(f"{videos[0]} is a video, read at its full range and in colour: leave {what} out")
-    if weights is None:
-        raise ConfigError("--weights is missing: give a checkpoint, or a published ReFusion / TDFusion file")
-    if not weights.is_file():
-        raise CheckpointError(f"--weights {weights}: no such file")
+    if not weights:
+        raise ConfigError(f"--weights is missing: {_where_weights_are(network)}")
+    for file in weights:
+        if not file.is_file():
+            raise CheckpointError(f"--weights {file}: no such file")
+    if network is not None:
+        find("fusion_networks", network)
     if out is None:
         raise ConfigError("--out is missing: give the folder for the fused images")
     check_folder(out, "--out")
     if tile is not None and tile < _SMALLEST_TILE:
         raise ConfigError(f"--tile {tile}: a tile has at least {_SMALLEST_TILE} pixels on a side")
     if videos:
-        network = _network(weights, len(sources), config)
-        if ranges is None and any(own != FULL for own in ranges_of_training({str(weights): network}, given.names)):
-            typer.echo(f"warning: videos are read at full range, and {weights} was trained with another", err=True)
-        fuser = _fuser(network, colour=colour, stretch=stretch, tile=tile, compiled=compile)
+        fusion = _network(weights, network, len(sources), config)
+        if ranges is None and any(own != FULL for own in ranges_of_training({_words(weights): fusion}, given.names)):
+            text = f"warning: videos are read at full range, and {_words(weights)} was trained with another"
+            typer.echo(text, err=True)
+        fuser = _fuser(fusion, colour=colour, stretch=stretch, tile=tile, compiled=compile)
         _fuse_videos(fuser, given.paths, out)
         return
     pairs = pair_folders(given.paths)
     fuse_images.check_places(pairs, out)
-    network = _network(weights, len(sources), config)
-    readings = given.chosen(ranges, {str(weights): network})
+    fusion = _network(weights, network, len(sources), config)
+    readings = given.chosen(ranges, {_words(weights): fusion})
     with progress_bar("checking", len(pairs)) as advance:
         check_pairs(pairs, lambda done, total: advance(""), readings=readings)
     warn_narrow(pairs, readings)
-    fuser = _fuser(network, colour=colour, stretch=stretch, tile=tile, compiled=compile)
+    fuser = _fuser(fusion, colour=colour, stretch=stretch, tile=tile, compiled=compile)
     fuse_images.fuse_images(fuser, pairs, readings, out)
     typer.echo(f"{len(pairs)} fused image{'s' * (len(pairs) != 1)} in {out}/")
 
@@ -100,14 +112,25 @@ def _fuse_videos(fuser: Fuser, sources: list[Path], out: Path) -> None:
     typer.echo(f"{frames} fused frame{'s' * (frames != 1)} in {path}")
 
 
-def _network(weights: Path, count: int, config: str | None) -> nn.Module:
-    network = load_fusion(weights, builder(config))
+def _network(weights: list[Path], name: str | None, count: int, config: str | None) -> nn.Module:
+    network = load_fusion(weights, builder(config)) if name is None else build_fusion(name, weights=weights)
     expected = source_count(network)
     if expected is not None and expected != count:
         raise CheckpointError(
-            f"{weights}: was trained on {expected} sources, and {count} are given (patterns are to be quoted)"
+            f"{_words(weights)}: was trained on {expected} sources, and {count} are given (patterns are to be quoted)"
         )
     return network
+
+
+def _words(weights: list[Path]) -> str:
+    return " and ".join(map(str, weights))
+
+
+def _where_weights_are(network: str | None) -> str:
+    record = None if network is None else find("fusion_networks", network)
+    if not isinstance(record, PublishedNetwork) or not record.weights:
+        return "give a checkpoint, or a file that the authors of a network have published"
+    return f"give a checkpoint, or what the authors have published ({record.weights}; {record.repository})"
 
 
 def _fuser(network: nn.Module, *, compiled: bool, **options: Any) -> Fuser:

@@ -19,6 +19,7 @@ from metaloss.errors import ConfigError, MetaLossError
 _COMMANDS = {
     "train": "train.train",
     "fuse": "fuse.fuse",
+    "compare": "compare.compare",
     "evaluate": "evaluate.evaluate",
     "downstream": "downstream.downstream",
     "ablation": "ablation.ablation",

@@ -99,6 +99,7 @@ def build_network(config: dict[str, Any], imports: Sequence[str] = (), allowed: 
         except ImportError as error:
             raise ConfigError(f"the network's config imports {name!r}: {error}; put it on PYTHONPATH") from error
     _check_names(config)
+    config = _without_weights(config)
     with DefaultScope.overwrite_default_scope("metaloss"):
         network: nn.Module = MODELS.build(config)
     return network
@@ -127,6 +128,16 @@ def _check_names(config: Any) -> None:
             )
     for part in config.values():
         _check_names(part)
+
+
+def _without_weights(config: Any) -> Any:
+    """A network's config without the files that it began with: a checkpoint has its own weights, and opens no file."""
+    if isinstance(config, (list, tuple)):
+        return [_without_weights(part) for part in config]
+    if not isinstance(config, dict):
+        return config
+    named = str(config.get("type")).removeprefix("metaloss.") == "FusionNetwork"
+    return {key: _without_weights(part) for key, part in config.items() if not (named and key == "weights")}
 
 
 def dataset_of(dataloader: Mapping[str, Any]) -> Any:

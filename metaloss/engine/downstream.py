@@ -105,11 +105,19 @@ class Downstream:
             image.check(_names(dataset))
         return Method(name, str(folder.resolve()), dict.fromkeys(PARTS, image))
 
-    def fused(self, name: str, weights: Path, network: nn.Module) -> Method:
-        """Fuses all scenes with a network, to 8-bit files as ``metaloss fuse`` does; those that are there stay."""
+    def fused(self, name: str, weights: Path | Sequence[Path], network: nn.Module) -> Method:
+        """Fuses all scenes with a network, to 8-bit files as ``metaloss fuse`` does; those that are there stay.
+
+        Args:
+            name: of the method.
+            weights: the network's file, or the files of its parts: images of others are not taken up.
+            network: it.
+        """
         read = {part: ranges_read(dataset) for part, dataset in self.datasets.items()}
         full = all(own == FULL for found in read.values() for ranges in found for own in ranges)
-        identity = hashlib.sha256(weights.read_bytes() + (b"" if full else str(read).encode())).hexdigest()
+        parts = [weights] if isinstance(weights, Path) else weights
+        held = b"".join(part.read_bytes() for part in parts)
+        identity = hashlib.sha256(held + (b"" if full else str(read).encode())).hexdigest()
         network.to(self.device)
         images: dict[str, Image] = {}
         for part, dataset in self.datasets.items():

@@ -197,8 +197,12 @@ def _check_dotted(config: Config, key: str) -> None:
 
 def _options(part: Any, walked: Sequence[str]) -> list[str]:
     """The settings of what a part of the config builds: a config need not spell them out to have them overridden."""
-    taker = _taker(part, walked) if isinstance(part, dict) else None
-    return [] if taker is None else [name for name in inspect.signature(taker).parameters if name not in _GIVEN]
+    if not isinstance(part, dict):
+        return []
+    taker = _taker(part, walked)
+    known = [] if taker is None else [name for name in inspect.signature(taker).parameters if name not in _GIVEN]
+    named = str(part.get("type")).removeprefix("metaloss.") == "FusionNetwork"
+    return [*known, "weights"] if named else known
 
 
 def _taker(part: Mapping[str, Any], walked: Sequence[str]) -> Callable[..., Any] | None:

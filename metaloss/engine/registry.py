@@ -120,7 +120,10 @@ def build_multi_task(tasks: Mapping[str, Any], **arguments: Any) -> nn.Module:
 @MODELS.register_module(name="FusionNetwork")
 @_counting
 def build_fusion_network(name: str, **arguments: Any) -> nn.Module:
-    """A fusion network by its plug-in name: ``dict(type='metaloss.FusionNetwork', name='refusion')``."""
+    """A fusion network by its plug-in name: ``dict(type='metaloss.FusionNetwork', name='refusion')``.
+
+    With ``weights=FILE``, or several files of its parts, it begins with those.
+    """
     return metaloss.build_fusion(name, **arguments)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Iterable
 
 import torch
 from torch import Tensor
@@ -13,7 +14,7 @@ from metaloss.networks.refusion import ReFusionNet
 from metaloss.networks.wrappers import plain_names
 from metaloss.runtime import files
 
-_BLOCK = (
+RESTORMER_NAMES = (  # of the published Restormer blocks, as patterns, and ours
     (r"norm1\.body", "attention_norm"),
     (r"norm2\.body", "feed_forward_norm"),
     (r"attn\.temperature", "attention.temperature"),
@@ -88,10 +89,16 @@ def convert_official(published: dict[str, Tensor]) -> dict[str, Tensor]:
     converted: dict[str, Tensor] = {}
     for key, value in published.items():
         name = key.replace(".conv.weight", ".weight")
-        for pattern, replacement in (*_MIXING, *_OUTER, *_BLOCK):
-            name = re.sub(rf"(?:^|(?<=\.)){pattern}", replacement, name)
+        name = renamed(name, (*_MIXING, *_OUTER, *RESTORMER_NAMES))
         name = re.sub(r"^(embed|encoders|mixing\.branches)\.(\d)", lambda m: f"{m[1]}.{int(m[2]) - 1}", name)
         if name in converted and not torch.equal(converted[name], value):
             raise ValueError(f"the two copies of {name} differ")
         converted[name] = value
     return converted
+
+
+def renamed(name: str, patterns: Iterable[tuple[str, str]]) -> str:
+    """Replaces what patterns find in the name of a weight, at its beginning or behind a dot."""
+    for pattern, replacement in patterns:
+        name = re.sub(rf"(?:^|(?<=\.)){pattern}", replacement, name)
+    return name

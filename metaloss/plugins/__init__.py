@@ -1,22 +1,23 @@
 """Plug-ins: tasks, networks and methods by name, from anyone."""
 
+from metaloss.plugins.fitting import difference
 from metaloss.plugins.hookspecs import hookimpl
 from metaloss.plugins.manager import (
     FailedPlugin,
     PluginManager,
-    build_fusion,
     build_loss_generator,
     build_task,
     find,
     plugin_manager,
     records,
 )
-from metaloss.plugins.records import Record, install_hint
-from metaloss.plugins.weights import difference, load_fusion, load_generator
+from metaloss.plugins.records import PublishedNetwork, Record, install_hint
+from metaloss.plugins.weights import build_fusion, load_fusion, load_generator
 
 __all__ = [
     "FailedPlugin",
     "PluginManager",
+    "PublishedNetwork",
     "Record",
     "build_fusion",
     "build_loss_generator",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from metaloss.plugins.hookspecs import hookimpl
-from metaloss.plugins.records import Record
+from metaloss.plugins.records import PublishedNetwork, Record
 
 
 @hookimpl
@@ -24,10 +24,16 @@ def metaloss_tasks() -> list[Record]:
 def metaloss_fusion_networks() -> list[Record]:
     """The reference fusion network, and the sum that an ablation puts in its place."""
     return [
-        Record(
+        PublishedNetwork(
             "refusion",
             "metaloss.networks:ReFusionNet",
             description="the network of ReFusion and TDFusion, 59,856 parameters",
+            paper="Bai, Zhao, Zhang, Wu, Deng, Cui, Xu, Jiang: ReFusion: Learning Image Fusion from Reconstruction "
+            "with Learnable Loss via Meta-Learning. International Journal of Computer Vision, 2024",
+            repository="https://github.com/HaowenBai/ReFusion",
+            values="sources and image in [0, 1]",
+            parameters=59_856,
+            rename="metaloss.networks.official:convert_official",
         ),
         Record(
             "weighted_sum",

@@ -187,22 +187,6 @@ def build_task(name: str, /, **arguments: Any) -> nn.Module:
     return task
 
 
-def build_fusion(name: str, /, **arguments: Any) -> nn.Module:
-    """Builds a fusion network by name; it remembers its record, so that checkpoints can name it.
-
-    Args:
-        name: of a fusion network record.
-        arguments: for its factory; plain values, since checkpoints keep them.
-
-    Returns:
-        The network.
-
-    Raises:
-        PluginError: unknown name, or a package that is not installed.
-    """
-    return _build_with_record("fusion_networks", name, arguments)
-
-
 def build_loss_generator(name: str, /, **arguments: Any) -> nn.Module:
     """Builds a loss generator by name; it remembers its record, so that checkpoints can name it.
 
@@ -216,10 +200,20 @@ def build_loss_generator(name: str, /, **arguments: Any) -> nn.Module:
     Raises:
         PluginError: unknown name, or a package that is not installed.
     """
-    return _build_with_record("loss_generators", name, arguments)
+    return built_by_name("loss_generators", name, arguments)
 
 
-def _build_with_record(kind: Kind, name: str, arguments: dict[str, Any]) -> nn.Module:
+def built_by_name(kind: Kind, name: str, arguments: dict[str, Any]) -> nn.Module:
+    """Builds a network of a record, which it remembers.
+
+    Args:
+        kind: of the record.
+        name: of the record.
+        arguments: for its factory.
+
+    Raises:
+        PluginError: unknown name, or a package that is not installed.
+    """
     network: nn.Module = find(kind, name).load()(**arguments)
     network.metaloss_record = {"name": name, "arguments": arguments}  # type: ignore[assignment]
     return network

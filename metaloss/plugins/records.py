@@ -5,11 +5,14 @@ from __future__ import annotations
 import importlib
 import importlib.metadata
 import importlib.util
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from metaloss.errors import PluginError
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 @dataclass(frozen=True)
@@ -43,14 +46,52 @@ class Record:
         missing = self.missing()
         if missing:
             raise PluginError(f"{self.name!r} needs {', '.join(missing)}, not installed: {install_hint(missing)}")
-        if callable(self.factory):
-            return self.factory
-        module, _, attribute = self.factory.partition(":")
-        try:
-            loaded: Callable[..., Any] = getattr(importlib.import_module(module), attribute)
-        except (ImportError, AttributeError) as error:
-            raise PluginError(f"{self.name!r} cannot be imported from {self.factory}: {error}") from error
-        return loaded
+        return self.factory if callable(self.factory) else _imported(self.name, self.factory)
+
+
+@dataclass(frozen=True)
+class PublishedNetwork(Record):
+    """A fusion network that was published with weights, so that a file of its authors can be recognised.
+
+    Attributes:
+        paper: authors, title, place and year.
+        repository: the authors' own.
+        weights: where in it, or where else, weights are published; nothing is ever downloaded.
+        data: what those weights have learnt from.
+        values: range and order of the sources, and range of the image, inside of the network.
+        parameters: how many the network has.
+        rename: gives the weights of a published file, ``{name: tensor}``, the names that they have in the network; a
+            callable or ``"module:attribute"``. ``None`` where the names are the same.
+    """
+
+    paper: str = ""
+    repository: str = ""
+    weights: str = ""
+    data: str = ""
+    values: str = ""
+    parameters: int | None = None
+    rename: Callable[[Mapping[str, Tensor]], dict[str, Tensor]] | str | None = None
+
+    def renamed(self, weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Gives the weights of a published file the network's own names.
+
+        Raises:
+            PluginError: what renames them cannot be imported.
+        """
+        if self.rename is None:
+            return dict(weights)
+        rename = self.rename if callable(self.rename) else _imported(self.name, self.rename)
+        names: dict[str, Tensor] = rename(weights)
+        return names
+
+
+def _imported(name: str, place: str) -> Callable[..., Any]:
+    module, _, attribute = place.partition(":")
+    try:
+        loaded: Callable[..., Any] = getattr(importlib.import_module(module), attribute)
+    except (ImportError, AttributeError) as error:
+        raise PluginError(f"{name!r} cannot be imported from {place}: {error}") from error
+    return loaded
 
 
 def _installed(module: str) -> bool:

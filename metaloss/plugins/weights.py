@@ -1,17 +1,18 @@
-"""Rebuilds trained networks from a file: our own checkpoints, and the published ones."""
+"""Builds fusion networks by name, and again from a file: our own checkpoints, and the published ones."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from torch import Tensor, nn
 
 from metaloss.errors import CheckpointError
 from metaloss.networks.official import is_official, load_official
-from metaloss.networks.wrappers import plain_names
-from metaloss.plugins.manager import build_fusion, build_loss_generator
+from metaloss.plugins.fitting import load_strictly
+from metaloss.plugins.manager import build_loss_generator, built_by_name, find
+from metaloss.plugins.published import published_weights, recognised, refusal
 from metaloss.plugins.rebuild import rebuild
 from metaloss.plugins.trained_range import keep_range
 from metaloss.runtime import files
@@ -19,35 +20,112 @@ from metaloss.runtime import files
 BuildFromConfig = Callable[[dict[str, Any], list[str]], nn.Module]
 """Builds a network that a training config defined, from that config and the modules it imports."""
 
+Files = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
+"""A file, or several that hold the weights of one network together."""
 
-def load_fusion(path: str | os.PathLike[str], build_from_config: BuildFromConfig | None = None) -> nn.Module:
+
+def build_fusion(name: str, /, *, weights: Files | None = None, **arguments: Any) -> nn.Module:
+    """Builds a fusion network by name; it remembers its record, so that checkpoints can name it.
+
+    Args:
+        name: of a fusion network record.
+        weights: a published file of this network, or several that hold its parts, or a checkpoint of ours. Read as
+            data alone; checkpoints that are saved later hold the weights and not the path.
+        arguments: for its factory; plain values, since checkpoints keep them. Those of a checkpoint need not be given
+            again.
+
+    Returns:
+        The network, on the CPU; in evaluation mode where it has weights.
+
+    Raises:
+        PluginError: unknown name, or a package that is not installed.
+        CheckpointError: a file that cannot be read, or with other weights; of which network, where that is known.
+
+    Example:
+        >>> network = metaloss.build_fusion("seafusion", weights="SeAFusion.pth")
+    """
+    if weights is None:
+        return built_by_name("fusion_networks", name, arguments)
+    record, paths = find("fusion_networks", name), _paths(weights)
+    contents = [files.load(path) for path in paths]
+    spec = _spec(contents[0], "fusion")
+    if spec is not None and len(paths) == 1:
+        return _from_checkpoint(name, arguments, spec, contents[0], paths[0])
+    network = built_by_name("fusion_networks", name, arguments)
+    found, mismatch = published_weights(network, record, contents)
+    if mismatch:
+        raise refusal(contents, paths, f"not the weights of {name!r}: {mismatch}")
+    network.load_state_dict(found)
+    return network.eval()
+
+
+def _from_checkpoint(
+    name: str, arguments: dict[str, Any], spec: dict[str, Any], content: dict[str, Any], path: str | os.PathLike[str]
+) -> nn.Module:
+    if spec.get("name", name) != name:
+        raise CheckpointError(f"{path}: holds a network {spec['name']!r} and not {name!r}")
+    state = part_state(content, "fusion")
+    if arguments or "name" not in spec:
+        network = built_by_name("fusion_networks", name, arguments)
+    else:
+        network = rebuild(spec, state, path, "fusion network", _by_name, None)
+    load_strictly(network, state, path)
+    _keep_range(network, content, path)
+    return network.eval()
+
+
+def load_fusion(weights: Files, build_from_config: BuildFromConfig | None = None) -> nn.Module:
     """Rebuilds the fusion network that a file holds.
 
     Args:
-        path: a checkpoint of ``metaloss train`` or ``MetaLearner.fit``, or a published weight file.
+        weights: a checkpoint of ``metaloss train`` or ``MetaLearner.fit``, or a published weight file, or several that
+            hold the parts of one network.
         build_from_config: for networks from a training config.
 
     Returns:
         The network, in evaluation mode, on the CPU.
 
     Raises:
-        CheckpointError: unreadable, not from metaloss, or the weights of another network.
+        CheckpointError: unreadable, of no network that is known, or the weights of another network.
         PluginError: the plug-in that gave the network is not installed.
     """
-    content = files.load(path)
-    if is_official(content):
-        return load_official(path)
+    paths = _paths(weights)
+    contents = [files.load(path) for path in paths]
+    path, content = paths[0], contents[0]
     spec = _spec(content, "fusion")
-    if spec is None:
-        raise CheckpointError(
-            f"{path}: holds no fusion network: expected a checkpoint of `metaloss train` or `MetaLearner.fit`, or a "
-            "published ReFusion or TDFusion file"
-        )
+    if spec is None or len(paths) > 1:
+        return _published(contents, paths)
     state = part_state(content, "fusion")
-    network = rebuild(spec, state, path, "fusion network", build_fusion, build_from_config)
+    network = rebuild(spec, state, path, "fusion network", _by_name, build_from_config)
     load_strictly(network, state, path)
     _keep_range(network, content, path)
     return network.eval()
+
+
+def _published(contents: list[dict[str, Any]], paths: list[str | os.PathLike[str]]) -> nn.Module:
+    if len(paths) == 1 and is_official(contents[0]):
+        return load_official(paths[0])
+    names = recognised(contents)
+    if len(names) == 1:
+        return build_fusion(names[0], weights=paths)
+    if names:
+        raise CheckpointError(f"{paths[0]}: may be of {' or of '.join(map(repr, names))}: say which, with --network")
+    raise refusal(
+        contents,
+        paths,
+        "holds no fusion network: expected a checkpoint of `metaloss train` or `MetaLearner.fit`, or a published file",
+    )
+
+
+def _by_name(name: str, /, **arguments: Any) -> nn.Module:
+    return built_by_name("fusion_networks", name, arguments)
+
+
+def _paths(weights: Files) -> list[str | os.PathLike[str]]:
+    paths = [weights] if isinstance(weights, (str, os.PathLike)) else list(weights)
+    if not paths:
+        raise CheckpointError("no weight file is given")
+    return paths
 
 
 def load_generator(path: str | os.PathLike[str], build_from_config: BuildFromConfig | None = None) -> nn.Module:
@@ -101,34 +179,3 @@ def part_state(content: dict[str, Any], part: str, prefix: str = "") -> dict[str
     return {
         key.removeprefix(prefix): value for key, value in entries if isinstance(key, str) and key.startswith(prefix)
     }
-
-
-def load_strictly(module: nn.Module, state: dict[str, Tensor], path: str | os.PathLike[str]) -> None:
-    """Loads weights that must fit; prefixes that torch's wrappers leave in their names do not count.
-
-    Raises:
-        CheckpointError: they are those of another network.
-    """
-    state = plain_names(state, module.state_dict().keys())
-    mismatch = difference(module, state)
-    if mismatch:
-        raise CheckpointError(f"{path}: not the weights of this {type(module).__name__}: {mismatch}")
-    module.load_state_dict(state)
-
-
-def difference(module: nn.Module, state: dict[str, Any]) -> str:
-    """Says how weights differ from a module's own in names and shapes; empty when they fit."""
-    own = module.state_dict()
-    missing = [key for key in own if key not in state]
-    strange = [key for key in state if key not in own]
-    shapes = [
-        key
-        for key, value in own.items()
-        if isinstance(value, Tensor) and key in state and getattr(state[key], "shape", None) != value.shape
-    ]
-    parts = [
-        f"{len(keys)} {what}, the first {keys[0]!r}"
-        for what, keys in (("missing", missing), ("unexpected", strange), ("of another shape", shapes))
-        if keys
-    ]
-    return "; ".join(parts)

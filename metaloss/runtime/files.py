@@ -18,6 +18,7 @@ import numpy as np
 import torch
 
 from metaloss.errors import CheckpointError, ConfigError
+from metaloss.runtime.numpy_scalars import STAND_INS
 
 if sys.platform != "win32":
     import fcntl
@@ -172,6 +173,8 @@ def locked(folder: str | os.PathLike[str]) -> Iterator[None]:
 def load(path: str | os.PathLike[str]) -> dict[str, Any]:
     """Reads a checkpoint onto the CPU, always with ``weights_only=True``; its checksums are verified.
 
+    Single numbers of NumPy in it come back as plain ones.
+
     Args:
         path: the file.
 
@@ -184,7 +187,8 @@ def load(path: str | os.PathLike[str]) -> dict[str, Any]:
     try:
         with open(path, "rb") as file:
             _verify(path, file)
-            content = torch.load(file, map_location="cpu", weights_only=True)
+            with torch.serialization.safe_globals(STAND_INS):
+                content = torch.load(file, map_location="cpu", weights_only=True)
     except CheckpointError:
         raise
     except FileNotFoundError:

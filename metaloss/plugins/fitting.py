@@ -1,0 +1,123 @@
+"""Weights of files, whatever they are wrapped in, and whether a module can take them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+from torch import Tensor, nn
+
+from metaloss.errors import CheckpointError
+from metaloss.networks.wrappers import plain_names
+
+Weights = dict[str, Tensor]
+Rename = Callable[[Mapping[str, Tensor]], Weights]
+_DEEPEST = 4  # dicts within dicts that are looked into
+
+
+def difference(module: nn.Module, state: Mapping[str, Any]) -> str:
+    """Says how weights differ from a module's own in names and shapes; empty when they fit."""
+    own = module.state_dict()
+    missing = [key for key in own if key not in state]
+    strange = [key for key in state if key not in own]
+    shapes = [
+        key
+        for key, value in own.items()
+        if isinstance(value, Tensor) and key in state and getattr(state[key], "shape", None) != value.shape
+    ]
+    parts = [
+        f"{len(keys)} {what}, the first {keys[0]!r}"
+        for what, keys in (("missing", missing), ("unexpected", strange), ("of another shape", shapes))
+        if keys
+    ]
+    return "; ".join(parts)
+
+
+def load_strictly(module: nn.Module, state: Mapping[str, Tensor], path: str | os.PathLike[str]) -> None:
+    """Loads weights that must fit; prefixes that torch's wrappers leave in their names do not count.
+
+    Raises:
+        CheckpointError: they are those of another network.
+    """
+    state = plain_names(state, module.state_dict().keys())
+    mismatch = difference(module, state)
+    if mismatch:
+        raise CheckpointError(f"{path}: not the weights of this {type(module).__name__}: {mismatch}")
+    module.load_state_dict(state)
+
+
+def weights_in(content: Mapping[Any, Any]) -> Iterator[Weights]:
+    """Finds weights in a file: of all of it, and of each dict within, ``{"model": {...}, "epoch": 3}`` say.
+
+    Args:
+        content: what the file holds.
+
+    Yields:
+        Weights by name, without the prefixes of torch's wrappers. The names in a dict of several parts,
+        ``{"encoder": {...}, "decoder": {...}}``, begin with that of their part and a dot.
+    """
+    for each in _dicts(content, set()):
+        yield _flat(each, set())
+
+
+def _dicts(content: Mapping[Any, Any], seen: set[int], depth: int = _DEEPEST) -> Iterator[Mapping[Any, Any]]:
+    """A dict and those within, each once: a file may hold one in many places."""
+    if id(content) in seen or not depth:
+        return
+    seen.add(id(content))
+    yield content
+    for part in content.values():
+        if isinstance(part, Mapping):
+            yield from _dicts(part, seen, depth - 1)
+
+
+def _flat(content: Mapping[Any, Any], seen: set[int], depth: int = _DEEPEST) -> Weights:
+    if id(content) in seen or not depth:
+        return {}
+    seen.add(id(content))
+    weights: Weights = {}
+    for name, value in content.items():
+        if isinstance(name, str) and isinstance(value, Tensor):
+            weights[name] = value
+        elif isinstance(name, str) and isinstance(value, Mapping):
+            weights.update({f"{name}.{key}": item for key, item in _flat(value, seen, depth - 1).items()})
+    return plain_names(weights)
+
+
+def fitting(
+    module: nn.Module, contents: Sequence[Mapping[Any, Any]], rename: Rename | None = None
+) -> tuple[Weights, str]:
+    """Takes the weights of a module out of the files that hold them together.
+
+    Counters of batches that batch norms have seen, which older files lack, stay the module's own.
+
+    Args:
+        module: it may be one without memory (device ``meta``).
+        contents: of the files, in any order.
+        rename: gives a file's weights the module's names, where they are others.
+
+    Returns:
+        The weights, and how they differ from the module's, as :func:`difference` says it: empty where they fit.
+    """
+    own = module.state_dict()
+    weights = {name: value for name, value in own.items() if name.endswith("num_batches_tracked")}
+    taken: set[str] = set()
+    for content in contents:
+        part: Weights = {}
+        for found in weights_in(content):
+            for named in (found, rename(found)) if rename else (found,):
+                if _matches(named, own) > _matches(part, own) or not part:
+                    part = named
+        twice = taken & part.keys()
+        if twice:
+            return weights, f"{min(twice)!r} is in two of the files"
+        taken |= part.keys()
+        weights.update(part)
+    return weights, difference(module, weights)
+
+
+def _matches(weights: Mapping[str, Any], own: Mapping[str, Any]) -> tuple[int, int]:
+    """How many names are a module's own; where they are as many, how few are not; of strange weights, how many."""
+    shared = len(weights.keys() & own.keys())
+    return shared, shared - len(weights) if shared else len(weights)
