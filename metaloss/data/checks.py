@@ -6,7 +6,7 @@ import warnings
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from torch import Tensor
 
@@ -93,7 +93,8 @@ def check_pairs(
     """
     boxes: Sequence[Annotation | None] = annotations or [None] * len(pairs)
     choice = choice or ClassChoice()
-    asked = {"choice": choice, "readings": readings, "task_size": annotations and task_size}
+    asked: dict[str, Any] = {"choice": choice, "readings": readings, "task_size": annotations and task_size}
+    asked["size_of"] = sorted({str(pair.size_of) for pair in pairs})
     memory = Remembered(pairs, boxes, asked) if remember else None
     facts = {} if memory is None else _recalled(memory, len(pairs))
     fresh = [number for number in range(len(pairs)) if number not in facts]
@@ -174,7 +175,8 @@ def check_scene(
         problems = size_mismatches(pair, images) | problems
     if boxes is not None and not problems:
         try:
-            facts = facts_of_boxes(boxes, (images[0].shape[-2], images[0].shape[-1]), task_size)
+            height, width = images[pair.size_of or 0].shape[-2:]
+            facts = facts_of_boxes(boxes, (height, width), task_size)
         except DataError as error:
             problems[boxes.file] = str(error)
     return Finding(problems, facts), images

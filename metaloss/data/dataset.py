@@ -24,6 +24,7 @@ from metaloss.data.part import part_of
 from metaloss.data.ranges import Ranges, ranges_of
 from metaloss.data.reading import Reading, names_with_channels, split_channels
 from metaloss.data.roots import joined_roots
+from metaloss.data.views import resize
 from metaloss.errors import ConfigError, DataError
 
 
@@ -181,13 +182,34 @@ class PairedDataset(Dataset[dict[str, Any]]):
                 the scene's images differ.
         """
         pair = self.pairs[index]
-        lumas, chromas = zip(*map(Reading.source, self.readings, pair.sources), strict=True)
+        lumas, chromas = map(list, zip(*map(Reading.source, self.readings, pair.sources), strict=True))
+        lumas, chromas = of_one_size(pair, lumas), of_one_size(pair, chromas, like=lumas)
         target: Any = None if pair.target is None else self.choice.of_mask(read_ids(pair.target), pair.target)
         for message in size_mismatches(pair, lumas if target is None else (*lumas, target)).values():
             raise DataError(message)
         if self.annotations is not None:
             target = self.annotations[index].target((lumas[0].shape[-2], lumas[0].shape[-1]))
-        return {"sources": lumas, "target": target, "chroma": merge_chroma(chromas), "names": pair.name}
+        return {"sources": tuple(lumas), "target": target, "chroma": merge_chroma(chromas), "names": pair.name}
+
+
+def of_one_size(pair: Pair, images: Sequence[Any], like: Sequence[Tensor] | None = None) -> list[Any]:
+    """Resizes a scene's images where they are registered at several sizes.
+
+    Args:
+        pair: the files.
+        images: of the sources in order, each (C, H, W), or ``None``.
+        like: the images whose sizes count; default: the same.
+
+    Returns:
+        Images of one size, where the pair says whose; else as given.
+    """
+    if pair.size_of is None:
+        return list(images)
+    height, width = (like or images)[pair.size_of].shape[-2:]
+    return [
+        image if image is None or image.shape[-2:] == (height, width) else resize(image, (height, width))
+        for image in images
+    ]
 
 
 def size_mismatches(pair: Pair, images: Sequence[Tensor]) -> dict[Path, str]:
@@ -195,12 +217,16 @@ def size_mismatches(pair: Pair, images: Sequence[Tensor]) -> dict[Path, str]:
 
     Args:
         pair: the files.
-        images: each (..., H, W): the sources in order, then the target where there is one.
+        images: each (..., H, W): the sources in order, then the target where there is one. Sources that are resized as
+            they are read have no size of their own.
 
     Returns:
         The message for each file that differs; empty when all have one size.
     """
     files = [*pair.sources] if pair.target is None else [*pair.sources, pair.target]
+    of_sources = len(pair.sources)
+    if pair.size_of is not None:
+        images = [*[images[pair.size_of]] * of_sources, *images[of_sources:]]
     sizes = [(image.shape[-1], image.shape[-2]) for image in images]
     return {
         file: f"{file}: {size[0]}x{size[1]} pixels (width x height), and {files[0]} has {sizes[0][0]}x{sizes[0][1]}: "

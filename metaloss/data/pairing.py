@@ -28,11 +28,14 @@ class Pair:
         name: the stem that they share.
         sources: one file per source, in the order in which the sources were given.
         target: the label's file, or ``None``.
+        size_of: the number of the source to whose size the others are resized, of data that is registered so; ``None``
+            where all have one size.
     """
 
     name: str
     sources: tuple[Path, ...]
     target: Path | None = None
+    size_of: int | None = None
 
 
 @collection_paused()

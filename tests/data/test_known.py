@@ -2,12 +2,13 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from published import FMB, MEFB, MSRS, SIZE, colour, encoded, grey, ids, put
 
 from metaloss.colour import rgb_to_ycbcr
-from metaloss.data import Joined, KnownDataset, PairedDataset, known_dataset, known_datasets
+from metaloss.data import Joined, KnownDataset, PairedDataset, check_dataset, known_dataset, known_datasets
 from metaloss.data.known import find_known
 from metaloss.data.part import part_of
 from metaloss.errors import ConfigError, DataError
@@ -124,8 +125,21 @@ def test_roadscene_takes_the_images_of_one_size(published, tmp_path):
     assert {file.parent.name for file in dataset.pairs[0].sources} == {"cropinfrared", "crop_LR_visible"}
     assert dataset[0]["sources"][1].shape == (1, *SIZE)
     put(tmp_path / "cropinfrared", ["1.jpg"], encoded(grey(), "JPEG"))
-    put(tmp_path / "crop_HR_visible", ["1.jpg"], encoded(colour(), "JPEG"))
-    assert known_dataset("roadscene", tmp_path)[0]["sources"][1].shape == (1, *SIZE)
+    larger = np.repeat(np.repeat(colour(), 3, 0), 2, 1)  # of another ratio of sides as well, as published
+    put(tmp_path / "crop_HR_visible", ["1.jpg"], encoded(larger, "JPEG"))
+    for sources in (("ir", "vi"), ("vi", "ir")):
+        dataset = known_dataset("roadscene", tmp_path, sources=sources)
+        item = dataset[0]
+        assert [source.shape for source in item["sources"]] == [(1, *SIZE)] * 2
+        assert item["chroma"].shape == (2, *SIZE)
+        visible = item["sources"][sources.index("vi")]
+        assert (visible - rgb_to_ycbcr(torch.from_numpy(colour()).permute(2, 0, 1) / 255)[0]).abs().mean() < 0.02
+        check_dataset(dataset)
+        assert "all of the size of ir" in dataset.found
+    own = PairedDataset(tmp_path, sources=("cropinfrared", "crop_HR_visible"), target=None)
+    for look in (lambda: own[0], lambda: check_dataset(own)):
+        with pytest.raises(DataError, match=r"64x72 pixels .width x height., and .* has 32x24: the images of a scene"):
+            look()
 
 
 def test_harvard_is_split_by_case(published):

@@ -104,6 +104,8 @@ def check(
     if output is Format.json:
         typer.echo(json.dumps(as_plain(found, picture), indent=1, ensure_ascii=False))
     else:
+        if opened.unread:
+            typer.echo(f"not read: {', '.join(opened.unread)} (--sources names what is)\n")
         typer.echo(written(found, picture), nl=False)
     raise typer.Exit(found.status)
 

@@ -24,6 +24,7 @@ class Opened(NamedTuple):
         name: for the folder of the contact sheet.
         crop: (h, w) that the training takes of each scene, or ``None``.
         task_size: (H, W) that it resizes them to for the task, or ``None``.
+        unread: folders of images that were passed over.
     """
 
     datasets: dict[str, list[PairedDataset]]
@@ -31,6 +32,7 @@ class Opened(NamedTuple):
     name: str
     crop: tuple[int, int] | None = None
     task_size: tuple[int, int] | None = None
+    unread: tuple[str, ...] = ()
 
 
 def open_folder(root: Path, options: Mapping[str, Any], splits: Sequence[str]) -> Opened:
@@ -46,12 +48,14 @@ def open_folder(root: Path, options: Mapping[str, Any], splits: Sequence[str]) -
     """
     datasets: dict[str, list[PairedDataset]] = {}
     faults: list[Fault] = []
-    for recipe in recognise(root, options, splits):
+    recipes = recognise(root, options, splits)
+    for recipe in recipes:
         for name, split in recipe.splits.items():
             found, said = open_leniently(recipe.kind, {**recipe.options, "split": split})
             datasets.setdefault(name, []).extend(found)
             faults += said
-    return Opened(datasets, faults, root.resolve().name)
+    unread = tuple(name for recipe in recipes for name in recipe.unread)
+    return Opened(datasets, faults, root.resolve().name, unread=unread)
 
 
 def open_config(config: str, cfg_options: Sequence[str]) -> Opened:

@@ -16,6 +16,8 @@ _MOSTLY = 0.5  # of all pixels: a class that is not coloured
 def draw_overview(path: Path, found: Audit) -> Path | None:
     """Draws up to a dozen scenes that can be read, of each stretch of the data the one with the most classes.
 
+    Of a split in which something is wrong with every scene, the images that can be read are shown without labels.
+
     Args:
         path: of the PNG file.
         found: what was looked at.
@@ -41,13 +43,14 @@ def draw_overview(path: Path, found: Audit) -> Path | None:
 
 def _shown(split: Split, number: int) -> Shown:
     dataset = split.dataset
-    pair, item = dataset.pairs[number], dataset[number]
+    pair, target = dataset.pairs[number], None if split.looks[number].problems else dataset[number]["target"]
     pictures = [reading.image(file) for reading, file in zip(dataset.readings, pair.sources, strict=True)]
-    return Shown(f"{split.name}: {pair.name}", pictures, item["target"], dataset.sources, dataset.classes)
+    return Shown(f"{split.name}: {pair.name}", pictures, target, dataset.sources, dataset.classes)
 
 
 def _chosen(split: Split, count: int) -> list[int]:
-    good = [number for number, look in enumerate(split.looks) if not look.problems]
+    readable = [number for number, look in enumerate(split.looks) if look.sizes]
+    good = [number for number in readable if not split.looks[number].problems] or readable
     count = min(count, len(good))
     stretches = [good[part * len(good) // count : (part + 1) * len(good) // count] for part in range(count)]
     return [max(stretch, key=lambda number: _classes(split, number)) for stretch in stretches]

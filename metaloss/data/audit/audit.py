@@ -123,8 +123,9 @@ def _of_scenes(split: Split) -> Iterator[Fault]:
 def _too_small(split: Split, crop: tuple[int, int]) -> Iterator[Fault]:
     height, width = crop
     for pair, look in zip(split.dataset.pairs, split.looks, strict=True):
-        if look.sizes and (look.sizes[0][0] < width or look.sizes[0][1] < height):
-            size = "x".join(map(str, look.sizes[0]))
+        across, down = look.sizes[pair.size_of or 0] if look.sizes else (width, height)
+        if across < width or down < height:
+            size = f"{across}x{down}"
             says = f"{size} pixels: a crop of {width}x{height} (crop_size) does not fit: give a smaller one"
             yield Fault("error", "crop", str(pair.sources[0]), says)
 

@@ -17,6 +17,7 @@ from metaloss.errors import ConfigError, DataError
 _LABELS = ("label", "labels", "annotations", "annotation", "masks", "mask")
 _SPLITS = ("train", "val", "test")
 _USUAL = ("ir", "vi")
+_ANYBODYS = {"ir", "infrared", "vi", "vis", "visible", "images:alpha", "images:rgb"}
 _SHOWN = 12
 
 
@@ -28,11 +29,13 @@ class Recipe:
         kind: the class.
         options: its arguments, without the split.
         splits: by the name that each is called.
+        unread: folders of images beside the sources and the labels that were found.
     """
 
     kind: type[PairedDataset]
     options: Mapping[str, Any]
     splits: Mapping[str, Any]
+    unread: tuple[str, ...] = ()
 
 
 def recognise(root: Path, options: Mapping[str, Any], splits: Sequence[str]) -> list[Recipe]:
@@ -62,8 +65,12 @@ def recognise(root: Path, options: Mapping[str, Any], splits: Sequence[str]) -> 
     if "sources" not in options:
         found_options["sources"] = _sources(root, folders)
     found_options.setdefault("target", _target(folders, found_options["sources"]))
+    read = {str(name).partition("/")[0] for name in (*found_options["sources"], found_options["target"])}
+    unread = (
+        () if "sources" in options else tuple(name for name in folders if name not in read and _stems(folders[name]))
+    )
     lists = {name: f"{name}.txt" for name in _SPLITS if (root / f"{name}.txt").is_file()}
-    return [Recipe(PairedDataset, found_options, given or lists or {"all": None})]
+    return [Recipe(PairedDataset, found_options, given or lists or {"all": None}, unread)]
 
 
 def _of_known(
@@ -76,20 +83,25 @@ def _of_known(
 
 
 def _known(root: Path) -> list[tuple[Known, str | None, Part]]:
-    """The data sets that unpack so and are called as it or a folder in it; else one with labels, of any name."""
+    """The data sets that unpack so and are called as it or a folder in it; else one of any name, whose folders tell."""
     records = list(known_datasets().values())
     folders = [root, *(entry for entry in root.iterdir() if entry.is_dir())]
     called = [record for record in records if any(is_named(record, folder) for folder in folders)]
     named = [found for record in called if (found := _unpacked(record, root))]
     if named:
         return named
-    labelled = [record for record in records if None not in record.parts and not _in_one_file(record)]
-    return next(([found] for record in labelled if (found := _unpacked(record, root))), [])
+    labelled = [record for record in records if None not in record.parts and _is_telling(record)]
+    others = [record for record in records if None in record.parts and _is_telling(record)]
+    first = next(([found] for record in labelled if (found := _unpacked(record, root))), [])
+    return first or [found for record in others if (found := _unpacked(record, root))]
 
 
-def _in_one_file(record: Known) -> bool:
-    """Whether sources are channels of one file: folders of images and labels alone tell nothing."""
-    return any(":" in folder for part in record.parts.values() for folder in part.sources.values())
+def _is_telling(record: Known) -> bool:
+    """Whether the names of its folders are hardly those of anything else; ``ir`` and ``vi`` are, and ``images``."""
+    [part, *_] = record.parts.values()
+    names = {name for folder in part.sources.values() for name in folder.lower().split("|")}
+    own_labels = part.target is not None and not any(":" in name for name in names)
+    return part.pairs is None and (own_labels or names.isdisjoint(_ANYBODYS))
 
 
 def _unpacked(record: Known, root: Path) -> tuple[Known, str | None, Part] | None:

@@ -12,7 +12,7 @@ from torch import Tensor
 from metaloss.colour import luma
 from metaloss.data.audit.twins import picture_bits
 from metaloss.data.checks import check_scene
-from metaloss.data.dataset import PairedDataset
+from metaloss.data.dataset import PairedDataset, of_one_size
 from metaloss.data.label_checks import LabelFacts
 from metaloss.data.parallel import in_parallel
 from metaloss.data.registration import displacement
@@ -79,7 +79,8 @@ def _look(dataset: PairedDataset, number: int, task_size: tuple[int, int] | None
     complete = len(images) == len(files) or not any(file in found.problems for file in pair.sources)
     sources = [_grey(image) for image in images[: len(pair.sources)]] if complete else []
     sizes = tuple((int(image.shape[-1]), int(image.shape[-2])) for image in sources)
-    aligned = len(set(sizes)) == 1
+    alike = of_one_size(pair, sources) if sources else []
+    aligned = len({image.shape for image in alike}) == 1
     bits = torch.cat([picture_bits(source) for source in sources]) if sources else None
     return Look(
         found.problems,
@@ -87,7 +88,7 @@ def _look(dataset: PairedDataset, number: int, task_size: tuple[int, int] | None
         sizes,
         None if bits is None else bits.numpy().tobytes(),
         tuple(file for file, source in zip(pair.sources, sources, strict=False) if source.min() == source.max()),
-        _apart(sources, pair.sources) if registration and aligned else {},
+        _apart(alike, pair.sources) if registration and aligned else {},
     )
 
 

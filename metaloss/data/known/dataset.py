@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -139,7 +140,11 @@ class KnownDataset(PairedDataset):
             pairs = pairs if wanted.file is None else listed(pairs, folder / wanted.file)
         else:
             pairs = self._of_one_place(folder, sources, target, where)
-        return part_of(pairs, wanted.part, where) if wanted.part else pairs
+        pairs = part_of(pairs, wanted.part, where) if wanted.part else pairs
+        if self._tree is None or not self._tree.unpacked or self._part.size_of is None:
+            return pairs
+        reference = self._names.index(self._part.size_of)
+        return [replace(pair, size_of=reference) for pair in pairs]
 
     def _of_one_place(self, folder: Path, sources: Sequence[str], target: str | None, where: str) -> list[Pair]:
         file, name = list_of(folder, self._split), self._split.name

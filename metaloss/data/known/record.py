@@ -50,6 +50,8 @@ class Part:
         rule: a part of the scenes in the order of their names for each split that no list and no folder gives.
         group: of a scene's name, what the rule does not divide: a patient, say; default: the name.
         pairs: finds the scenes of a tree in which no folder belongs to one source.
+        size_of: the source to whose size the others are resized as they are read, where they are registered at several
+            sizes.
         skipped: ending of names in the published lists that the archive has no files of.
         protocols: over which classes papers take means.
     """
@@ -63,6 +65,7 @@ class Part:
     rule: Mapping[str, str] = field(default_factory=dict)
     group: Callable[[str], str] | None = None
     pairs: Callable[[Path], Sequence[Pair]] | None = None
+    size_of: str | None = None
     skipped: str | None = None
     protocols: tuple[Protocol, ...] = ()
 

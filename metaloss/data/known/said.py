@@ -23,6 +23,8 @@ def what_was_found(record: Known, part: Part, tree: Tree, split: Split, count: i
     """
     folders = [each for place in tree.places for each in (*place.sources, place.target) if each]
     shown = "" if part.pairs is not None and tree.unpacked else f" ({', '.join(dict.fromkeys(folders))})"
+    if tree.unpacked and part.size_of is not None:
+        shown = f"{shown[:-1]}; all of the size of {part.size_of})"
     form = "as it unpacks" if tree.unpacked else "in plain folders"
     said, published = _of_split(part, tree, split)
     complete = f" (published: {published})" if published not in (None, count) else ""

@@ -33,6 +33,7 @@ ROADSCENE = Known(
     parts={
         None: Part(
             sources={"ir": "cropinfrared", "vi": "crop_LR_visible|crop_HR_visible"},
+            size_of="ir",
             counts={"all": 221},
             rule=FOUR_FIFTHS,
         ),
@@ -45,7 +46,7 @@ ROADSCENE = Known(
 RoadScene-master/
   cropinfrared/FLIR_00006.jpg ...      221
   crop_LR_visible/FLIR_00006.jpg ...   221, of the infrared images' size
-  crop_HR_visible/...                  the same, larger; taken where crop_LR_visible is not there
+  crop_HR_visible/...                  the same, larger; taken where crop_LR_visible is not there, and resized
   infrared/...                         as recorded, not aligned; not read""",
 )
 
