@@ -6,7 +6,8 @@ then the processor's time is taken, which does not count what other processes us
 timed by the clock: two gain a third on idle cores, and lose a lot where other processes run.
 
 The references are those of the tests (tests/metrics/reference.py). VIF is timed twice there: as the
-published evaluators have it (scipy's convolve2d), and with separable windows.
+published evaluators have it (scipy's convolve2d), and with separable windows. The optional metrics, whose
+references go window by window, are timed alone.
 """
 
 import argparse
@@ -68,7 +69,8 @@ def main():
 
     names = [name for name, info in METRICS.items() if not info.optional]
     functions = {**{name: reference.REFERENCES[name] for name in names}, "VIF, separable": reference.vif_separable}
-    ours = {name: [] for name in [*names, "all"]}
+    optional = [name for name, info in METRICS.items() if info.optional and not info.needs_network]
+    ours = {name: [] for name in [*names, "all", *optional]}
     theirs = {name: [] for name in functions}
     evaluate(fused[:1], [source[:1] for source in sources])
     for _ in range(arguments.repeats):
@@ -77,6 +79,8 @@ def main():
             theirs[name].append(seconds(by_image, functions[name]))
         theirs["VIF, separable"].append(seconds(by_image, reference.vif_separable))
         ours["all"].append(seconds(evaluate, fused, sources))
+        for name in optional:
+            ours[name].append(seconds(evaluate, fused, sources, metrics=[name]))
     ours = {name: statistics.median(times) for name, times in ours.items()}
     theirs = {name: statistics.median(times) for name, times in theirs.items()}
 
@@ -90,6 +94,9 @@ def main():
     print(f"| all at once | {ours['all']:.3f} | {total:.3f} | {total / ours['all']:.1f} |")
     print(f"| all at once, references with separable VIF | {ours['all']:.3f} | {separable:.3f} |", end="")
     print(f" {separable / ours['all']:.1f} |")
+    print("\n| optional metric | metaloss, s |\n|---|---|")
+    for name in optional:
+        print(f"| {name} | {ours[name]:.3f} |")
 
 
 if __name__ == "__main__":
