@@ -20,7 +20,8 @@ class _DType:
     """Stands for ``numpy.dtype``: the name of a type, ``"f8"`` say, and the order of its bytes."""
 
     def __init__(self, name: Any, *_: Any) -> None:
-        self.name, self.order = name, "="
+        self.name: Any = name
+        self.order: Any = "="
 
     def __setstate__(self, state: Any) -> None:
         self.order = state[1] if isinstance(state, tuple) and len(state) > 1 else None
