@@ -62,7 +62,8 @@ def multiply_adds(network: nn.Module, sources: Sequence[Tensor]) -> int:
     if hollow is None:
         with FlopCounterMode(display=False) as counter:
             fuse_any_size(network, sources)
-    return int(counter.get_total_flops()) // 2
+    operations: int = counter.get_total_flops()
+    return operations // 2
 
 
 def _seconds(network: nn.Module, sources: Sequence[Tensor]) -> float:

@@ -20,7 +20,7 @@ class _DType:
     """Stands for ``numpy.dtype``: the name of a type, ``"f8"`` say, and the order of its bytes."""
 
     def __init__(self, name: Any, *_: Any) -> None:
-        self.name = name
+        self.name: Any = name
         self.order: Any = "="
 
     def __setstate__(self, state: Any) -> None:

@@ -127,10 +127,12 @@ def test_cddfuse_is_what_its_equations_say():
     assert in_parallel(parts)["BaseFuseLayer"].keys() == {f"module.{key}" for key in parts["BaseFuseLayer"]}
 
 
-def test_ifcnn_is_the_network_of_rgb_images_that_its_paper_says():
+@pytest.mark.parametrize("normalised", [True, False])
+def test_ifcnn_is_the_network_of_rgb_images_that_its_paper_says(normalised):
     for scheme, merge in (("max", torch.maximum), ("sum", torch.add), ("mean", lambda a, b: (a + b) / 2)):
-        network = build_fusion("ifcnn", scheme=scheme).double().eval()
-        mean, deviation = (torch.tensor(rgb, dtype=torch.float64).view(3, 1, 1) for rgb in _IMAGENET)
+        network = build_fusion("ifcnn", scheme=scheme, normalised=normalised).double().eval()
+        given = _IMAGENET if normalised else ((0, 0, 0), (1, 1, 1))
+        mean, deviation = (torch.tensor(rgb, dtype=torch.float64).view(3, 1, 1) for rgb in given)
         sources = pair(15, 18, dtype=torch.float64)
         features = []
         for source in sources:
@@ -140,6 +142,15 @@ def test_ifcnn_is_the_network_of_rgb_images_that_its_paper_says():
         assert torch.allclose(network(*sources), rgb.mean(1, keepdim=True), rtol=0, atol=1e-12)
     with pytest.raises(metaloss.ConfigError, match=r"scheme='l1'.*max"):
         build_fusion("ifcnn", scheme="l1")
+
+
+def test_other_ranges_inside():
+    plain, symmetric = build_fusion("u2fusion"), build_fusion("u2fusion", symmetric=True)
+    symmetric.load_state_dict(plain.state_dict())
+    ir, vi = pair(9, 8)
+    assert torch.allclose(symmetric(ir, vi), plain(2 * ir - 1, 2 * vi - 1) / 2 + 0.5, rtol=0, atol=1e-6)
+    given = plain.metaloss_record["arguments"], symmetric.metaloss_record["arguments"]
+    assert given == ({}, {"symmetric": True})
 
 
 _IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
