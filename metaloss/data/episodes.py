@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple, TypeVar
 
 import torch
-from torch.utils.data import Dataset
+from torch.utils.data import DataLoader, Dataset
 
 from metaloss.batch import FusionBatch
 from metaloss.data.collating import collate
@@ -25,7 +25,7 @@ from metaloss.data.exchange import draw_order, reorder_sources
 from metaloss.data.loader import Loader
 from metaloss.data.seeds import seeded
 from metaloss.data.views import Size, make_views
-from metaloss.errors import DataError
+from metaloss.errors import ConfigError, DataError
 from metaloss.runtime import processes
 
 Item = TypeVar("Item")
@@ -66,6 +66,7 @@ class Episodes:
         world_size: W, how many they are.
 
     Raises:
+        ConfigError: no data set whose items have numbers.
         DataError: too few items for two disjoint halves.
     """
 
@@ -82,7 +83,14 @@ class Episodes:
     length: int = field(init=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "length", len(self.dataset))  # type: ignore[arg-type]
+        if isinstance(self.dataset, DataLoader):
+            raise ConfigError("the training set is a DataLoader: give its data set, of which batches are made here")
+        if not hasattr(self.dataset, "__len__") or not hasattr(self.dataset, "__getitem__"):
+            raise ConfigError(
+                f"the training set is of {type(self.dataset).__name__}: expected a data set with len(...) and items by "
+                "number; metaloss.data.PairedDataset(folder) reads folders"
+            )
+        object.__setattr__(self, "length", len(self.dataset))
         if self.length < 2:
             raise DataError(
                 f"the training set has {self.length} item{'s' * (self.length != 1)}: meta-learning splits it into "

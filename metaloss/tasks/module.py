@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from metaloss.data.labels import first_image
-from metaloss.errors import DataError
+from metaloss.errors import DataError, ShapeError
 from metaloss.runtime.modes import evaluating
 from metaloss.tasks.base import TaskAdapter
 
@@ -37,11 +37,14 @@ class ModuleTask(TaskAdapter):
         """Returns ``loss_fn(module(fused), target)``.
 
         Raises:
+            ShapeError: no target, or one of a form that torch's cross entropy does not take.
             DataError: class ids for which the output has no channel, where the loss function indexes with them: torch's
                 cross entropy, before it does; any other, once it has failed.
         """
         output = self.module(fused)
         left_out = _left_out(self.loss_fn)
+        if left_out is not None:
+            _check_form(output, target)
         strange = None if left_out is None else _strange_ids(output, target, left_out)
         if strange is not None:
             raise DataError(strange)
@@ -66,6 +69,24 @@ def _left_out(loss_fn: Callable[..., Any]) -> int | None:
     if isinstance(loss_fn, partial) and loss_fn.func in _INDEXING:
         return int(loss_fn.keywords.get("ignore_index", _LEFT_OUT))
     return _LEFT_OUT if loss_fn in _INDEXING else None
+
+
+def _check_form(output: Any, target: Any) -> None:
+    """Refuses what cross entropy does not take, and says what to write.
+
+    Raises:
+        ShapeError: the items have no target; or class ids of another type, or with a channel of their own.
+    """
+    if target is None:
+        raise ShapeError("the items have no target, and the loss is one of class ids: give target=..., int64 (H, W)")
+    if not isinstance(output, Tensor) or not isinstance(target, Tensor) or output.ndim < 2:
+        return
+    form, given = (len(output), *output.shape[2:]), f"target {tuple(target.shape)} {target.dtype}"
+    expected = f"expected class ids {form}, int64, with an output {tuple(output.shape)}"
+    if target.shape == (form[0], 1, *form[1:]) and target.shape != output.shape:
+        raise ShapeError(f"{given}: {expected}; leave the channel out: squeeze(0) in the data set")
+    if target.shape == form and target.dtype != torch.int64:
+        raise ShapeError(f"{given}: {expected}; give target.long() in the data set")
 
 
 def _strange_ids(output: Any, target: Any, left_out: int | None = None) -> str | None:

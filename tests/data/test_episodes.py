@@ -1,13 +1,16 @@
 import random
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from torch.utils.data import DataLoader
 from toys import Scenes, same
 
 import metaloss
 from metaloss.data import Episodes, Resized
 from metaloss.data.episodes import share
+from metaloss.errors import ConfigError
 from metaloss.runtime import files
 
 # torch's word on a machine, or a share of one, with a single core
@@ -226,3 +229,17 @@ def test_a_half_smaller_than_the_batch_of_all_processes():
     for step in zip(*pairs, strict=True):
         trained, tested = ({name for pair in step for name in pair[side].names} for side in (0, 1))
         assert (len(trained), len(tested), trained & tested) == (2, 2, set())
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        (DataLoader(list(range(4))), "is a DataLoader: give its data set"),
+        (Path("data"), "is of PosixPath: expected a data set with len.*PairedDataset"),
+        (iter(()), "is of tuple_iterator: expected a data set"),
+    ],
+    ids=["loader", "path", "iterator"],
+)
+def test_what_is_no_data_set(given, said):
+    with pytest.raises(ConfigError, match=said):
+        Episodes(dataset=given)

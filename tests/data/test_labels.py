@@ -210,3 +210,23 @@ def test_labels_that_are_not_finite(check):
     target = torch.full((3, 4, 6) if check is check_class_ids else (3,), float("nan"))
     with pytest.raises(ShapeError, match=r"torch\.float32 with values that are not finite"):
         check(target, FUSED, 2)
+
+
+@pytest.mark.parametrize(
+    ("target", "said"),
+    [
+        (None, "the items have no target, and the loss is one of class ids: give target="),
+        (torch.zeros(3, 4, 6), r"\(3, 4, 6\) torch.float32: expected class ids \(3, 4, 6\), int64, .*give target.long"),
+        (torch.zeros(3, 4, 6, dtype=torch.uint8), "torch.uint8: .*give target.long"),
+        (torch.zeros(3, 1, 4, 6, dtype=torch.int64), r"\(3, 1, 4, 6\) torch.int64: .*leave the channel out"),
+    ],
+)
+def test_targets_that_cross_entropy_does_not_take(target, said):
+    with pytest.raises(ShapeError, match=said):
+        metaloss.ModuleTask(nn.Conv2d(1, 4, 1), F.cross_entropy)(FUSED, target)
+
+
+def test_shares_of_classes_stay_targets_of_cross_entropy():
+    for channels in (1, 4):
+        shares = torch.full((3, channels, 4, 6), 1 / channels)
+        assert metaloss.ModuleTask(nn.Conv2d(1, channels, 1), F.cross_entropy)(FUSED, shares).isfinite()
