@@ -83,13 +83,13 @@ def _band(images: Tensor, taps: tuple[float, ...], dim: int) -> Tensor:
     length, margin = images.shape[dim], len(taps) - 1
     before, after = images.narrow(dim, 0, margin), images.narrow(dim, length - margin, margin)
     extended = torch.cat([before.flip(dim), images, after.flip(dim)], dim)
-    places = (length + margin) // 2
-    index = 2 * torch.arange(places, device=images.device) + 1
-    total = images.new_zeros(())
-    for shift, tap in enumerate(reversed(taps)):
-        if tap != 0:
-            total = total + tap * extended.index_select(dim, index + shift)
-    return total
+    # All shifts of the image as views, with the place along ``dim`` in the last axis.
+    shifted = extended.movedim(dim, -1)
+    width = 2 * ((length + margin) // 2)
+    total = torch.zeros_like(shifted[..., 1 : width + 1 : 2])
+    for shift, tap in enumerate(reversed(taps), start=1):
+        total.add_(shifted[..., shift : shift + width : 2], alpha=tap)
+    return total.movedim(-1, dim)
 
 
 @functools.lru_cache(maxsize=8)

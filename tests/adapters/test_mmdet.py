@@ -108,7 +108,7 @@ def test_every_model_learns_and_predicts(config, boxes, monkeypatch):
         assert ((prediction.pred_instances.labels >= 0) & (prediction.pred_instances.labels < 5)).all()
     evaluator = task.evaluator()
     evaluator.update(predictions, targets)
-    assert all(0 <= value <= 1 for value in evaluator.compute().values())
+    assert all(0 <= value <= 100 for value in evaluator.compute().values())
     assert list(task.state_dict()) == names
 
 

@@ -158,7 +158,7 @@ class _Watch(TorchDispatchMode):
 def test_nothing_leaves_the_device(scene):
     fused, sources = scene(dtype=torch.float32)
     with _Watch() as watch:
-        evaluate(fused, sources)
+        evaluate(fused, sources, metrics=[name for name, info in METRICS.items() if not info.needs_network])
     assert watch.moves == []
     # The checks read the smallest and the largest value of each image, nothing else does.
     assert watch.reads == 2 * 3

@@ -32,7 +32,7 @@ def relative_differences(folder, chosen):
 def test_some_values_of_the_table(real_data):
     for name, differences in relative_differences(real_data("vifb"), SOME).items():
         assert len(differences) == len(SOME)
-        assert max(differences) < 1e-3, name
+        assert max(differences) < 1e-4, name
 
 
 @pytest.mark.slow
