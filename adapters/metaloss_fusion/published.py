@@ -12,7 +12,7 @@ NETWORKS = (
         repository="https://github.com/Zhaozixiang1228/MMIF-CDDFuse",
         weights="models/CDDFuse_IVF.pth, and CDDFuse_MIF.pth for medical images",
         data="MSRS, crops of 128x128, in two stages",
-        values="sources and image in [0, 1]",
+        range="sources and image in [0, 1]",
         parameters=1_188_272,
         rename="metaloss_fusion.cddfuse:from_published",
     ),
@@ -25,7 +25,7 @@ NETWORKS = (
         repository="https://github.com/tthinking/DATFuse",
         weights="model_10.pth",
         data="not named in the repository",
-        values="sources in [0, 1], infrared first; a tanh gives the image as it is",
+        range="sources in [0, 1], infrared first; a tanh gives the image as it is",
         parameters=10_760,
     ),
     PublishedNetwork(
@@ -37,7 +37,7 @@ NETWORKS = (
         repository="https://github.com/hli1221/densefuse-pytorch",
         weights="models/densefuse_gray.model",
         data="MS-COCO 2014, grey, 256x256",
-        values="sources and image in [0, 255]; a last ReLU",
+        range="sources and image in [0, 255]; a last ReLU",
         parameters=74_193,
     ),
     PublishedNetwork(
@@ -49,7 +49,7 @@ NETWORKS = (
         repository="https://github.com/Zhaozixiang1228/IVIF-DIDFuse",
         weights="Models/Encoder_weight_IJCAI.pkl and Models/Decoder_weight_IJCAI.pkl",
         data="FLIR, 180 pairs, 128x128",
-        values="sources and image in [0, 1]",
+        range="sources and image in [0, 1]",
         parameters=260_935,
     ),
     PublishedNetwork(
@@ -61,7 +61,7 @@ NETWORKS = (
         repository="https://github.com/uzeful/IFCNN",
         weights="Code/snapshots/IFCNN-MAX.pth, and IFCNN-SUM.pth, IFCNN-MEAN.pth with scheme='sum', scheme='mean'",
         data="multi-focus images made from NYU-D2",
-        values="RGB in ImageNet's normalisation, sources and image; with normalised=False in [0, 1]",
+        range="RGB in ImageNet's normalisation, sources and image; with normalised=False in [0, 1]",
         parameters=83_587,
     ),
     PublishedNetwork(
@@ -73,7 +73,7 @@ NETWORKS = (
         repository="https://github.com/Linfeng-Tang/SeAFusion",
         weights="model/Fusion/fusionmodel_final.pth",
         data="MSRS",
-        values="sources in [0, 1], visible first; a tanh, halved and raised by 0.5",
+        range="sources in [0, 1], visible first; a tanh, halved and raised by 0.5",
         parameters=166_883,
     ),
     PublishedNetwork(
@@ -85,7 +85,7 @@ NETWORKS = (
         repository="https://github.com/JinyuanLiu-CV/TarDAL",
         weights="tardal-dt.pth, tardal-tt.pth, tardal-ct.pth among the releases",
         data="M3FD",
-        values="sources in [0, 1], infrared first; a tanh, halved and raised by 0.5",
+        range="sources in [0, 1], infrared first; a tanh, halved and raised by 0.5",
         parameters=296_577,
     ),
     PublishedNetwork(
@@ -97,7 +97,7 @@ NETWORKS = (
         repository="https://github.com/hanna-xu/U2Fusion (TensorFlow)",
         weights="model/model.pth in https://github.com/ytZhang99/U2Fusion-pytorch",
         data="SICE, over- and underexposed images",
-        values="sources in [0, 1], infrared first; a tanh gives the image; with symmetric=True both in [-1, 1]",
+        range="sources in [0, 1], infrared first; a tanh gives the image; with symmetric=True both in [-1, 1]",
         parameters=659_217,
     ),
     PublishedNetwork(
@@ -109,7 +109,7 @@ NETWORKS = (
         repository="https://github.com/tthinking/YDTR",
         weights="models/model_10.pth",
         data="not named in the repository",
-        values="sources in [0, 1], infrared first; a tanh gives the image as it is",
+        range="sources in [0, 1], infrared first; a tanh gives the image as it is",
         parameters=217_770,
     ),
 )

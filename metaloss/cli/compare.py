@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from metaloss.cli.engine import load_engine
 from metaloss.cli.fuse_images import place
 from metaloss.cli.named import named
-from metaloss.cli.options import RANGE
+from metaloss.cli.options import CFG_OPTIONS, RANGE
 from metaloss.cli.sources import Sources, warn_narrow
 from metaloss.colour import luma
 from metaloss.data import Pair, check_pairs, pair_folders, write_image
@@ -70,6 +70,7 @@ def compare(
     epochs: int | None = typer.Option(None, min=1, help="Of each of them; default: the config's max_epochs."),
     convention: str = typer.Option("tdfusion", help=f"Of the metrics: {', '.join(CONVENTIONS)}."),
     source_range: list[str] = RANGE,
+    cfg_options: list[str] = CFG_OPTIONS,
 ) -> None:
     """Fuse with several networks, measure and time them, and show their images beside each other.
 
@@ -90,7 +91,9 @@ def compare(
         raise ConfigError(
             f"--convention {convention!r}{nearest(convention, CONVENTIONS)}: choose one of {', '.join(CONVENTIONS)}"
         )
-    protocol = None if task is None else _protocol(task, out, epochs)
+    if task is None and cfg_options:
+        raise ConfigError("--cfg-options without --task: they are settings of its config")
+    protocol = None if task is None else _protocol(task, out, epochs, cfg_options)
     pairs = pair_folders(given.paths)
     methods = [Method(name, parts, _load(parts, len(sources))) for name, parts in files.items()]
     readings = given.chosen(ranges, {str(each.files[0]): each.network for each in methods})
@@ -197,9 +200,9 @@ def _place(device: torch.device) -> str:
     return f"{torch.get_num_threads()} CPU thread{'s' * (torch.get_num_threads() != 1)}"
 
 
-def _protocol(task: str, out: Path, epochs: int | None) -> Any:
+def _protocol(task: str, out: Path, epochs: int | None, options: Sequence[str]) -> Any:
     engine = load_engine("compare")
-    return engine.Downstream(engine.load_config(task), out / "task", epochs)
+    return engine.Downstream(engine.load_config(task, engine.parse_options(options)), out / "task", epochs)
 
 
 def _judged(protocol: Any, methods: Sequence[Method], seeds: int) -> dict[str, dict[str, float]]:

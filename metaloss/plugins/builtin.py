@@ -31,7 +31,7 @@ def metaloss_fusion_networks() -> list[Record]:
             paper="Bai, Zhao, Zhang, Wu, Deng, Cui, Xu, Jiang: ReFusion: Learning Image Fusion from Reconstruction "
             "with Learnable Loss via Meta-Learning. International Journal of Computer Vision, 2024",
             repository="https://github.com/HaowenBai/ReFusion",
-            values="sources and image in [0, 1]",
+            range="sources and image in [0, 1]",
             parameters=59_856,
             rename="metaloss.networks.official:convert_official",
         ),

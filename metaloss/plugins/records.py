@@ -58,7 +58,7 @@ class PublishedNetwork(Record):
         repository: the authors' own.
         weights: where in it, or where else, weights are published; nothing is ever downloaded.
         data: what those weights have learnt from.
-        values: range and order of the sources, and range of the image, inside of the network.
+        range: of the sources, their order, and the range of the sources, and range of the image, inside of the network.
         parameters: how many the network has.
         rename: gives the weights of a published file, ``{name: tensor}``, the names that they have in the network; a
             callable or ``"module:attribute"``. ``None`` where the names are the same.
@@ -68,7 +68,7 @@ class PublishedNetwork(Record):
     repository: str = ""
     weights: str = ""
     data: str = ""
-    values: str = ""
+    range: str = ""
     parameters: int | None = None
     rename: Callable[[Mapping[str, Tensor]], dict[str, Tensor]] | str | None = None
 

@@ -84,23 +84,16 @@ def test_what_is_refused(refused, scenes, methods, tmp_path):
     assert "did you mean 'vifb'" in refused("compare", *pair, *methods, *out, "--convention", "vifbb")
     assert "was trained on 2 sources, and 3 are given" in refused("compare", *pair, pair[0], *methods, *out)
     assert refused("compare", *pair, *methods, *out, "--task", "nothing").startswith("config 'nothing' is neither")
+    said = refused("compare", *pair, *methods, *out, "--cfg-options", "max_epochs=1")
+    assert said == "--cfg-options without --task: they are settings of its config"
     assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.slow
 def test_a_task_judges(command, scenes, methods, tmp_path):
-    source = f"""
-_base_ = "metaloss::tdfusion/segformer_cwfid.py"
-data_root = {str(scenes)!r}
-task_size = (32, 32)
-max_epochs = 1
-train_dataloader = dict(dataset=dict(root=data_root), batch_size=2)
-val_dataloader = dict(dataset=dict(root=data_root))
-train_cfg = dict(max_epochs=max_epochs, task_size=task_size)
-"""
-    (tmp_path / "small.py").write_text(source)
     out = tmp_path / "out"
-    arguments = [scenes / "ir", scenes / "vi", *methods, "--out", out, "--task", tmp_path / "small.py"]
+    arguments = [scenes / "ir", scenes / "vi", *methods, "--out", out, "--task", "tdfusion/segformer_cwfid"]
+    arguments += ["--cfg-options", f"data_root={scenes}", "task_size=(32,32)", "batch_size=2", "max_epochs=1"]
     done = command("compare", *arguments)
     assert done.status == 0, done.err
     table = rows(out)

@@ -64,7 +64,7 @@ def test_parameters_and_record(name):
     assert sum(parameter.numel() for parameter in network.parameters()) == PARAMETERS[name] == record.parameters
     assert f"{PARAMETERS[name]:,} parameters" in record.description
     assert f"{PARAMETERS[name]:,}" in type(network).__doc__
-    assert all((record.paper, record.weights, record.data, record.values))
+    assert all((record.paper, record.weights, record.data, record.range))
     assert record.repository.startswith("https://github.com/")
     assert network.metaloss_record == {"name": name, "arguments": {}}
 
