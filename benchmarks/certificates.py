@@ -97,6 +97,8 @@ def _of_other_files(method: str, why: str, by_metric: dict[str, list[Value]]) ->
     rows = [["metric", "median difference", "largest", "of", "published", "ours"]]
     for name, found in by_metric.items():
         own = [value for value in found if value.method == method]
+        if not own:
+            continue
         median = statistics.median(abs(value.difference) for value in own)
         worst = max(own, key=lambda value: abs(value.difference))
         rows.append([name, f"{median:.1e}", *_both(worst)])

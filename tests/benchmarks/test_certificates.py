@@ -43,10 +43,10 @@ def test_what_is_said_of_a_deviation_gives_the_published_value(folder, name, rea
     data = real_data(folder).parent
     (table,) = (table for table in TABLES if table.folder == folder)
     one = dataclasses.replace(table, columns={theirs: ours for theirs, ours in table.columns.items() if ours == name})
-    for value in values_of(one, data, few(one, data)[:1]):
-        again = certificates._as_there(table, data, value)
-        assert again == pytest.approx(value.published, rel=3e-5)
-        assert abs(again / value.published - 1) < abs(value.difference) / 3
+    value = max(values_of(one, data, few(table, data)), key=lambda value: abs(value.difference))
+    again = certificates._as_there(table, data, value)
+    assert again == pytest.approx(value.published, rel=3e-5)
+    assert abs(again / value.published - 1) < abs(value.difference) / 3
 
 
 def test_a_certificate_of_made_up_values(tmp_path):
