@@ -187,8 +187,7 @@ def load(path: str | os.PathLike[str]) -> dict[str, Any]:
     try:
         with open(path, "rb") as file:
             _verify(path, file)
-            with torch.serialization.safe_globals(STAND_INS):
-                content = torch.load(file, map_location="cpu", weights_only=True)
+            content = _content(file)
     except CheckpointError:
         raise
     except FileNotFoundError:
@@ -203,6 +202,17 @@ def load(path: str | os.PathLike[str]) -> dict[str, Any]:
         raise CheckpointError(f"{path}: damaged or not a checkpoint ({type(error).__name__})") from None
     if not isinstance(content, dict):
         raise CheckpointError(f"{path}: holds a {type(content).__name__}: expected a checkpoint")
+    return content
+
+
+def _content(file: BinaryIO) -> dict[str, Any]:
+    begin = file.tell()
+    try:
+        content: dict[str, Any] = torch.load(file, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError:
+        file.seek(begin)
+        with torch.serialization.safe_globals(STAND_INS):
+            content = torch.load(file, map_location="cpu", weights_only=True)
     return content
 
 

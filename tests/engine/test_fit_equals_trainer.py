@@ -84,7 +84,7 @@ def by_trainer(folder, epochs, scenes, scheduled=SCHEDULED, resume=False, end=No
         custom_hooks=[start],
         randomness={"seed": 11},
         default_scope="metaloss",
-        experiment_name=f"{folder.name}_{epochs}_{resume}",
+        experiment_name=f"{folder.parent.name}_{folder.name}_{epochs}_{resume}",
     )
     runner.train()
     return model, start, {name: wrapper.optimizer for name, wrapper in runner.optim_wrapper.items()}
