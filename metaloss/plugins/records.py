@@ -58,7 +58,7 @@ class PublishedNetwork(Record):
         repository: the authors' own.
         weights: where in it, or where else, weights are published; nothing is ever downloaded.
         data: what those weights have learnt from.
-        range: of the sources, their order, and the range of the sources, and range of the image, inside of the network.
+        range: of the sources and of the image inside of the network, and the order of the sources.
         parameters: how many the network has.
         rename: gives the weights of a published file, ``{name: tensor}``, the names that they have in the network; a
             callable or ``"module:attribute"``. ``None`` where the names are the same.
