@@ -210,6 +210,8 @@ def _content(file: BinaryIO) -> dict[str, Any]:
     try:
         content: dict[str, Any] = torch.load(file, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError:
+        if not hasattr(torch.serialization, "safe_globals"):  # torch 2.4
+            raise
         file.seek(begin)
         with torch.serialization.safe_globals(STAND_INS):
             content = torch.load(file, map_location="cpu", weights_only=True)
