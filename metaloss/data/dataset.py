@@ -43,9 +43,9 @@ class PairedDataset(Dataset[dict[str, Any]]):
             Of files with four channels, ``"images:rgb"`` and ``"images:alpha"``, the fourth, are two sources.
         target: the folder or pattern of the labels, or COCO's json file or a list with boxes, or ``None`` for
             unlabelled data. Files of boxes are called as the scene, or as one of its images.
-        split: a text file of scenes, relative to ``root`` or absolute; a part of all scenes in order, such as
-            ``"[:80%]"`` or ``"[-4:]"``; ``None`` takes every file, and of a list with boxes those that it names. See
-            :func:`metaloss.data.pair_by_stem`.
+        split: a text file of scenes, relative to ``root``, else to where Python runs, or absolute; a part of all scenes
+            in order, such as ``"[:80%]"`` or ``"[-4:]"``; ``None`` takes every file, and of a list with boxes those
+            that it names. See :func:`metaloss.data.pair_by_stem`.
         classes: how many classes there are; or their names; or a file of them, text with one name per line or
             ultralytics' ``data.yaml``, relative to ``root`` or absolute; ``None`` reads ``root/classes.txt`` or
             ``root/data.yaml`` where there is one. Names pick from those of that file, and order them.

@@ -12,7 +12,7 @@ from metaloss.data.list_lines import stem_of
 from metaloss.data.listing import is_pattern, what_is_missing
 from metaloss.data.part import part_of
 from metaloss.data.scene_files import files_by_scene
-from metaloss.data.split_list import read_split
+from metaloss.data.split_list import place_of_list, read_split
 from metaloss.errors import ConfigError, DataError, nearest
 from metaloss.runtime.collection import collection_paused
 
@@ -53,9 +53,9 @@ def pair_by_stem(
             say, whose stars match the scene's name; ``**`` reaches into subfolders. A file that two patterns match is
             the longer one's.
         target: the folder or pattern of the labels, or ``None`` for unlabelled data.
-        split: a text file with one scene or file per line, relative to ``root`` or absolute; see
-            :func:`metaloss.data.split_list.read_split`. Or a part of all scenes in order, ``"[:80%]"`` say: see
-            :func:`metaloss.data.part.part_of`. ``None`` takes every file.
+        split: a text file with one scene or file per line, relative to ``root``, else to where Python runs, or
+            absolute; see :func:`metaloss.data.split_list.read_split`. Or a part of all scenes in order, ``"[:80%]"``
+            say: see :func:`metaloss.data.part.part_of`. ``None`` takes every file.
 
     Returns:
         The pairs, in the order of the split file, else sorted by name; suffixes may differ. The name of a scene is the
@@ -88,9 +88,11 @@ def pair_by_stem(
     if isinstance(split, str) and split.startswith("["):
         pairs = part_of(_pair(folders, advice), split, str(root))
     else:
-        listed = None if split is None else read_split(root / split, [files for _, files in folders])
-        if listed is not None:
-            _check_there(listed, root / str(split), folders)
+        listed = None
+        if split is not None:
+            path = place_of_list(split, root)
+            listed = read_split(path, [files for _, files in folders])
+            _check_there(listed, path, folders)
         pairs = _pair(folders, advice, listed)
     if target is None:
         return pairs

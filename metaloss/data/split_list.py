@@ -25,6 +25,20 @@ class Line(NamedTuple):
     text: str
 
 
+def place_of_list(split: str | os.PathLike[str], *folders: Path) -> Path:
+    """Finds a list: in one of some folders, else where Python runs.
+
+    Args:
+        split: its name, or a path; absolute, or relative to any of these.
+        folders: at least one, in the order in which they are looked through.
+
+    Returns:
+        Where it is; in the first folder where it is nowhere.
+    """
+    places = [*(folder / split for folder in folders), Path(split).absolute()]
+    return next((place for place in places if place.is_file()), places[0])
+
+
 def read_split(path: Path, places: Sequence[Mapping[str, Path]]) -> list[str]:
     """Reads which scenes a list names.
 

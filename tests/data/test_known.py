@@ -1,5 +1,6 @@
 """Published data sets: the trees of their archives, classes, ids and splits."""
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -434,3 +435,29 @@ def test_mfnet_without_its_list(published, tmp_path):
     put(tmp_path / "mfnet" / "labels", ["1.png", "2.png"], encoded(ids(1)))
     with pytest.raises(DataError, match=r"mfnet/train\.txt: no such split file"):
         known_dataset("mfnet", tmp_path, "train")
+
+
+def test_lists_lie_beside_the_tree_above_it_or_where_python_runs(published, tmp_path, monkeypatch):
+    tree = Path(shutil.copytree(published("m3fd"), tmp_path / "downloads" / "M3FD_Detection"))
+    monkeypatch.chdir(tmp_path)
+    for place in (tree, tree.parent, tmp_path):
+        (place / "few.txt").write_text("00007\n00002.png 1,2,3,4,0\n")
+        assert names(known_dataset("m3fd", "downloads", "few.txt")) == ["00007", "00002"]
+        if place != tree.parent:
+            assert names(PairedDataset(tree, sources=("Ir", "Vis"), target=None, split="few.txt")) == ["00007", "00002"]
+        (place / "few.txt").unlink()
+    with pytest.raises(DataError, match=r"M3FD_Detection/few\.txt: no such split file"):
+        known_dataset("m3fd", "downloads", "few.txt")
+
+
+def test_a_list_with_boxes_in_the_place_of_the_data_sets_own(published, tmp_path):
+    tree = Path(shutil.copytree(published("m3fd"), tmp_path / "M3FD_Detection"))
+    (tree / "train.txt").write_text("00007.png 1,2,13,14,1\n00002.png 1,2,13,14,0 3,4,15,16,1\n00003.png\n")
+    for split, expected in (
+        (None, ["00007", "00002", "00003"]),
+        ("[:2]", ["00007", "00002"]),
+        ("train[-1:]", ["00003"]),
+    ):
+        dataset = known_dataset("m3fd", tree, split, "train.txt", classes=("person", "car"))
+        assert names(dataset) == expected
+        assert len(dataset.annotations) == len(expected)

@@ -13,7 +13,7 @@ from metaloss.data.listing import is_pattern, what_is_missing
 from metaloss.data.pairing import Pair
 from metaloss.data.part import part_of
 from metaloss.data.scene_files import files_by_scene
-from metaloss.data.split_list import read_whole_lines
+from metaloss.data.split_list import place_of_list, read_whole_lines
 from metaloss.errors import DataError
 
 
@@ -43,8 +43,9 @@ def whole_pairs(root: Path, sources: Sequence[str], target: str | None, split: A
     if split is None or part:
         names = sorted({name for found in files for name in found} - links)
     else:
-        names, complaints = read_whole_lines(root / split, files)
-        faults += [Fault.of("error", "list", complaint, root / split) for complaint in complaints]
+        path = place_of_list(split, root)
+        names, complaints = read_whole_lines(path, files)
+        faults += [Fault.of("error", "list", complaint, path) for complaint in complaints]
     pairs = []
     for name in names:
         missing = [place for place, found in zip(places, files, strict=True) if name not in found]
@@ -56,7 +57,7 @@ def whole_pairs(root: Path, sources: Sequence[str], target: str | None, split: A
             faults.append(Fault("error", "no partner", str(there[0]), says))
         elif not there and name not in links:
             says = f"lists {name!r}, which is in no folder: add its files, or remove the line"
-            faults.append(Fault("error", "list", str(root / str(split)), says))
+            faults.append(Fault("error", "list", str(place_of_list(split, root)), says))
     return (part_of(pairs, split, str(root)) if part and pairs else pairs), faults
 
 

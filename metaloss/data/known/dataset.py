@@ -23,6 +23,7 @@ from metaloss.data.pairing import Pair, pair_by_stem
 from metaloss.data.part import part_of
 from metaloss.data.reading import split_channels
 from metaloss.data.roots import joined_roots
+from metaloss.data.split_list import place_of_list
 from metaloss.errors import ConfigError, DataError, nearest
 
 AUTO = "auto"
@@ -41,7 +42,8 @@ class KnownDataset(PairedDataset):
         root: the folder; or several, whose scenes follow one another.
         split: ``"train"``, ``"val"`` or ``"test"``: the published split; else the list ``train.txt`` that lies there;
             else by the record's rule. A part of it: ``"train[::10]"``. Or, as for :class:`PairedDataset`, a text
-            file of names, a part of all scenes in the order of their names, ``None`` for all.
+            file of names (in the data set's folder, in ``root``, or where Python runs), a part of all scenes in the
+            order of their names, ``None`` for all.
         sources: the names of the sources in the order in which they are wanted, or folders of other names; ``None``:
             the data set's own, ``("ir", "vi")``, say.
         target: the kind of labels, ``"segmentation"`` or ``"detection"``; ``"auto"``: the first that the data set
@@ -99,9 +101,12 @@ class KnownDataset(PairedDataset):
                 split=self._split.name,
             )
             self._check_split()
-            root, place = self._tree.folder, self._tree.places[0]
-            options = {"sources": place.sources, "target": place.target, **options}
-            if self._tree.unpacked and own_target is None and place.target is not None:
+            if self._split.file is not None:
+                place = place_of_list(self._split.file, self._tree.folder, Path(root))
+                self._split = replace(self._split, file=place.absolute())
+            root, folders = self._tree.folder, self._tree.places[0]
+            options = {"sources": folders.sources, "target": folders.target, **options}
+            if self._tree.unpacked and own_target is None and folders.target is not None:
                 options = {"labels": self._part.labels, **options}
             if self._tree.unpacked and own_target is None:
                 self._own_names = self._part.classes
@@ -145,6 +150,13 @@ class KnownDataset(PairedDataset):
             return pairs
         reference = self._names.index(self._part.size_of)
         return [replace(pair, size_of=reference) for pair in pairs]
+
+    def _find_listed(
+        self, root: str | os.PathLike[str], folders: Sequence[str], target: str, split: str | os.PathLike[str] | None
+    ) -> list[Pair]:
+        if self._split.file is None and not self._split.name:
+            self._split = replace(self._split, file=Path(root, target).absolute())
+        return self._find_pairs(root, folders, None, split)
 
     def _of_one_place(self, folder: Path, sources: Sequence[str], target: str | None, where: str) -> list[Pair]:
         file, name = list_of(folder, self._split), self._split.name
