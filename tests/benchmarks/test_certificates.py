@@ -19,7 +19,7 @@ SMALL = ("peopleshadow", "walking")
 def few(table, data):
     """The rows of a few small images, of two methods each."""
     rows = rows_of(table, data)
-    if table is TNO:
+    if table.folder == TNO.folder:
         return [row for row in rows if row["image"] == "01" and row["method"] in ("DenseFuse", "SeAFusion")]
     return [row for row in rows if row["image"] in SMALL and row["method"] in ("CNN", "U2Fusion")]
 
@@ -43,10 +43,10 @@ def test_what_is_said_of_a_deviation_gives_the_published_value(folder, name, rea
     data = real_data(folder).parent
     (table,) = (table for table in TABLES if table.folder == folder)
     one = dataclasses.replace(table, columns={theirs: ours for theirs, ours in table.columns.items() if ours == name})
-    for value in values_of(one, data, few(one, data)[:1]):
-        again = certificates._as_there(table, data, value)
-        assert again == pytest.approx(value.published, rel=3e-5)
-        assert abs(again / value.published - 1) < abs(value.difference) / 3
+    value = max(values_of(one, data, few(one, data)), key=lambda value: abs(value.difference))
+    again = certificates._as_there(table, data, value)
+    assert again == pytest.approx(value.published, rel=3e-5)
+    assert abs(again / value.published - 1) < abs(value.difference) / 3
 
 
 def test_a_certificate_of_made_up_values(tmp_path):
@@ -56,10 +56,11 @@ def test_a_certificate_of_made_up_values(tmp_path):
         Value("EN", "one", "good", 4.0, 4.0001),
         Value("EN", "two", "good", 4.0, 4.0),
         Value("EN", "one", "bad", 4.0, 3.0),
+        Value("SD", "one", "bad", 2.0, 1.0),
     ]
     lines = certificate(table, tmp_path, values).splitlines()
     assert lines[4] == "| EN | 3 | 2.5e-05 | 2.5e-05 | good, one | 4 | 4.0001 |"
-    assert lines[5].startswith("| SD | 1 | 5.0e-05 | ")
+    assert lines[5] == "| SD | 2 | 2.5e-01 | 5.0e-05 | good, one | 2 | 2.0001 |"
     assert "**bad.** Other files." in lines
     assert "| EN | 2.5e-01 | 2.5e-01 | bad, one | 4 | 3 |" in lines
     with pytest.raises(KeyError, match="EN"):
