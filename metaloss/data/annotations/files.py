@@ -119,7 +119,7 @@ def read_annotations(
         read = [Annotation(file) if stem is None else found[stem] for stem in own]
     else:
         read = _one_each(path, stems, aliases, labels, choice, missing)
-    _say_left_out(path, read, names)
+    _say_left_out(path, read, names, by_name=labels in ("voc", "coco"))
     return read, names
 
 
@@ -204,14 +204,14 @@ def _files_of(path: Path, suffix: str) -> tuple[Listing, dict[str, set[Path]]]:
     return listing, label_files(listing)
 
 
-def _say_left_out(path: Path, read: Sequence[Annotation], names: Sequence[str]) -> None:
+def _say_left_out(path: Path, read: Sequence[Annotation], names: Sequence[str], *, by_name: bool) -> None:
     counts = Counter(name for annotation in read for name in annotation.left_out)
     if counts:
         first = next(annotation for annotation in read if annotation.left_out)
         listed = ", ".join(f"{name} {count}" for name, count in counts.most_common(_LISTED))
         listed += ", ..." if len(counts) > _LISTED else ""
         used = {label for annotation in read for label in annotation.labels}
-        unused = [name for number, name in enumerate(names) if number not in used]
+        unused = [name for number, name in enumerate(names) if by_name and number not in used]
         hints = [f"; no box is of {name!r}{hint}" for name in unused if (hint := nearest(name, counts))]
         known = f"the classes are {', '.join(names)}" if names else "they are ignored"
         warnings.warn(

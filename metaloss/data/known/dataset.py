@@ -185,7 +185,7 @@ class KnownDataset(PairedDataset):
         own = self._part.sources
         places = [root / name for name in split_channels(sources, root)[0]]
         missing = next((place for place in places if not place.exists() and not is_pattern(place)), None)
-        if missing is not None and root.is_dir():
+        if missing is not None and root.is_dir() and len(places) > 1:
             raise DataError(
                 f"{missing}: {what_is_missing(missing)}; the sources of {self.record.title} are called "
                 f"{' and '.join(own)}, and other names are folders or patterns in {root}"
