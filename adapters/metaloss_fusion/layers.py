@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import ClassVar
 
 import torch
@@ -12,7 +13,7 @@ from metaloss.networks.refusion import check_grey_sources
 from metaloss.networks.restormer import channels_last
 
 
-class TwoSources(nn.Module):
+class TwoSources(nn.Module, ABC):
     """A fusion network of an infrared and a visible image; what inherits it defines ``fused``.
 
     The attributes of the networks are named as the published weight files name their entries, so that a file fits
@@ -38,9 +39,9 @@ class TwoSources(nn.Module):
         check_grey_sources(sources, 2, type(self).__name__)
         return self.fused(*sources)
 
+    @abstractmethod
     def fused(self, ir: Tensor, vi: Tensor) -> Tensor:
         """Fuses two images of shape (B, 1, H, W)."""
-        raise NotImplementedError
 
 
 def named(**modules: nn.Module) -> nn.ModuleDict:

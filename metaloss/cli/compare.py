@@ -12,6 +12,7 @@ import torch
 import typer
 from torch import Tensor, nn
 
+from metaloss.cli.convention import check_convention
 from metaloss.cli.engine import load_engine
 from metaloss.cli.fuse_images import place
 from metaloss.cli.named import named
@@ -20,9 +21,8 @@ from metaloss.cli.sources import Sources, warn_narrow
 from metaloss.colour import luma
 from metaloss.data import Pair, check_pairs, pair_folders, write_image
 from metaloss.data.images import read_image
-from metaloss.data.listing import is_pattern, what_is_missing
 from metaloss.data.reading import Reading
-from metaloss.errors import CheckpointError, ConfigError, DataError, nearest
+from metaloss.errors import CheckpointError, ConfigError
 from metaloss.evaluation.results import read_result, write_result
 from metaloss.inference.cost import Cost, cost
 from metaloss.inference.fuser import Fuser
@@ -76,21 +76,13 @@ def compare(
 
     What is finished is kept: the same command again goes on where it was stopped.
     """
-    if len(sources) < 2:
-        raise ConfigError(f"{len(sources)} source given ({sources[0]}): fusion needs at least two")
-    given = Sources.of(sources)
-    for source in given.paths:
-        if not source.exists() and not is_pattern(source):
-            raise DataError(f"source {source}: {what_is_missing(source, 'file or folder')}")
+    given = Sources.to_fuse(sources)
     ranges = given.ranges(source_range)
     files = _files(method)
     if out is None:
         raise ConfigError("--out is missing: give the folder for images, tables and the contact sheet")
     check_folder(out, "--out")
-    if convention not in CONVENTIONS:
-        raise ConfigError(
-            f"--convention {convention!r}{nearest(convention, CONVENTIONS)}: choose one of {', '.join(CONVENTIONS)}"
-        )
+    check_convention(convention)
     if task is None and cfg_options:
         raise ConfigError("--cfg-options without --task: they are settings of its config")
     protocol = None if task is None else _protocol(task, out, epochs, cfg_options)

@@ -14,6 +14,7 @@ from pathlib import Path
 import torch
 import typer
 
+from metaloss.cli.convention import check_convention
 from metaloss.cli.named import named
 from metaloss.cli.options import RANGE
 from metaloss.cli.sources import Sources, warn_narrow
@@ -90,10 +91,7 @@ def evaluate(
         raise ConfigError(f"{len(sources)} source folder given: the metrics compare with at least two")
     if not fused:
         raise ConfigError("--fused is missing: give a folder of fused images, as DIR or NAME=DIR")
-    if convention not in CONVENTIONS:
-        raise ConfigError(
-            f"--convention {convention!r}{nearest(convention, CONVENTIONS)}: choose one of {', '.join(CONVENTIONS)}"
-        )
+    check_convention(convention)
     folders = named(fused, "--fused")
     chosen, compared = _metrics(metrics), _two(compare, list(folders))
     _check_plot(plot)

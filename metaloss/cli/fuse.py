@@ -16,10 +16,9 @@ from metaloss.cli.engine import builder
 from metaloss.cli.options import RANGE
 from metaloss.cli.sources import Sources, ranges_of_training, warn_narrow
 from metaloss.data import check_pairs, pair_folders
-from metaloss.data.listing import is_pattern, what_is_missing
 from metaloss.data.ranges import FULL
 from metaloss.data.video import is_video
-from metaloss.errors import CheckpointError, ConfigError, DataError
+from metaloss.errors import CheckpointError, ConfigError
 from metaloss.inference.fuser import Colour, Fuser, Stretch
 from metaloss.networks.spec import source_count
 from metaloss.plugins import PublishedNetwork, build_fusion, find, load_fusion
@@ -59,12 +58,7 @@ def fuse(
     ),
 ) -> None:
     """Fuse registered images or videos with a trained network."""
-    if len(sources) < 2:
-        raise ConfigError(f"{len(sources)} source given ({sources[0]}): fusion needs at least two")
-    given = Sources.of(sources)
-    for source in given.paths:
-        if not source.exists() and not is_pattern(source):
-            raise DataError(f"source {source}: {what_is_missing(source, 'file or folder')}")
+    given = Sources.to_fuse(sources)
     ranges = given.ranges(source_range)
     videos = [source for source in given.paths if is_video(source) and source.is_file()]
     if videos and len(videos) < len(sources):

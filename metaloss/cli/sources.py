@@ -13,10 +13,11 @@ from metaloss.cli.options import ranges_given
 from metaloss.data import Pair
 from metaloss.data.distinct import numbered, place_names
 from metaloss.data.images import Channels
+from metaloss.data.listing import is_pattern, what_is_missing
 from metaloss.data.narrow import narrow_sources
 from metaloss.data.ranges import FULL, SourceRange, ranges_of
 from metaloss.data.reading import Reading, names_with_channels, split_channels
-from metaloss.errors import CheckpointError, ConfigError
+from metaloss.errors import CheckpointError, ConfigError, DataError
 from metaloss.plugins.trained_range import trained_range
 
 
@@ -42,6 +43,22 @@ class Sources:
         files = any(path.is_file() for path in paths)
         names = [path.stem for path in paths] if files else place_names(paths)
         return cls(paths, channels, numbered(names_with_channels(names, channels)))
+
+    @classmethod
+    def to_fuse(cls, given: Sequence[Path]) -> Sources:
+        """The same for a command that fuses them.
+
+        Raises:
+            ConfigError: fewer than two sources.
+            DataError: there is no such file or folder.
+        """
+        if len(given) < 2:
+            raise ConfigError(f"{len(given)} source given ({given[0]}): fusion needs at least two")
+        sources = cls.of(given)
+        for source in sources.paths:
+            if not source.exists() and not is_pattern(source):
+                raise DataError(f"source {source}: {what_is_missing(source, 'file or folder')}")
+        return sources
 
     def ranges(self, texts: Sequence[str]) -> tuple[SourceRange, ...] | None:
         """Reads ``--range``, ``None`` where it is not given.

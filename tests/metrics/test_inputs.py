@@ -12,7 +12,7 @@ from metaloss.metrics import CONVENTIONS, evaluate
 SOME = ["EN", "SF", "MI", "Qabf"]
 
 
-def close(given, expected):
+def assert_all_close(given, expected):
     assert list(given) == list(expected)
     for name, value in given.items():
         torch.testing.assert_close(value, expected[name], msg=name)
@@ -35,11 +35,11 @@ def test_arrays(images, convention, dtype):
     tensors = images if CONVENTIONS[convention].colour == "bands" else [as_luma(image) for image in images]
     expected = evaluate(tensors[0], tensors[1:], convention=convention, metrics=SOME)
     fused, infrared, visible = (image.numpy().astype(dtype) for image in images)
-    close(evaluate(fused, [infrared, visible], convention=convention, metrics=SOME), expected)
+    assert_all_close(evaluate(fused, [infrared, visible], convention=convention, metrics=SOME), expected)
     last = [image.transpose(0, 2, 3, 1) for image in (fused, infrared, visible)]
-    close(evaluate(last[0], last[1:], convention=convention, metrics=SOME), expected)
+    assert_all_close(evaluate(last[0], last[1:], convention=convention, metrics=SOME), expected)
     one = [fused[1].transpose(1, 2, 0), infrared[1, 0], visible[1].transpose(1, 2, 0)]
-    close(
+    assert_all_close(
         evaluate(one[0], one[1:], convention=convention, metrics=SOME),
         {name: value[1:] for name, value in expected.items()},
     )
@@ -93,13 +93,13 @@ def test_folders(images, folders, convention):
         for name, value in evaluate(scene[0], scene[1:], convention=convention, metrics=SOME).items():
             expected.setdefault(name, []).append(value)
     expected = {name: torch.cat(values) for name, values in expected.items()}
-    close(evaluate(fused, sources, convention=convention, metrics=SOME), expected)
+    assert_all_close(evaluate(fused, sources, convention=convention, metrics=SOME), expected)
     texts = [str(folder) for folder in sources]
-    close(evaluate(str(fused), texts, convention=convention, metrics=iter(SOME)), expected)
+    assert_all_close(evaluate(str(fused), texts, convention=convention, metrics=iter(SOME)), expected)
     patterns = [folder / "*.png" for folder in (fused, *sources)]
-    close(evaluate(patterns[0], patterns[1:], convention=convention, metrics=SOME), expected)
+    assert_all_close(evaluate(patterns[0], patterns[1:], convention=convention, metrics=SOME), expected)
     files = [folder / "b.png" for folder in (fused, *sources)]
-    close(
+    assert_all_close(
         evaluate(files[0], files[1:], convention=convention, metrics=SOME),
         {name: value[1:] for name, value in expected.items()},
     )
