@@ -50,6 +50,7 @@ def same(first, second):
     return first.keys() == second.keys() and all(torch.equal(first[name], second[name]) for name in first)
 
 
+@pytest.mark.slow
 def test_by_name_by_file_and_by_config(no_processes):
     from mmengine.config import Config
 
@@ -82,6 +83,7 @@ def test_settings_that_cannot_be(tmp_path):
         build(tmp_path / "other.py")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("config", MODELS)
 def test_every_model_learns_and_predicts(config, boxes, monkeypatch):
     """Any number of classes and any size, without a download."""
@@ -265,6 +267,7 @@ def test_the_evaluator_over_several_batches(shared):
     assert evaluator.compute() == pytest.approx({"mAP": 50.5, "mAP50": 50.5, "mAP75": 50.5})
 
 
+@pytest.mark.slow
 def test_weights_from_a_local_file(shared, tmp_path):
     torch.save({"meta": {}, "state_dict": state(shared.detector)}, tmp_path / "whole.pth")
     torch.manual_seed(7)

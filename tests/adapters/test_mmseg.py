@@ -69,6 +69,7 @@ def same(first, second):
     return first.keys() == second.keys() and all(torch.equal(first[name], second[name]) for name in first)
 
 
+@pytest.mark.slow
 def test_by_name_by_file_and_by_config(shared):
     from mmengine.config import Config
 
@@ -301,6 +302,7 @@ def test_foreign_weights_are_refused(tmp_path):
         build(checkpoint=tmp_path / "code.pth")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("config", NETWORKS)
 def test_losses_and_gradients_of_other_networks(config, check_gradient):
     task = build(small(config)).eval()
@@ -313,6 +315,7 @@ def test_losses_and_gradients_of_other_networks(config, check_gradient):
     check_gradient(task, torch.rand(1, 1, 64, 64), ids)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("config", [UPERNET, POINTREND])
 def test_three_channels_of_other_networks(config, check_gradient):
     check_gradient(build(small(config)).eval(), torch.rand(1, 3, 45, 64), torch.randint(3, (1, 45, 64)))
@@ -332,6 +335,7 @@ def test_a_head_that_classifies_masks():
     assert head.class_weight == [1.0, 1.0, 1.0, 0.1]
 
 
+@pytest.mark.slow
 def test_heads_inside_heads():
     task = build(KNET)
     head = task.segmentor.decode_head

@@ -194,6 +194,7 @@ def test_scores():
     assert evaluator.compute() == pytest.approx(dict.fromkeys(("mAP", "mAP50", "mAP75"), float("nan")), nan_ok=True)
 
 
+@pytest.mark.slow
 def test_local_weights(tmp_path):
     whole, backbone = tmp_path / "whole.pth", tmp_path / "backbone.pth"
     saved = models.get_model(LRASPP, weights=None, weights_backbone=None, num_classes=CLASSES).state_dict()

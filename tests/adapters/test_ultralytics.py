@@ -202,6 +202,7 @@ def test_nothing_is_found_by_an_untrained_network(boxes):
     assert evaluator.compute() == {"mAP50": 0, "mAP75": 0, "mAP50-95": 0}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("model", ["yolo26n.yaml", "yolov10n.yaml", "yolov8n-rtdetr.yaml"])
 @pytest.mark.parametrize("training", [True, False])
 def test_models_that_find_each_object_once(model, training, boxes):
@@ -220,6 +221,7 @@ def test_models_that_find_each_object_once(model, training, boxes):
         assert set(result.boxes.cls.tolist()) <= {0, 1, 2}
 
 
+@pytest.mark.slow
 def test_the_loss_of_rt_detr_is_the_frameworks_own(boxes):
     task, fused = build("yolov8n-rtdetr.yaml").eval(), torch.rand(2, 1, 128, 160)
     detector = copy.deepcopy(task.detector)
@@ -329,6 +331,7 @@ def test_the_evaluator_on_cases_known_beforehand(shared):
     assert np.isnan(empty.compute()["mAP50"])
 
 
+@pytest.mark.slow
 def test_weights_from_the_frameworks_own_file(tmp_path):
     """As ultralytics' trainer leaves it: whole objects, which are never brought to life."""
     from ultralytics.utils import DEFAULT_CFG_DICT

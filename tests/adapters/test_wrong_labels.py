@@ -34,6 +34,7 @@ def assert_refused(task, fused, target, said, error=DataError):
         evaluator.update(predictions, target)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SEGMENTATION)
 def test_class_ids(name):
     task, fused = build(name, SEGMENTATION[name]), torch.rand(2, 1, *SIZE)
@@ -48,6 +49,7 @@ def test_class_ids(name):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", DETECTION)
 def test_boxes(name):
     task, fused = build(name, DETECTION[name]), torch.rand(2, 1, *SIZE)

@@ -24,6 +24,7 @@ def few(table, data):
     return [row for row in rows if row["image"] in SMALL and row["method"] in ("CNN", "U2Fusion")]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("table", TABLES, ids=lambda table: table.folder)
 def test_a_few_published_values(table, real_data):
     data = real_data(table.folder).parent
@@ -38,6 +39,7 @@ def test_a_few_published_values(table, real_data):
             assert max(differences) <= AGREES, name
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("folder", "name"), DEVIATIONS)
 def test_what_is_said_of_a_deviation_gives_the_published_value(folder, name, real_data):
     data = real_data(folder).parent

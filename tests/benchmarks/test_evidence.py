@@ -42,6 +42,7 @@ def folders(place):
     return Folders(place / "results", place / "work")
 
 
+@pytest.mark.slow
 def test_learned_and_uniform_start_alike(settings):
     problem = load("synthetic")
     learned, uniform = (make_learner(replace(settings, weights=weights), problem) for weights in ("learned", "uniform"))

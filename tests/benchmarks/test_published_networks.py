@@ -41,6 +41,7 @@ def repositories(tmp_path):
     return tmp_path
 
 
+@pytest.mark.slow
 def test_it_measures_what_is_there(repositories, tmp_path, capsys):
     before = set(sys.path)
     out = tmp_path / "out"

@@ -25,6 +25,7 @@ def test_gives_the_same_gradient(way, steps, exact):
     assert relative_difference(gradients, exact[steps]) < 1e-10
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("steps", [1, 2])
 @pytest.mark.parametrize("way", PEERS)
 def test_peers_give_the_same_gradient_and_leave_the_network_as_it_was(way, steps, exact, peer):

@@ -34,6 +34,7 @@ def rows(folder):
     return {row["method"]: row for row in csv.DictReader((folder / "comparison.csv").read_text().splitlines())}
 
 
+@pytest.mark.slow
 def test_what_it_writes_and_that_it_goes_on(command, refused, scenes, methods, tmp_path, weights):
     out = tmp_path / "out"
     arguments = ["compare", scenes / "ir", scenes / "vi", *methods, "--out", out]
@@ -100,6 +101,7 @@ def test_a_task_judges(command, scenes, methods, tmp_path):
     assert {name: 0 <= float(row["task/mIoU"]) <= 100 for name, row in table.items()} == dict.fromkeys(table, True)
 
 
+@pytest.mark.slow
 def test_multiply_adds_are_those_of_the_whole_image():
     network = nn.Sequential(nn.Conv2d(1, 3, 3, padding=1), nn.Conv2d(3, 1, 1))
 

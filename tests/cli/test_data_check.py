@@ -271,6 +271,7 @@ def test_all_faults_together_are_found(root, checked):
     assert np.asarray(Image.open(done)).shape[1] > 400
 
 
+@pytest.mark.slow
 def test_black_and_white_masks_are_questioned(root, checked):
     for name in (*TRAIN, *TEST):
         mask(root, name, np.eye(HEIGHT, WIDTH) * 255)
@@ -309,6 +310,7 @@ def test_options_describe_a_folder(root, command, refused):
     assert "--sources with the config" in refused("data", "check", root / "nothing", "--sources", "a,b")
 
 
+@pytest.mark.slow
 def test_a_config_has_its_training_and_validation_data_checked(root, command):
     options = [f"data_root={root}", "target=label", "classes=('soil','crop','weed')"]
     arguments = ("data", "check", "tdfusion/segformer_msrs", "--cfg-options", *options, "train_split=train.txt")
@@ -345,6 +347,7 @@ def test_real_folders_have_no_errors(real_data, checked, tmp_path, monkeypatch, 
     assert status < 2, findings
 
 
+@pytest.mark.slow
 def test_the_warped_image_is_said_to_be_unregistered(real_data, checked, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     _, findings = checked(real_data("msrs_misaligned"), "--sources", "vi,ir_warp")
@@ -414,6 +417,7 @@ def test_all_that_is_wrong_with_a_known_data_set_is_said(fmb, checked):
     }
 
 
+@pytest.mark.slow
 def test_of_several_roots_and_kinds_of_sources_each_is_checked(root, command):
     other = Path(shutil.copytree(root, root.parent / "other"))
     lonely(root)
@@ -440,6 +444,7 @@ def test_an_image_that_is_flat_is_doubted(root, checked):
     assert (status, [each[:3] for each in findings]) == (1, [("doubt", "flat image", str(root / "vi" / "c.png"))])
 
 
+@pytest.mark.slow
 def test_more_options_describe_a_folder(root, checked):
     (root / "boxes" / "a.txt").write_text("7 .5 .5 .2 .2\n")
     (root / "boxes" / "b.txt").unlink()
@@ -467,6 +472,7 @@ def test_images_and_labels_alone_are_no_mfnet(root, refused):
     assert "no two folders in it hold images of the same stems" in refused("data", "check", root)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["m3fd", "mfnet", "llvip", "lytro"])
 def test_a_scene_that_is_not_whole_leaves_the_splits_of_a_known_data_set_as_they_are(
     tmp_path, monkeypatch, checked, name

@@ -45,6 +45,7 @@ def asked(out):
     return {first: rest for first, *rest in rows}
 
 
+@pytest.mark.slow
 def test_after_some_of_the_warm_up(command, folder):
     done = command("doctor", REFUSION, "--signal", "--steps", 3, "--pairs", 2, *SMALL)
     assert (done.status, done.err) == (0, "")
@@ -62,6 +63,7 @@ def test_after_some_of_the_warm_up(command, folder):
     assert f"maps: {picture.relative_to(folder)}" in done.out
 
 
+@pytest.mark.slow
 def test_a_config_without_warm_up(command, folder, mine):
     config = mine("train_cfg = dict(warmup_epochs=0)\nmodel = dict(inner_update='image')")
     options = ("--signal", "--pairs", 2, "--maps", "maps.PNG", *SMALL)
@@ -72,6 +74,7 @@ def test_a_config_without_warm_up(command, folder, mine):
     assert [path.name for path in folder.iterdir()] == ["maps.PNG"]
 
 
+@pytest.mark.slow
 def test_an_inner_update_that_the_settings_refuse(command, mine):
     config = mine("model = dict(separate_fusion_learning=False)")
     done = command("doctor", config, "--signal", "--steps", 0, "--pairs", 2, *SMALL)

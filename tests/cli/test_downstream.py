@@ -104,6 +104,7 @@ def test_a_config_without_files_has_no_range(refused) -> None:
     assert "has no 'range'" in refused("downstream", CONFIG, "--range", "data", *SMALL)
 
 
+@pytest.mark.slow
 def test_networks_see_the_range_of_the_data(command, mean, scenes, tmp_path) -> None:
     """What was fused from sources of another range is not taken up, and another than in training is said."""
     from metaloss.engine import Downstream, load_config

@@ -154,6 +154,7 @@ def test_too_few_pairs(train, scenes):
     assert "the training set has 1 item" in train()
 
 
+@pytest.mark.slow
 def test_resume_from_a_checkpoint_of_another_network(train, refused, tmp_path, scenes):
     work_dir = tmp_path / "work"
     state = {f"fusion.{name}": value for name, value in ReFusionNet(sources=3).state_dict().items()}
@@ -180,6 +181,7 @@ def fuse(refused, scenes, weights, tmp_path):
     return run
 
 
+@pytest.mark.slow
 def test_fuse_with_weights_of_another_network(fuse, weights, scenes, tmp_path):
     content = files.load(weights)
     content["fusion"] = ReFusionNet(sources=3).state_dict()

@@ -51,6 +51,7 @@ def test_pattern_without_match(refused, weights, tmp_path):
     assert message.startswith(f"{tmp_path / 'x*.png'}: no image files")
 
 
+@pytest.mark.slow
 def test_odd_size_481x639(command, weights, tmp_path):
     picture(tmp_path / "ir" / "x.png", 481, 639)
     picture(tmp_path / "vi" / "x.png", 481, 639, 3, seed=1)
@@ -126,6 +127,7 @@ def test_metadata_is_kept(command, mean, tmp_path):
     assert found.dpi == pytest.approx((300, 300), abs=0.01)
 
 
+@pytest.mark.slow
 def test_tiles(command, weights, tmp_path):
     smooth = np.linspace(0, 255, 150 * 130).reshape(150, 130).astype(np.uint8)
     Image.fromarray(smooth).save(tmp_path / "a.png")

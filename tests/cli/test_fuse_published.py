@@ -17,6 +17,7 @@ def read(path):
     return np.asarray(Image.open(path), dtype=np.float64)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["seafusion", "didfuse", "u2fusion"])
 def test_published_weights_by_name_and_by_content(name, command, pairs, tmp_path):
     network = build_fusion(name).eval()

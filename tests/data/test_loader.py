@@ -72,6 +72,7 @@ def test_the_batches_are_those_of_torchs_loader():
     assert len(Loader(dataset, batch_size=2, collate_fn=collate)) == 3
 
 
+@pytest.mark.slow
 def test_python_ends_while_a_loader_is_held():
     script = """
 from metaloss.data import SyntheticScenes, collate

@@ -142,6 +142,7 @@ def test_the_real_command_on_real_pairs(real_data, tmp_path):
     assert list(work_dir.glob("*/vis_data/vis_image/val_006_2.png"))
 
 
+@pytest.mark.slow
 def test_a_task_of_ones_own_trains_by_config(train):
     work_dir = train(SMALL, "max_epochs=2", "train_cfg.val_interval=1")
     steps, validations = scalars(work_dir)
@@ -169,6 +170,7 @@ class Blend(nn.Module):
 """
 
 
+@pytest.mark.slow
 def test_a_network_of_ones_own_trains_and_fuses_by_config(train, tmp_path, monkeypatch, capsys):
     (tmp_path / "blend_network.py").write_text(NETWORK)
     monkeypatch.syspath_prepend(tmp_path)
@@ -215,6 +217,7 @@ class Hostile:
         return open, (str(self.marker), "w")
 
 
+@pytest.mark.slow
 def test_weights_to_start_from_run_no_code(train, tmp_path, capsys):
     marker, evil = tmp_path / "marker", tmp_path / "evil.pth"
     for content in ({"state_dict": {"x": Hostile(marker)}}, Hostile(marker)):
@@ -274,6 +277,7 @@ def test_each_optimizer_has_its_schedule_and_keeps_it_over_a_resume(train):
     assert (second["meta"]["epoch"], second["meta"]["iter"]) == (3, 9)
 
 
+@pytest.mark.slow
 def test_resuming_what_is_finished_changes_nothing(train):
     work_dir = train(SMALL, "max_epochs=1")
     before = (work_dir / "epoch_1.pth").read_bytes()
@@ -281,6 +285,7 @@ def test_resuming_what_is_finished_changes_nothing(train):
     assert (work_dir / "epoch_1.pth").read_bytes() == before
 
 
+@pytest.mark.slow
 def test_a_loss_that_does_not_learn_has_no_meta_steps(train):
     uniform = SMALL.replace("inner_lr=0.1", "inner_lr=0.1, loss=dict(weights='uniform')")
     work_dir = train(uniform, "max_epochs=2")
@@ -290,6 +295,7 @@ def test_a_loss_that_does_not_learn_has_no_meta_steps(train):
     assert [name for name, state in optimizers.items() if state is not None] == ["fusion", "task"]
 
 
+@pytest.mark.slow
 def test_the_best_checkpoint_by_a_metric_of_the_fused_images(train):
     best = "default_hooks = dict(checkpoint=dict(save_best='fusion/EN', rule='greater'))\n"
     work_dir = train(SMALL + best, "max_epochs=2")

@@ -31,6 +31,7 @@ def test_maps_that_are_right_have_no_loss_and_give_the_boxes_back():
     torch.testing.assert_close(found["boxes"][sure], boxes)
 
 
+@pytest.mark.slow
 def test_it_learns_one_scene():
     torch.manual_seed(0)
     image = torch.full((1, 1, 48, 64), 0.2)

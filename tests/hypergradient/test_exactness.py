@@ -92,6 +92,7 @@ def test_two_inner_steps_through_user_networks(name):
     assert relative_error(results["reverse"], by_hand(asked, *batches)) < 1e-10
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("intensity", "gradient"), [("weighted", "per_axis"), ("squared_weight", "magnitude"), ("weighted", "learned")]
 )

@@ -112,6 +112,7 @@ def test_low_memory_of_a_network_without_blocks(build):
     assert relative_error(gradient(other), gradient(usual)) < 1e-12
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("steps", [1, 2])
 def test_low_memory_of_the_reference_networks(steps):
     def build(memory):

@@ -117,6 +117,7 @@ def test_random_numbers_that_cannot_be_drawn_again_are_named():
         Auto()(asked, *BATCHES)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("steps", [1, 2])
 def test_an_operator_that_drops_tangents_and_has_no_second_derivative(steps):
     frozen_task = lambda params, grads, state: (dict(params), state)  # noqa: E731

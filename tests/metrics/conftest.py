@@ -37,3 +37,11 @@ def scene() -> Callable[..., Scene]:
         return (1.2 * fused - 10).clamp(0, 255).round(), images
 
     return make
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Leaves to the slow tests what the costliest metrics are asked beside their reference."""
+    for item in items:
+        name = getattr(item, "callspec", None) and item.callspec.params.get("name")
+        if name in ("FMI_pixel", "FMI_gradient", "FMI_dct", "FMI_w", "Qp") and "reference" not in item.name:
+            item.add_marker(pytest.mark.slow)

@@ -64,6 +64,7 @@ def test_a_grey_image_has_no_seams_whatever_its_sources(coloured):
     assert alone.tolist() == pytest.approx([sf(image[0].numpy(), [], by_pixels=True) for image in grey])
 
 
+@pytest.mark.slow
 def test_functions_give_what_evaluate_gives(coloured):
     fused, sources = coloured
     values = evaluate(fused, sources, convention="vifb", metrics=SMALL)
@@ -72,6 +73,7 @@ def test_functions_give_what_evaluate_gives(coloured):
         torch.testing.assert_close(METRICS[name].function(*arguments, convention="vifb"), value, msg=name)
 
 
+@pytest.mark.slow
 def test_colour_in_parts_is_colour_at_once(coloured, monkeypatch):
     fused, sources = coloured
     together = evaluate(fused, sources, convention="vifb", metrics=SMALL)

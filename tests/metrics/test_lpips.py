@@ -78,6 +78,7 @@ def test_equal_images_and_order(scene, network):
     )
 
 
+@pytest.mark.slow
 def test_everywhere_else(scene, network, weights):
     fused, sources = scene(batch=2, height=70, width=96, dtype=torch.float32)
     expected = learned_perceptual_similarity(fused, sources, network=network)
@@ -110,6 +111,7 @@ def test_other_backbones(scene, tmp_path, backbone):
     assert torch.equal(own[next(key for key in own if key.startswith("net."))], state["features.0.weight"])
 
 
+@pytest.mark.slow
 def test_files_that_cannot_be_used(weights, tmp_path):
     with pytest.raises(CheckpointError, match="there is no such file"):
         load_lpips(tmp_path / "none.pth")

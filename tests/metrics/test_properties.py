@@ -155,6 +155,7 @@ class _Watch(TorchDispatchMode):
         return function(*args, **kwargs)
 
 
+@pytest.mark.slow
 def test_nothing_leaves_the_device(scene):
     fused, sources = scene(dtype=torch.float32)
     with _Watch() as watch:

@@ -51,6 +51,7 @@ def test_values_of_the_table_under_its_convention(published):
             assert values[name].item() == pytest.approx(float(row[name]), rel=1e-2), (name, row)
 
 
+@pytest.mark.slow
 def test_vif_stays_below_the_table_as_documented(published):
     rows, images = published
     deviations = []
@@ -61,6 +62,7 @@ def test_vif_stays_below_the_table_as_documented(published):
     assert max(deviations) == pytest.approx(-0.134, abs=0.005)
 
 
+@pytest.mark.slow
 def test_float32_within_a_thousandth_of_float64_on_real_images(published):
     _, images = published
     for key in (("11", "DenseFuse"), ("20", "SeAFusion")):

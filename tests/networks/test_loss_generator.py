@@ -38,6 +38,7 @@ def test_every_parameter_is_used():
     assert all(param.grad.abs().max() > 0 for param in generator.parameters())
 
 
+@pytest.mark.slow
 def test_forward_mode_and_double_backward():
     generator, inputs = LossGenerator().double(), sources(dtype=torch.float64)
     params = {name: param.detach() for name, param in generator.named_parameters()}

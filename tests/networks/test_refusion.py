@@ -84,6 +84,7 @@ def flat(tensors):
     return torch.cat([tensor.flatten() for tensor in tensors])
 
 
+@pytest.mark.slow
 def test_forward_mode_and_double_backward():
     tangent, difference, product, differences = derivatives(ReFusionNet().double(), sources(dtype=torch.float64))
     assert (tangent - difference).norm() < 1e-4 * difference.norm()

@@ -62,6 +62,7 @@ def test_gradients_equal_the_published_block():
     torch.testing.assert_close(*results, rtol=1e-10, atol=1e-10)
 
 
+@pytest.mark.slow
 def test_all_derivatives():
     block = random_block(4, 2, 1, torch.float64)
     x = torch.randn(1, 4, 3, 2, dtype=torch.float64, requires_grad=True)

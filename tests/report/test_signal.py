@@ -115,6 +115,7 @@ def test_a_smoothed_map_keeps_a_constant_and_loses_single_pixels() -> None:
     assert torch.equal(smoothed(spot[16:24]), spot[16:24])  # too small to smooth
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("targets", [torch.stack([ids(0, 1), ids(0, 3)]), None])
 def test_the_picture(tmp_path, targets) -> None:
     found = {"image": signal(maps=(one_map(0, targets),))}

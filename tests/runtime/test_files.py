@@ -139,6 +139,7 @@ print(files.load(sys.argv[1])["x"].tolist() == [0] * 10)
 """
 
 
+@pytest.mark.slow
 def test_what_is_whole_stays_whole_when_no_more_can_be_written(tmp_path):
     path = tmp_path / "epoch_1.pth"
     done = subprocess.run([sys.executable, "-c", FULL, path], capture_output=True, text=True, check=True)

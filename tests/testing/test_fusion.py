@@ -22,6 +22,7 @@ def test_good_networks_are_left_as_they_are(name):
     assert torch.equal(random, torch.get_rng_state())
 
 
+@pytest.mark.slow
 def test_the_reference_network_with_three_sources():
     report = check_fusion(ReFusionNet(sources=3), *scenes(sources=3, size=(12, 12), dtype=torch.float32).sources)
     assert report.points[-1].name == "the meta-gradient in float64: forward mode and double backward agree"

@@ -69,6 +69,7 @@ def test_the_losses_fall():
     assert log[-1]["task_loss"] < log[0]["task_loss"]
 
 
+@pytest.mark.slow
 def test_one_seed_gives_one_result_with_and_without_workers():
     settings = {"dataset": Scenes(6, size=(12, 12)), "fusion_crop": (6, 6)}
     log, networks = fitted(**settings)

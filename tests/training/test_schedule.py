@@ -144,6 +144,7 @@ def test_a_run_does_not_change_what_its_loss_generator_prefers(tmp_path):
         levelled.fit(SCENES, epochs=2, meta_steps=1, work_dir=tmp_path, resume=True)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("done", "workers"), [(1, 0), (4, 2), (8, 0)])
 def test_a_learner_goes_on_in_the_middle_of_an_interleaved_epoch(done, workers):
     """Bit for bit, with meta-gradients that wait for an update, statistics that move and random numbers."""

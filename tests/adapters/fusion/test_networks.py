@@ -112,6 +112,7 @@ def test_other_sources_are_refused(name):
         network(torch.rand(1, 3, 8, 8), torch.rand(1, 3, 8, 8))
 
 
+@pytest.mark.slow
 def test_cddfuse_is_what_its_equations_say():
     torch.manual_seed(3)
     parts = {part: {key: value.double() for key, value in state.items()} for part, state in cddfuse_parts().items()}

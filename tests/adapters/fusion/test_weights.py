@@ -41,6 +41,7 @@ def test_files_in_the_published_form(name, tmp_path):
     assert load_fusion(paths).metaloss_record == {"name": name, "arguments": {}}
 
 
+@pytest.mark.slow
 def test_the_published_form_of_cddfuse(tmp_path):
     parts = cddfuse_parts()
     for number, content in enumerate((parts, in_parallel(parts), {"epoch": 3, "models": in_parallel(parts)})):
@@ -68,6 +69,7 @@ def test_wrapped_weights(wrap, tmp_path):
     assert same(load_fusion(tmp_path / "wrapped.pth"), network)
 
 
+@pytest.mark.slow
 def test_wrong_files_are_refused_with_the_names_that_fit(tmp_path):
     (path,) = write(tmp_path, "tardal", filled("tardal").state_dict())
     with pytest.raises(metaloss.CheckpointError) as error:
@@ -97,6 +99,7 @@ def test_wrong_files_are_refused_with_the_names_that_fit(tmp_path):
         build_fusion("ydtr", weights=[])
 
 
+@pytest.mark.slow
 def test_a_part_is_not_the_whole(tmp_path):
     encoder, decoder = write(tmp_path, "didfuse", filled("didfuse").state_dict())
     for load in (lambda weights: build_fusion("didfuse", weights=weights), load_fusion):
