@@ -101,13 +101,19 @@ def _together(scenes: Iterable[Opened], fuser: Fuser) -> Iterator[list[Opened]]:
     """Groups of scenes of one size that follow each other, as many as may go through the network together."""
     room = 0 if fuser.compile else _TOGETHER.get(fuser.device.type, _TOGETHER_ELSEWHERE)
     group: list[Opened] = []
-    for scene in scenes:
-        if group and group[0].size != scene.size:
-            yield group
-            group = []
-        group.append(scene)
-        if len(group) >= max(1, room // max(1, scene.images[0][0].numel())):
-            yield group
-            group = []
+    failed: Exception | None = None
+    try:
+        for scene in scenes:
+            if group and group[0].size != scene.size:
+                yield group
+                group = []
+            group.append(scene)
+            if len(group) >= max(1, room // max(1, scene.images[0][0].numel())):
+                yield group
+                group = []
+    except Exception as error:  # a file that cannot be read: those before it are fused
+        failed = error
     if group:
         yield group
+    if failed is not None:
+        raise failed

@@ -33,13 +33,21 @@ def mapped_ahead(
         The results in order.
 
     Raises:
-        Exception: what a call raises, when its result is due; calls that run by then come to their end.
+        Exception: what a call raises, when its result is due, or what the items raise, after the results before; calls
+            that run by then come to their end.
     """
     pool = ThreadPoolExecutor(workers)
     begun: deque[tuple[int, Future[Result]]] = deque()
-    held = 0
+    held, coming, failed = 0, iter(items), None
     try:
-        for item in items:
+        while True:
+            try:
+                item = next(coming)
+            except StopIteration:
+                break
+            except Exception as error:
+                failed = error
+                break
             own = weight(item)
             while len(begun) >= _FEWEST and held + own > room:
                 held -= begun[0][0]
@@ -48,5 +56,7 @@ def mapped_ahead(
             held += own
         while begun:
             yield begun.popleft()[1].result()
+        if failed is not None:
+            raise failed
     finally:
         pool.shutdown(cancel_futures=True)
