@@ -51,13 +51,13 @@ class ChosenWeights:
             network = load(self.files, fusion=build_from_script(self.network, "--network"))
         else:
             network = load(self.files, network=self.network)
-        for name in self.shipped:
-            typer.echo(_words(name))
         expected = source_count(network)
         if expected is not None and expected != count:
             raise CheckpointError(
                 f"{self}: was trained on {expected} sources, and {count} are given (patterns are to be quoted)"
             )
+        for name in self.shipped:
+            typer.echo(_words(name))
         return network
 
 

@@ -13,6 +13,7 @@ from metaloss.plugins import load_fusion
 
 SCRIPT = """
 import metaloss
+from torch import nn
 import beside
 
 class Mine(nn.Module):
