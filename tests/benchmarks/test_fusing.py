@@ -17,4 +17,4 @@ def test_memory_and_large_images(capsys):
     fusing.main(["--network", "densefuse", "--large", "80", "--tile", "48"])
     said = capsys.readouterr().out
     assert len(re.findall(r"files \d+ to \d+: held \d+ MB", said)) == 10
-    assert re.search(r"80x80, tile 48: \d+ s, \d+ MB", said)
+    assert re.search(r"80x80, tile 48: \d+ s, of the processor \d+ s, \d+ MB", said)
