@@ -26,7 +26,7 @@ from benchmarks.measure import PeakMemory, describe_machine, map_buffers, second
 from benchmarks.problem import device
 from benchmarks.report import render, row
 from benchmarks.sections import Table
-from metaloss.cli.compiled import Compiled
+from metaloss.inference.compiled import Compiled
 from metaloss.networks import ReFusionNet
 
 WAYS = ("straightforward", "ours", "ours, compiled")

@@ -27,9 +27,10 @@ if TYPE_CHECKING:  # what a type checker sees, and what _PLACES makes reachable 
     from metaloss import testing as testing
     from metaloss.batch import FusionBatch
     from metaloss.hypergradient import MetaGradient
+    from metaloss.inference.fuser import Fuser
     from metaloss.losses import FusionLossTerms, LearnableFusionLoss
     from metaloss.networks import Adapted, Concatenated
-    from metaloss.plugins import build_fusion, build_loss_generator, build_task, hookimpl
+    from metaloss.plugins import build_fusion, build_loss_generator, build_task, hookimpl, load
     from metaloss.tasks import ModuleTask, MultiTask, ReconstructionTask, TaskAdapter
     from metaloss.training.learner import MetaLearner
 
@@ -41,6 +42,7 @@ __all__ = [
     "Concatenated",
     "ConfigError",
     "DataError",
+    "Fuser",
     "FusionBatch",
     "FusionLossTerms",
     "LearnableFusionLoss",
@@ -59,11 +61,13 @@ __all__ = [
     "build_loss_generator",
     "build_task",
     "hookimpl",
+    "load",
 ]
 
 _PLACES = {
     "Adapted": "networks",
     "Concatenated": "networks",
+    "Fuser": "inference.fuser",
     "FusionBatch": "batch",
     "FusionLossTerms": "losses",
     "LearnableFusionLoss": "losses",
@@ -82,6 +86,7 @@ _PLACES = {
     "hookimpl": "plugins",
     "hypergradient": "hypergradient",
     "inner": "inner",
+    "load": "plugins",
     "losses": "losses",
     "metrics": "metrics",
     "networks": "networks",

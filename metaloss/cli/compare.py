@@ -143,14 +143,14 @@ def _metrics(
     """Fuses and measures what is not there yet; the means over the scenes."""
     results = out / "results" / f"{method.name}.json"
     values = read_result(results, settings) or {}
-    fuser, folder = Fuser(method.network, device), out / "fused" / method.name
+    fuser, folder = Fuser(method.network, device=device), out / "fused" / method.name
     names: list[str] = []
     with progress_bar(method.name, len(pairs)) as advance:
         for pair in pairs:
             done = [key for key in values if key.rpartition("/")[0] == pair.name]
             if not done or not place(pair, folder).is_file():
                 images = list(map(Reading.image, readings, pair.sources))
-                write_image(place(pair, folder), fuser(images))
+                write_image(place(pair, folder), fuser.fuse([images])[0])
                 fused = read_image(place(pair, folder))  # as it was written, in 8 bits
                 found = measure(_grey(fused), [_grey(image) for image in images], convention=convention)
                 values |= {f"{pair.name}/{name}": float(value) for name, value in found.items()}

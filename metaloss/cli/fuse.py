@@ -2,30 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import torch
 import typer
-from torch import nn
 
 from metaloss.cli import fuse_images, fuse_video
-from metaloss.cli.compiled import Compiled
-from metaloss.cli.engine import builder
+from metaloss.cli.chosen_weights import choose
 from metaloss.cli.options import RANGE
 from metaloss.cli.sources import Sources, ranges_of_training, warn_narrow
 from metaloss.data import check_pairs, pair_folders
 from metaloss.data.ranges import FULL
 from metaloss.data.video import is_video
-from metaloss.errors import CheckpointError, ConfigError
-from metaloss.inference.fuser import Colour, Fuser, Stretch
-from metaloss.networks.spec import source_count
-from metaloss.plugins import PublishedNetwork, build_fusion, find, load_fusion
+from metaloss.errors import ConfigError, nearest
+from metaloss.inference.devices import best_device, device_named
+from metaloss.inference.finish import Colour, Stretch
+from metaloss.inference.fuser import SMALLEST_TILE, Fuser
 from metaloss.runtime.folders import check_folder
 from metaloss.runtime.progress_bar import progress_bar
-
-_SMALLEST_TILE = 32
 
 
 def fuse(
@@ -38,18 +35,28 @@ def fuse(
         [],
         metavar="FILE",
         help="A checkpoint of ours, or a file that the authors of a network have published; repeated where they have "
-        "published its parts.",
+        "published its parts. Or the name of weights that come with metaloss; default: ivif, those for infrared and "
+        "visible images.",
     ),
     network: str | None = typer.Option(
-        None, metavar="NAME", help="The network of the weights, one of `metaloss list`; default: what they fit."
+        None,
+        metavar="NAME",
+        help="The network of the weights, one of `metaloss list`, or FILE.py:FUNCTION, which is run and builds it; "
+        "default: what they fit.",
     ),
     out: Path | None = typer.Option(None, help="The folder for the fused images (PNG) or video (MKV, lossless)."),
     colour: Colour = typer.Option(Colour.auto, help="auto: keep the sources' colour; grey: luma only."),
+    colour_from: str | None = typer.Option(
+        None, metavar="SOURCE", help="Take the colour of this source alone, by name or position from 0; default: merge."
+    ),
     stretch: Stretch = typer.Option(
         Stretch.none, help="minmax: scale each image to its full range, as in published results."
     ),
     tile: int | None = typer.Option(
         None, help="Fuse in tiles of this many pixels, overlapping and blended, where whole images do not fit."
+    ),
+    device: str | None = typer.Option(
+        None, help="Where the network runs: cpu, cuda, cuda:1 ...; default: the GPU where there is one."
     ),
     source_range: list[str] = RANGE,
     compile: bool = typer.Option(False, "--compile", help="Compile the network first: pays off from some 50 images."),
@@ -67,35 +74,35 @@ def fuse(
     if videos and (any(own != FULL for own in ranges or ()) or any(given.channels)):
         what = ":rgb or :alpha" if any(given.channels) else "--range"
         raise ConfigError(f"{videos[0]} is a video, read at its full range and in colour: leave {what} out")
-    if not weights:
-        raise ConfigError(f"--weights is missing: {_where_weights_are(network)}")
-    for file in weights:
-        if not file.is_file():
-            raise CheckpointError(f"--weights {file}: no such file")
-    if network is not None:
-        find("fusion_networks", network)
+    chosen = choose(weights, network)
     if out is None:
         raise ConfigError("--out is missing: give the folder for the fused images")
     check_folder(out, "--out")
-    if tile is not None and tile < _SMALLEST_TILE:
-        raise ConfigError(f"--tile {tile}: a tile has at least {_SMALLEST_TILE} pixels on a side")
+    if tile is not None and tile < SMALLEST_TILE:
+        raise ConfigError(f"--tile {tile}: a tile has at least {SMALLEST_TILE} pixels on a side")
+    options: dict[str, Any] = {
+        "colour": colour,
+        "colour_from": _number_of(colour_from, colour, given.names),
+        "stretch": stretch,
+        "tile": tile,
+        "device": _device(device),
+        "compile": compile,
+    }
     if videos:
-        fusion = _network(weights, network, len(sources), config)
-        if ranges is None and any(own != FULL for own in ranges_of_training({_words(weights): fusion}, given.names)):
-            text = f"warning: videos are read at full range, and {_words(weights)} was trained with another"
+        fusion = chosen.load(len(sources), config)
+        if ranges is None and any(own != FULL for own in ranges_of_training({str(chosen): fusion}, given.names)):
+            text = f"warning: videos are read at full range, and {chosen} was trained with another"
             typer.echo(text, err=True)
-        fuser = _fuser(fusion, colour=colour, stretch=stretch, tile=tile, compiled=compile)
-        _fuse_videos(fuser, given.paths, out)
+        _fuse_videos(Fuser(fusion, **options), given.paths, out)
         return
     pairs = pair_folders(given.paths)
     fuse_images.check_places(pairs, out)
-    fusion = _network(weights, network, len(sources), config)
-    readings = given.chosen(ranges, {_words(weights): fusion})
+    fusion = chosen.load(len(sources), config)
+    readings = given.chosen(ranges, {str(chosen): fusion})
     with progress_bar("checking", len(pairs)) as advance:
         check_pairs(pairs, lambda done, total: advance(""), readings=readings)
     warn_narrow(pairs, readings)
-    fuser = _fuser(fusion, colour=colour, stretch=stretch, tile=tile, compiled=compile)
-    fuse_images.fuse_images(fuser, pairs, readings, out)
+    fuse_images.fuse_images(Fuser(fusion, **options), pairs, readings, out)
     typer.echo(f"{len(pairs)} fused image{'s' * (len(pairs) != 1)} in {out}/")
 
 
@@ -106,28 +113,23 @@ def _fuse_videos(fuser: Fuser, sources: list[Path], out: Path) -> None:
     typer.echo(f"{frames} fused frame{'s' * (frames != 1)} in {path}")
 
 
-def _network(weights: list[Path], name: str | None, count: int, config: str | None) -> nn.Module:
-    network = load_fusion(weights, builder(config)) if name is None else build_fusion(name, weights=weights)
-    expected = source_count(network)
-    if expected is not None and expected != count:
-        raise CheckpointError(
-            f"{_words(weights)}: was trained on {expected} sources, and {count} are given (patterns are to be quoted)"
+def _number_of(source: str | None, colour: Colour, names: Sequence[str]) -> int | None:
+    """The place of the source that ``--colour-from`` names."""
+    if source is None:
+        return None
+    if colour is Colour.grey:
+        raise ConfigError(f"--colour-from {source} with --colour grey: no colour is kept; leave one of them out")
+    places = {str(number): number for number in range(len(names))} | {name: k for k, name in enumerate(names)}
+    if source not in places:
+        raise ConfigError(
+            f"--colour-from {source}: no such source{nearest(source, names)}; they are {', '.join(names)}, or 0 to "
+            f"{len(names) - 1}"
         )
-    return network
+    return places[source]
 
 
-def _words(weights: list[Path]) -> str:
-    return " and ".join(map(str, weights))
-
-
-def _where_weights_are(network: str | None) -> str:
-    record = None if network is None else find("fusion_networks", network)
-    if not isinstance(record, PublishedNetwork) or not record.weights:
-        return "give a checkpoint, or a file that the authors of a network have published"
-    return f"give a checkpoint, or what the authors have published ({record.weights}; {record.repository})"
-
-
-def _fuser(network: nn.Module, *, compiled: bool, **options: Any) -> Fuser:
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    network.to(device)
-    return Fuser(Compiled(network) if compiled else network, device, **options)
+def _device(name: str | None) -> torch.device:
+    try:
+        return best_device() if name is None else device_named(name)
+    except ConfigError as error:
+        raise ConfigError(f"--device: {error}") from None

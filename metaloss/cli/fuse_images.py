@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import closing
+from functools import partial
 from pathlib import Path
 
-from metaloss.cli.unregistered import warn_unregistered
-from metaloss.data import Pair, write_image
-from metaloss.data.images import read_metadata
-from metaloss.data.metadata import merged
+from metaloss.cli.unregistered import warn_of
+from metaloss.data import Pair
 from metaloss.data.reading import Reading
 from metaloss.errors import ConfigError
+from metaloss.inference.files import fuse_files
 from metaloss.inference.fuser import Fuser
 from metaloss.runtime.progress_bar import progress_bar
 
@@ -44,10 +45,8 @@ def fuse_images(fuser: Fuser, pairs: Sequence[Pair], readings: Sequence[Reading]
     Raises:
         DataError: a file cannot be read or written.
     """
-    with progress_bar("fusing", len(pairs)) as advance:
-        for pair in pairs:
-            images = list(map(Reading.image, readings, pair.sources))
-            warn_unregistered(images, pair.sources)
-            metadata = merged([read_metadata(path) for path in pair.sources])
-            write_image(place(pair, out), fuser(images), metadata.bits, metadata=metadata)
-            advance(pair.name)
+    written = fuse_files(fuser, pairs, readings, partial(place, out=out))
+    with progress_bar("fusing", len(pairs)) as advance, closing(written):
+        for scene in written:
+            warn_of(scene.displacements, scene.pair.sources, max(scene.size))
+            advance(scene.pair.name)

@@ -11,7 +11,8 @@ import typer
 from metaloss.cli.unregistered import warn_unregistered
 from metaloss.data.video import VideoReader, VideoWriter
 from metaloss.errors import ConfigError, DataError
-from metaloss.inference.fuser import Colour, Fuser
+from metaloss.inference.finish import Colour
+from metaloss.inference.fuser import Fuser
 from metaloss.runtime.progress_bar import progress_bar
 
 
@@ -64,7 +65,8 @@ def fuse_videos(fuser: Fuser, readers: Sequence[VideoReader], path: Path) -> int
         DataError: a frame cannot be read, the file cannot be written, or there are no frames.
     """
     first, frames = readers[0], 0
-    colour = fuser.colour is Colour.auto and any(reader.colour for reader in readers)
+    asked = readers if fuser.colour_from is None else readers[fuser.colour_from :][:1]
+    colour = fuser.colour is Colour.auto and any(reader.colour for reader in asked)
     counts = [reader.count for reader in readers]
     with (
         VideoWriter(
@@ -85,7 +87,7 @@ def fuse_videos(fuser: Fuser, readers: Sequence[VideoReader], path: Path) -> int
                 break
             if not frames:
                 warn_unregistered(there, [reader.path for reader in readers])
-            fused = fuser(there)
+            [fused] = fuser.fuse([there])
             writer.write(fused.expand(3, -1, -1) if colour else fused)
             frames += 1
             advance(f"frame {frames}")

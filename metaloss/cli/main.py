@@ -24,6 +24,7 @@ _COMMANDS = {
     "downstream": "downstream.downstream",
     "ablation": "ablation.ablation",
     "weights": "weights.weights",
+    "info": "info.info",
     "list": "listing.list_everything",
     "doctor": "doctor.doctor",
     "data": "data.app",

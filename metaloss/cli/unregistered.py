@@ -9,7 +9,7 @@ import typer
 from torch import Tensor
 
 from metaloss.colour import luma
-from metaloss.data.registration import displacement
+from metaloss.data.registration import Displacement, displacement
 
 
 def warn_unregistered(images: Sequence[Tensor], files: Sequence[Path]) -> None:
@@ -20,10 +20,20 @@ def warn_unregistered(images: Sequence[Tensor], files: Sequence[Path]) -> None:
         files: their names.
     """
     first, *others = (image if len(image) == 1 else luma(image) for image in images)
-    for other, file in zip(others, files[1:], strict=True):
-        found = displacement(first, other)
+    warn_of([displacement(first, other) for other in others], files, max(first.shape[-2:]))
+
+
+def warn_of(displacements: Sequence[Displacement], files: Sequence[Path], side: int) -> None:
+    """Prints the same of displacements that are known.
+
+    Args:
+        displacements: of every further source against the first.
+        files: their names, the first source's as well.
+        side: the longer one of the images, in pixels.
+    """
+    for found, file in zip(displacements, files[1:], strict=True):
         if found.unregistered:
-            pixels = found.shift / 100 * max(first.shape[-2:])
+            pixels = found.shift / 100 * side
             typer.echo(
                 f"warning: {files[0]} and {file} look unregistered: their edges match best about {pixels:.0f} pixels "
                 "apart; register them first, or ghosts appear",

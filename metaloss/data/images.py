@@ -152,6 +152,17 @@ def read_metadata(path: str | os.PathLike[str]) -> Metadata:
     return Metadata.of(image, bits=8 if bits <= 8 else 16)
 
 
+def pixels_of(path: str | os.PathLike[str]) -> int:
+    """How many pixels an image file says it has; 0 where that cannot be read."""
+    from PIL import Image
+
+    try:
+        with Image.open(path) as image:
+            return int(image.width * image.height)
+    except Exception:  # of a damaged file nearly any; whoever reads it says so
+        return 0
+
+
 def write_image(path: str | os.PathLike[str], image: Tensor, bits: int = 8, *, metadata: Metadata = NONE) -> None:
     """Writes an image; the format follows the suffix, and the file is never half there.
 

@@ -2,6 +2,7 @@
 
 from metaloss.plugins.fitting import difference
 from metaloss.plugins.hookspecs import hookimpl
+from metaloss.plugins.loading import load
 from metaloss.plugins.manager import (
     FailedPlugin,
     PluginManager,
@@ -26,6 +27,7 @@ __all__ = [
     "find",
     "hookimpl",
     "install_hint",
+    "load",
     "load_fusion",
     "load_generator",
     "plugin_manager",

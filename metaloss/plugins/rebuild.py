@@ -12,6 +12,10 @@ from torch import Tensor, nn
 from metaloss.errors import CheckpointError, MetaLossError
 
 Build = Callable[[], nn.Module]
+_WAYS = {
+    "fusion network": "give what builds it, as metaloss.load(path, fusion=network) in Python or as --network "
+    "FILE.py:FUNCTION to `metaloss fuse`, or "
+}
 LARGEST = 1024  # of the whole numbers in a spec that the weights themselves do not bear out
 
 
@@ -41,7 +45,7 @@ def rebuild(
     if make is None:
         raise CheckpointError(
             f"{path}: its {what} {spec.get('class', 'from a config')} was not built by name, so it cannot be rebuilt "
-            "here: register it as a plug-in and build it by name, or load the file in Python"
+            f"here: {_WAYS.get(what, '')}register it as a plug-in and build it by name"
         )
     try:
         _check_numbers(spec, state)
@@ -77,20 +81,20 @@ def _check_numbers(spec: Mapping[str, Any], state: Mapping[str, Any]) -> None:
     """Refuses numbers that no network of these weights can have been built with: they may ask for any memory."""
     sides = [side for value in state.values() if isinstance(value, Tensor) for side in value.shape]
     limit = max([LARGEST, len(state), *(side for side in sides if side < 2**20)])
-    for number in _numbers(spec):
+    for number in _numbers(spec, set()):
         if abs(number) > limit:
             raise CheckpointError(
                 f"its network is to be built with {number:,}, and its weights have nothing of that size"
             )
 
 
-def _numbers(part: Any) -> Iterator[float]:
-    if isinstance(part, Mapping):
-        for value in part.values():
-            yield from _numbers(value)
-    elif isinstance(part, (list, tuple)):
-        for value in part:
-            yield from _numbers(value)
+def _numbers(part: Any, seen: set[int]) -> Iterator[float]:
+    """The numbers in a spec, each list and dict once: it may hold itself, or another a million times."""
+    if isinstance(part, (Mapping, list, tuple)):
+        if id(part) not in seen:
+            seen.add(id(part))
+            for value in part.values() if isinstance(part, Mapping) else part:
+                yield from _numbers(value, seen)
     elif isinstance(part, (int, float)) and not isinstance(part, bool):
         yield part
 

@@ -46,9 +46,9 @@ def build_fusion(name: str, /, *, weights: Files | None = None, **arguments: Any
     """
     if weights is None:
         return built_by_name("fusion_networks", name, arguments)
-    record, paths = find("fusion_networks", name), _paths(weights)
+    record, paths = find("fusion_networks", name), paths_of(weights)
     contents = [files.load(path) for path in paths]
-    spec = _spec(contents[0], "fusion")
+    spec = spec_of(contents[0], "fusion")
     if spec is not None and len(paths) == 1:
         return _from_checkpoint(name, arguments, spec, contents[0], paths[0])
     network = built_by_name("fusion_networks", name, arguments)
@@ -70,7 +70,7 @@ def _from_checkpoint(
     else:
         network = rebuild(spec, state, path, "fusion network", _by_name, None)
     load_strictly(network, state, path)
-    _keep_range(network, content, path)
+    keep_range_of(network, content, path)
     return network.eval()
 
 
@@ -89,16 +89,16 @@ def load_fusion(weights: Files, build_from_config: BuildFromConfig | None = None
         CheckpointError: unreadable, of no network that is known, or the weights of another network.
         PluginError: the plug-in that gave the network is not installed.
     """
-    paths = _paths(weights)
+    paths = paths_of(weights)
     contents = [files.load(path) for path in paths]
     path, content = paths[0], contents[0]
-    spec = _spec(content, "fusion")
+    spec = spec_of(content, "fusion")
     if spec is None or len(paths) > 1:
         return _published(contents, paths)
     state = part_state(content, "fusion")
     network = rebuild(spec, state, path, "fusion network", _by_name, build_from_config)
     load_strictly(network, state, path)
-    _keep_range(network, content, path)
+    keep_range_of(network, content, path)
     return network.eval()
 
 
@@ -121,7 +121,12 @@ def _by_name(name: str, /, **arguments: Any) -> nn.Module:
     return built_by_name("fusion_networks", name, arguments)
 
 
-def _paths(weights: Files) -> list[str | os.PathLike[str]]:
+def paths_of(weights: Files) -> list[str | os.PathLike[str]]:
+    """The files, one or several.
+
+    Raises:
+        CheckpointError: none is given.
+    """
     paths = [weights] if isinstance(weights, (str, os.PathLike)) else list(weights)
     if not paths:
         raise CheckpointError("no weight file is given")
@@ -143,7 +148,7 @@ def load_generator(path: str | os.PathLike[str], build_from_config: BuildFromCon
         PluginError: the plug-in that gave the generator is not installed.
     """
     content = files.load(path)
-    spec = _spec(content, "generator")
+    spec = spec_of(content, "generator")
     if spec is None:
         what = "is a published file of a fusion network alone" if is_official(content) else "holds no loss generator"
         raise CheckpointError(
@@ -153,24 +158,30 @@ def load_generator(path: str | os.PathLike[str], build_from_config: BuildFromCon
     state = part_state(content, "loss", "generator.")
     generator = rebuild(spec, state, path, "loss generator", build_loss_generator, build_from_config)
     load_strictly(generator, state, path)
-    _keep_range(generator, content, path)
+    keep_range_of(generator, content, path)
     return generator.eval()
 
 
-def _keep_range(network: nn.Module, content: dict[str, Any], path: str | os.PathLike[str]) -> None:
+def keep_range_of(network: nn.Module, content: Mapping[str, Any], path: str | os.PathLike[str]) -> None:
+    """Tells a network which range its checkpoint was trained with.
+
+    Raises:
+        CheckpointError: what the checkpoint says of it is no range.
+    """
     try:
         keep_range(network, content)
     except CheckpointError as error:
         raise CheckpointError(f"{path}: {error}") from None
 
 
-def _spec(content: dict[str, Any], part: str) -> dict[str, Any] | None:
+def spec_of(content: Mapping[str, Any], part: str) -> dict[str, Any] | None:
+    """What a checkpoint of ours says of its fusion network or loss generator; ``None`` where it says nothing."""
     ours = content.get("metaloss")
     spec = ours.get(part) if isinstance(ours, dict) else None
     return spec if isinstance(spec, dict) else None
 
 
-def part_state(content: dict[str, Any], part: str, prefix: str = "") -> dict[str, Tensor]:
+def part_state(content: Mapping[str, Any], part: str, prefix: str = "") -> dict[str, Tensor]:
     """The entries of one part of a checkpoint whose names begin with a prefix."""
     if "state_dict" in content and part not in content:  # as MMEngine's own runner writes it
         content, prefix = {part: content["state_dict"]}, f"{part}.{prefix}"

@@ -132,6 +132,7 @@ def fit(
         run = run_of(learner, planned)
         if store is not None:
             store.take_up(learner, content, run, allow_changes=allow_changes, option="allow_changes=True", say=_say)
+        learner.run = run
         if store is not None and overwrite:
             store.clear()
         if world_size() > 1:

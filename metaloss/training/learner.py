@@ -22,6 +22,7 @@ from metaloss.training.meta import MetaGradients, method_of
 from metaloss.training.optimizers import Optimizers
 from metaloss.training.outer import OuterUpdate
 from metaloss.training.parts import Phase
+from metaloss.training.saving import save
 from metaloss.training.signal import signal
 from metaloss.training.steps import Gradients, step_all, step_with
 from metaloss.training.trained import Trained
@@ -219,7 +220,7 @@ class MetaLearner(Trained):
         self.skipped += not gradients
         return gradients, step.log
 
-    fit, signal = fit, signal
+    fit, signal, save = fit, signal, save
 
     def fuse(self, *sources: Tensor) -> Tensor:
         """Fuses, without gradient and in evaluation mode.

@@ -34,6 +34,7 @@ class Trained(ABC):
         settings: what a training's result depends on, but for the networks and their optimizers.
         progress: where the training stands: ``epoch``, the epochs done; ``step``, the steps done of the next one, and
             ``means``, their running means; ``seed``, of all that is drawn; ``log``, the means of each epoch.
+        run: the ``settings`` and ``data`` of the last run of ``fit``; empty before.
         skipped: meta steps and fusion steps that were left out.
     """
 
@@ -52,6 +53,7 @@ class Trained(ABC):
         self.fusion, self.loss, self.task = variant.fusion, loss, task
         self.optimizers, self.schedulers, self.skipped = optimizers, list(schedulers), 0
         self.progress: dict[str, Any] = new_progress()
+        self.run: Mapping[str, Mapping[str, Any]] = {}
         self._variant, self._outer, self.settings = variant, outer, dict(settings)
 
     @abstractmethod

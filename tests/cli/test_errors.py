@@ -221,7 +221,7 @@ def test_fuse_into_a_file(fuse, weights):
         (["train", SYNTHETIC, "--work-dir"], "requires an argument"),
         (["fuse"], "Missing argument"),
         (["fuse", "a", "b"], "a: no such file or folder"),
-        (["fuse", ".", "."], "--weights is missing"),
+        (["fuse", ".", ".", "--network", "refusion"], "--weights is missing"),
         (["fuse", ".", ".", "--colour", "blue", "--weights", "x"], "'blue' is not one of 'auto', 'grey'"),
         (["--no-such-option"], "No such option: --no-such-option"),
         (["fuse", ".", ".", "--weights", "x", "--out", ""], "an empty argument after '--out': give a value"),

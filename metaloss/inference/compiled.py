@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 import warnings
 
 import torch
-import typer
 from torch import Tensor, nn
 
 from metaloss.errors import ConfigError
@@ -13,6 +13,8 @@ from metaloss.errors import ConfigError
 
 class Compiled(nn.Module):
     """Compiles a network for each size of images when it first meets it.
+
+    It says so on stderr, as that takes its time.
 
     Args:
         network: in evaluation mode, without gradient; its weights must not change any more.
@@ -32,7 +34,8 @@ class Compiled(nn.Module):
         """
         shape = sources[0].shape
         if shape not in self.known:
-            typer.echo(f"compiling for {shape[-1]}x{shape[-2]} pixels: about half a minute, once per size", err=True)
+            words = f"compiling for {shape[-1]}x{shape[-2]} pixels: about half a minute, once per size"
+            print(words, file=sys.stderr, flush=True)
             self.known.add(shape)
         try:
             with warnings.catch_warnings():
@@ -43,4 +46,4 @@ class Compiled(nn.Module):
             if not type(error).__module__.startswith(("torch._dynamo", "torch._inductor")):
                 raise
             reason = str(error).strip().splitlines()[0][:200]
-            raise ConfigError(f"--compile: torch.compile fails here ({reason}): leave it out") from error
+            raise ConfigError(f"compile: torch.compile fails here ({reason}): leave it out") from error

@@ -1,0 +1,101 @@
+"""Which weights, and which network for them, a command line asks for."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import typer
+from torch import nn
+
+from metaloss.cli.engine import builder
+from metaloss.cli.script import build_from_script, check_script, is_script
+from metaloss.errors import CheckpointError, ConfigError, nearest
+from metaloss.inference.pretrained import DEFAULT, card_of, shipped_file, shipped_weights
+from metaloss.networks.spec import source_count
+from metaloss.plugins import PublishedNetwork, find, load
+from metaloss.plugins.weights import load_fusion
+
+
+@dataclass(frozen=True)
+class ChosenWeights:
+    """The files of a network's weights.
+
+    Attributes:
+        files: one, or several that hold its parts.
+        network: its name, or ``FILE.py:FUNCTION``; ``None``: what the files say or fit.
+        shipped: the names of those that come with the package.
+    """
+
+    files: tuple[Path, ...]
+    network: str | None = None
+    shipped: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        return " and ".join(map(str, self.files))
+
+    def load(self, count: int, config: str | None) -> nn.Module:
+        """Loads the network; says which weights these are, where they come with the package.
+
+        Args:
+            count: of the sources that it is to fuse.
+            config: the training config whose imports are allowed, or ``None``.
+
+        Raises:
+            CheckpointError: the weights cannot be read, are another network's, or of another number of sources.
+        """
+        if self.network is None:
+            network = load_fusion(self.files, builder(config))
+        elif is_script(self.network):
+            network = load(self.files, fusion=build_from_script(self.network, "--network"))
+        else:
+            network = load(self.files, network=self.network)
+        expected = source_count(network)
+        if expected is not None and expected != count:
+            raise CheckpointError(
+                f"{self}: was trained on {expected} sources, and {count} are given (patterns are to be quoted)"
+            )
+        for name in self.shipped:
+            typer.echo(_words(name))
+        return network
+
+
+def choose(weights: Sequence[Path], network: str | None) -> ChosenWeights:
+    """Checks what ``--weights`` and ``--network`` name, before anything is loaded.
+
+    Raises:
+        ConfigError: weights are missing, and none come with the package for this network.
+        CheckpointError: there is no such file.
+        PluginError: there is no such network.
+    """
+    known = shipped_weights()
+    if not weights:
+        if network is not None or DEFAULT not in known:
+            raise ConfigError(f"--weights is missing: {_where_they_are(network)}")
+        return ChosenWeights((known[DEFAULT],), shipped=(DEFAULT,))
+    shipped = tuple(str(given) for given in weights if not given.is_file() and str(given) in known)
+    for given in weights:
+        if not given.is_file() and str(given) not in known:
+            raise CheckpointError(f"--weights {given}: no such file{nearest(str(given), known)}")
+    if network is not None and is_script(network):
+        check_script(network, "--network")
+    elif network is not None:
+        find("fusion_networks", network)
+    files = tuple(known[str(given)] if str(given) in shipped else given for given in weights)
+    return ChosenWeights(files, network, shipped)
+
+
+def _words(name: str) -> str:
+    file = shipped_file(name)
+    card = card_of(file)
+    return f"weights: {name}, which come with metaloss: {file}{f', and {card.name} about them' if card else ''}"
+
+
+def _where_they_are(network: str | None) -> str:
+    if network is not None and is_script(network):
+        return f"give the file with the weights of the network that {network} builds"
+    record = None if network is None else find("fusion_networks", network)
+    if not isinstance(record, PublishedNetwork) or not record.weights:
+        return "give a checkpoint, or a file that the authors of a network have published"
+    return f"give a checkpoint, or what the authors have published ({record.weights}; {record.repository})"
