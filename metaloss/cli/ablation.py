@@ -13,7 +13,7 @@ from typing import Any
 import typer
 
 from metaloss.cli.engine import load_engine
-from metaloss.cli.options import CFG_OPTIONS, folder_of
+from metaloss.cli.options import CFG_OPTIONS, config_names, folder_of
 from metaloss.cli.train import check, newest_to_resume
 from metaloss.errors import ConfigError
 from metaloss.evaluation.results import read_result, write_result
@@ -36,7 +36,7 @@ Format = Enum("Format", {name: name for name in FORMATS}, type=str)  # type: ign
 
 
 def ablation(
-    config: str = typer.Argument(help="A training config, or the name of a shipped one."),
+    config: str = typer.Argument(autocompletion=config_names, help="A training config, or the name of a shipped one."),
     only: list[str] = typer.Option(
         [], metavar="|".join(EXPERIMENTS), help="Run just this row of the table; may be repeated."
     ),

@@ -18,7 +18,7 @@ from torch import nn
 
 from metaloss.batch import FusionBatch
 from metaloss.cli.engine import class_count, load_engine
-from metaloss.cli.options import CFG_OPTIONS
+from metaloss.cli.options import CFG_OPTIONS, config_names
 from metaloss.cli.signal import PAIRS, STEPS, show_signal
 from metaloss.data import Episodes
 from metaloss.errors import ConfigError, DataError, MetaLossError
@@ -41,7 +41,9 @@ _PACKAGES = {
 
 
 def doctor(
-    config: str | None = typer.Argument(None, help="A config file, or the name of a shipped config."),
+    config: str | None = typer.Argument(
+        None, autocompletion=config_names, help="A config file, or the name of a shipped config."
+    ),
     signal: bool = typer.Option(
         False,
         "--signal",

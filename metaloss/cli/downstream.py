@@ -11,7 +11,7 @@ from torch import nn
 
 from metaloss.cli.engine import builder, load_engine
 from metaloss.cli.named import named
-from metaloss.cli.options import CFG_OPTIONS, RANGE, folder_of, ranges_given
+from metaloss.cli.options import CFG_OPTIONS, RANGE, config_names, folder_of, ranges_given
 from metaloss.data.fingerprints import ranges_read
 from metaloss.errors import CheckpointError, ConfigError, DataError
 from metaloss.plugins import load_fusion
@@ -22,7 +22,9 @@ Format = Enum("Format", {name: name for name in FORMATS}, type=str)  # type: ign
 
 
 def downstream(
-    config: str = typer.Argument(help="A training config, or its name: its data and its task network are used."),
+    config: str = typer.Argument(
+        autocompletion=config_names, help="A training config, or its name: its data and its task network are used."
+    ),
     fused: list[str] = typer.Option(
         [], metavar="[NAME=]DIR", help="A folder of fused images of the training and test scenes; may be repeated."
     ),

@@ -9,6 +9,7 @@ from typing import Any
 
 import typer
 
+from metaloss.configs import shipped_configs
 from metaloss.errors import ConfigError
 
 _NAME = "--cfg-options"
@@ -23,6 +24,11 @@ RANGE: Any = typer.Option(
     help="Which of the files' numbers become black and white: full, data (each image's minimum and maximum), LOW,HIGH, "
     "or percentiles,1,99. For all sources, or, repeated, for each by name or position: ir=7000,9000.",
 )
+
+
+def config_names(incomplete: str) -> list[str]:
+    """The shipped configs whose names begin so, for a shell to complete; of a path it completes the files itself."""
+    return [name for name in shipped_configs() if name.startswith(incomplete)]
 
 
 def spread(arguments: Sequence[str]) -> list[str]:

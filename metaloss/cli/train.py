@@ -12,7 +12,7 @@ import torch.distributed as dist
 import typer
 
 from metaloss.cli.engine import load_engine
-from metaloss.cli.options import CFG_OPTIONS, folder_of
+from metaloss.cli.options import CFG_OPTIONS, config_names, folder_of
 from metaloss.cli.train_checks import (
     check_classes,
     check_optimizers,
@@ -35,7 +35,9 @@ from metaloss.training.schedule import Schedule
 
 
 def train(
-    config: str = typer.Argument(help="A config file, or the name of a shipped config (see `metaloss list`)."),
+    config: str = typer.Argument(
+        autocompletion=config_names, help="A config file, or the name of a shipped config (see `metaloss list`)."
+    ),
     work_dir: Path | None = typer.Option(
         None, help="Where checkpoints, logs and pictures go; default: work_dirs/FOLDER/NAME of the config."
     ),
