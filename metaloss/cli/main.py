@@ -24,8 +24,10 @@ _COMMANDS = {
     "downstream": "downstream.downstream",
     "ablation": "ablation.ablation",
     "weights": "weights.weights",
+    "export": "export.export_network",
     "list": "listing.list_everything",
     "doctor": "doctor.doctor",
+    "config": "config.config",
     "data": "data.app",
 }
 

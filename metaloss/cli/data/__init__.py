@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import typer
 
 from metaloss.cli.commands import summary
@@ -18,5 +20,6 @@ app = typer.Typer(
     name="data", help=_group.__doc__, short_help=summary(_group), no_args_is_help=True, rich_markup_mode=None
 )
 app.callback()(_group)
-for _name, _command in {"list": list_known, "check": check, "convert": convert}.items():
+_COMMANDS: dict[str, Callable[..., None]] = {"list": list_known, "check": check, "convert": convert}
+for _name, _command in _COMMANDS.items():
     app.command(_name, short_help=summary(_command))(_command)
