@@ -110,13 +110,15 @@ def traced(module: Exportable, count: int, stride: int, size: Size | None) -> to
     try:
         with warnings.catch_warnings(), torch.enable_grad():  # without grad, large images pass in bands
             warnings.simplefilter("ignore")
-            return torch.export.export(
+            program = torch.export.export(
                 module, images(count, shape), dynamic_shapes={"sources": (dims,) * count}, strict=False
             )
     except Exception as error:
         name, kind = name_of(module.network), "images of any size" if size is None else f"{size[0]}x{size[1]} pixels"
         fix = "an operator of its own is in the way" if size else f"{ONE_SIZE} exports it for images of one size"
         raise ConfigError(f"{name} cannot be exported for {kind} ({reason(error)}): {fix}") from error
+    program.example_inputs = None  # a file would hold the images
+    return program
 
 
 def reason(error: BaseException) -> str:
