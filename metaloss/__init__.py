@@ -27,6 +27,7 @@ if TYPE_CHECKING:  # what a type checker sees, and what _PLACES makes reachable 
     from metaloss import testing as testing
     from metaloss.batch import FusionBatch
     from metaloss.hypergradient import MetaGradient
+    from metaloss.inference.export import export
     from metaloss.inference.fuser import Fuser
     from metaloss.losses import FusionLossTerms, LearnableFusionLoss
     from metaloss.networks import Adapted, Concatenated
@@ -60,6 +61,7 @@ __all__ = [
     "build_fusion",
     "build_loss_generator",
     "build_task",
+    "export",
     "hookimpl",
     "load",
 ]
@@ -83,6 +85,7 @@ _PLACES = {
     "colour": "colour",
     "data": "data",
     "errors": "errors",
+    "export": "inference.export",
     "hookimpl": "plugins",
     "hypergradient": "hypergradient",
     "inner": "inner",

@@ -13,7 +13,7 @@ from typing import Any
 import typer
 
 from metaloss.cli.engine import load_engine
-from metaloss.cli.options import CFG_OPTIONS, folder_of
+from metaloss.cli.options import CFG_OPTIONS, DEVICE, config_names, device_of, folder_of
 from metaloss.cli.train import check, newest_to_resume
 from metaloss.errors import ConfigError
 from metaloss.evaluation.results import read_result, write_result
@@ -36,11 +36,12 @@ Format = Enum("Format", {name: name for name in FORMATS}, type=str)  # type: ign
 
 
 def ablation(
-    config: str = typer.Argument(help="A training config, or the name of a shipped one."),
+    config: str = typer.Argument(autocompletion=config_names, help="A training config, or the name of a shipped one."),
     only: list[str] = typer.Option(
         [], metavar="|".join(EXPERIMENTS), help="Run just this row of the table; may be repeated."
     ),
     seeds: int = typer.Option(1, min=1, help="How many trainings per row, with the config's seed set to 0, 1, ..."),
+    device: str | None = DEVICE,
     work_dir: Path | None = typer.Option(None, help="Where runs go; default: work_dirs/ablation/FOLDER/NAME."),
     output: Format = typer.Option(Format["table"], "--format", help="csv and json go to stdout at the end."),
     cfg_options: list[str] = CFG_OPTIONS,
@@ -53,6 +54,8 @@ def ablation(
     if unknown:
         raise ConfigError(f"--only {unknown[0]}: choose from {', '.join(EXPERIMENTS)}")
     engine = load_engine("ablation")
+    if device is not None:
+        engine.use_device(device_of(device))
     options = engine.parse_options(cfg_options)
     folder = work_dir or Path("work_dirs", "ablation", folder_of(config))
     names = [name for name in EXPERIMENTS if not only or name in only]

@@ -60,9 +60,9 @@ def compare(
         [],
         metavar="NAME=FILE",
         help="Weights to fuse with: a checkpoint of ours or a published file. Repeated for each method, and for the "
-        "parts of one under the same name.",
+        "parts of one under the same name. [required]",
     ),
-    out: Path | None = typer.Option(None, help="The folder for images, tables and the contact sheet."),
+    out: Path | None = typer.Option(None, help="The folder for images, tables and the contact sheet. [required]"),
     task: str | None = typer.Option(
         None, metavar="CONFIG", help="A training config whose fresh task networks judge each method on its data."
     ),

@@ -18,7 +18,7 @@ from torch import nn
 
 from metaloss.batch import FusionBatch
 from metaloss.cli.engine import class_count, load_engine
-from metaloss.cli.options import CFG_OPTIONS
+from metaloss.cli.options import CFG_OPTIONS, DEVICE, SEED, config_names
 from metaloss.cli.signal import PAIRS, STEPS, show_signal
 from metaloss.data import Episodes
 from metaloss.errors import ConfigError, DataError, MetaLossError
@@ -41,7 +41,9 @@ _PACKAGES = {
 
 
 def doctor(
-    config: str | None = typer.Argument(None, help="A config file, or the name of a shipped config."),
+    config: str | None = typer.Argument(
+        None, autocompletion=config_names, help="A config file, or the name of a shipped config."
+    ),
     signal: bool = typer.Option(
         False,
         "--signal",
@@ -56,19 +58,32 @@ def doctor(
     maps: Path | None = typer.Option(
         None, metavar="FILE", help="With --signal: the PNG of the maps; default: work_dirs/signal/FOLDER/NAME.png."
     ),
+    device: str | None = DEVICE,
+    seed: int | None = SEED,
     cfg_options: list[str] = CFG_OPTIONS,
 ) -> None:
     """Show versions; with a config, which hypergradient methods its networks allow, and what each costs."""
     if signal and config is None:
         raise ConfigError("--signal is about a config: give one, or the name of a shipped one")
-    for name, given in {"--weights": weights, "--steps": steps, "--pairs": pairs, "--maps": maps}.items():
+    signals = {"--weights": weights, "--steps": steps, "--pairs": pairs, "--maps": maps, "--device": device}
+    for name, given in signals.items():
         if given is not None and not signal:
             raise ConfigError(f"{name} {given}: acts with --signal alone: give that as well, or leave it out")
+    if seed is not None and config is None:
+        raise ConfigError(f"--seed {seed}: is of a config's networks and batches: give a config, or leave it out")
     console = Console(width=max(Console().width, 100))
     if signal and config is not None:
-        show_signal(config, cfg_options, weights=weights, steps=steps, pairs=pairs, maps=maps, console=console)
+        asked: dict[str, Any] = {
+            "weights": weights,
+            "steps": steps,
+            "pairs": pairs,
+            "maps": maps,
+            "device": device,
+            "seed": seed,
+        }
+        show_signal(config, cfg_options, console=console, **asked)
         return
-    prepared = None if config is None else prepare(config, cfg_options)
+    prepared = None if config is None else prepare(config, cfg_options, seed)
     console.print(versions())
     for failed in plugin_manager().failed:
         console.print(f"plug-in that failed to load: {failed}", markup=False)
@@ -122,7 +137,7 @@ def _has_operators() -> bool:
     return any(True for place in places or () for _ in Path(place).glob("_ext.*"))
 
 
-def prepare(config: str, options: list[str]) -> tuple[Any, tuple[FusionBatch, FusionBatch], str]:
+def prepare(config: str, options: list[str], seed: int | None) -> tuple[Any, tuple[FusionBatch, FusionBatch], str]:
     """Builds a config's networks, and two small batches for them.
 
     Returns:
@@ -132,13 +147,14 @@ def prepare(config: str, options: list[str]) -> tuple[Any, tuple[FusionBatch, Fu
         MetaLossError: of the kind of what is wrong with the config.
     """
     engine = load_engine("doctor")
-    loaded = engine.load_config(config, engine.parse_options(options))
-    torch.manual_seed(0)
+    loaded = engine.load_config(config, engine.parse_options(options), seed=seed)
+    torch.manual_seed(seed or 0)
     model = engine.build_model(loaded)
     try:
         episodes = Episodes(
             dataset=engine.build_dataset(loaded, "train_dataloader"),
             meta_steps=1,
+            seed=seed or 0,
             task_size=SIZE,
             fusion_crop=SIZE if "fusion_crop" in loaded.get("train_cfg", {}) else None,
         )

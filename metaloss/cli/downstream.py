@@ -11,7 +11,7 @@ from torch import nn
 
 from metaloss.cli.engine import builder, load_engine
 from metaloss.cli.named import named
-from metaloss.cli.options import CFG_OPTIONS, RANGE, folder_of, ranges_given
+from metaloss.cli.options import CFG_OPTIONS, DEVICE, RANGE, config_names, device_of, folder_of, ranges_given
 from metaloss.data.fingerprints import ranges_read
 from metaloss.errors import CheckpointError, ConfigError, DataError
 from metaloss.plugins import load_fusion
@@ -22,7 +22,9 @@ Format = Enum("Format", {name: name for name in FORMATS}, type=str)  # type: ign
 
 
 def downstream(
-    config: str = typer.Argument(help="A training config, or its name: its data and its task network are used."),
+    config: str = typer.Argument(
+        autocompletion=config_names, help="A training config, or its name: its data and its task network are used."
+    ),
     fused: list[str] = typer.Option(
         [], metavar="[NAME=]DIR", help="A folder of fused images of the training and test scenes; may be repeated."
     ),
@@ -31,6 +33,7 @@ def downstream(
     ),
     seeds: int = typer.Option(3, min=1, help="How many task networks are trained per row, with seeds 0, 1, ..."),
     epochs: int | None = typer.Option(None, min=1, help="Of each training; default: the config's max_epochs."),
+    device: str | None = DEVICE,
     work_dir: Path | None = typer.Option(None, help="Where results go; default: work_dirs/downstream/FOLDER/NAME."),
     source_range: list[str] = RANGE,
     output: Format = typer.Option(Format["table"], "--format", help="csv and json go to stdout alone."),
@@ -54,7 +57,7 @@ def downstream(
     loaded = engine.load_config(config, options)
     folder = work_dir or Path("work_dirs", "downstream", folder_of(config))
     check_folder(folder, "--work-dir")
-    protocol = engine.Downstream(loaded, folder, epochs)
+    protocol = engine.Downstream(loaded, folder, epochs, device_of(device))
     rows: list[Any] = protocol.sources()
     taken = [row.name for row in rows]
     for name in [*folders, *files]:

@@ -58,7 +58,7 @@ def evaluate(
     fused: list[str] = typer.Option(
         [],
         metavar="[NAME=]DIR",
-        help="A folder or a quoted pattern of fused images, named by stem as the sources; may be repeated.",
+        help="A folder or a quoted pattern of fused images, named by stem as the sources; may be repeated. [required]",
     ),
     source_range: list[str] = RANGE,
     convention: str = typer.Option(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import re
 import sys
 import traceback
@@ -13,6 +12,7 @@ from typing import Any
 import typer
 
 import metaloss
+from metaloss.cli.commands import add_commands
 from metaloss.cli.options import spread
 from metaloss.errors import ConfigError, MetaLossError
 
@@ -25,8 +25,10 @@ _COMMANDS = {
     "ablation": "ablation.ablation",
     "weights": "weights.weights",
     "info": "info.info",
+    "export": "export.export_network",
     "list": "listing.list_everything",
     "doctor": "doctor.doctor",
+    "config": "config.config",
     "data": "data.app",
 }
 
@@ -37,19 +39,11 @@ def _app(arguments: Sequence[str]) -> typer.Typer:
         name="metaloss",
         help="Learn the loss of an image fusion network by meta-learning, for any network and any task.",
         no_args_is_help=True,
-        add_completion=False,
         rich_markup_mode=None,
         context_settings={"help_option_names": ["-h", "--help"]},
     )
     app.callback()(_options)
-    wanted = next((argument for argument in arguments if not argument.startswith("-")), "")
-    for name in [wanted] if wanted in _COMMANDS else _COMMANDS:
-        module, _, function = _COMMANDS[name].partition(".")
-        command = getattr(importlib.import_module(f"metaloss.cli.{module}"), function)
-        if isinstance(command, typer.Typer):
-            app.add_typer(command)
-        else:
-            app.command(name)(command)
+    add_commands(app, _COMMANDS, arguments)
     return app
 
 

@@ -5,17 +5,28 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
+from metaloss.configs import shipped_configs
 from metaloss.errors import ConfigError
+
+if TYPE_CHECKING:
+    import torch
 
 _NAME = "--cfg-options"
 CFG_OPTIONS: Any = typer.Option(
     [], _NAME, metavar="KEY=VALUE...", help="Override settings of the config: one or several, and may be repeated."
 )
 
+DEVICE: Any = typer.Option(
+    None,
+    "--device",
+    metavar="NAME",
+    help="Where networks run: cpu, cuda, cuda:1 ...; default: the GPU where there is one.",
+)
+SEED: Any = typer.Option(None, "--seed", min=0, metavar="NUMBER", help="Of all that is drawn; default: the config's.")
 RANGE: Any = typer.Option(
     [],
     "--range",
@@ -23,6 +34,25 @@ RANGE: Any = typer.Option(
     help="Which of the files' numbers become black and white: full, data (each image's minimum and maximum), LOW,HIGH, "
     "or percentiles,1,99. For all sources, or, repeated, for each by name or position: ir=7000,9000.",
 )
+
+
+def config_names(incomplete: str) -> list[str]:
+    """The shipped configs whose names begin so, for a shell to complete; of a path it completes the files itself."""
+    return [name for name in shipped_configs() if name.startswith(incomplete)]
+
+
+def device_of(name: str | None) -> torch.device:
+    """The device that ``--device`` names; without it the GPU where there is one, else the CPU.
+
+    Raises:
+        ConfigError: there is no such device.
+    """
+    from metaloss.inference.devices import best_device, device_named
+
+    try:
+        return best_device() if name is None else device_named(name)
+    except ConfigError as error:
+        raise ConfigError(f"--device: {error}") from None
 
 
 def spread(arguments: Sequence[str]) -> list[str]:

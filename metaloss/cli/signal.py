@@ -17,7 +17,7 @@ from rich.console import Console
 
 from metaloss.batch import FusionBatch
 from metaloss.cli.engine import load_engine
-from metaloss.cli.options import folder_of
+from metaloss.cli.options import device_of, folder_of
 from metaloss.cli.train_checks import (
     check_classes,
     check_optimizers,
@@ -53,6 +53,8 @@ def show_signal(
     steps: int | None,
     pairs: int | None,
     maps: Path | None,
+    device: str | None,
+    seed: int | None,
     console: Console,
 ) -> None:
     """Asks a config's task under both inner updates, and shows what it wants.
@@ -64,6 +66,8 @@ def show_signal(
         steps: of the warm-up, at most; default 200.
         pairs: of batches, default 12.
         maps: the PNG file; default: ``work_dirs/signal/FOLDER/NAME.png`` of the config.
+        device: where networks run; ``None``: the GPU where there is one.
+        seed: of all that is drawn; ``None``: the config's.
         console: where the tables go.
 
     Raises:
@@ -71,7 +75,7 @@ def show_signal(
     """
     picture = maps or Path("work_dirs", "signal", f"{folder_of(config)}.png")
     _check_files(picture, weights, steps)
-    start = _start(config, cfg_options, fresh=weights is None)
+    start = _start(config, cfg_options, seed, device_of(device), fresh=weights is None)
     if weights is None:
         said, epoch = _warm_up(start, STEPS if steps is None else steps)
     else:
@@ -132,10 +136,10 @@ def _check_files(picture: Path, weights: Path | None, steps: int | None) -> None
         raise PluginError(f"`metaloss doctor --signal` needs matplotlib, not installed: {hint}")
 
 
-def _start(config: str, cfg_options: list[str], *, fresh: bool) -> Start:
+def _start(config: str, cfg_options: list[str], seed: int | None, device: torch.device, *, fresh: bool) -> Start:
     """Builds what a training would, at its first weights, and checks it as a training does."""
     engine = load_engine("doctor")
-    loaded = engine.load_config(config, engine.parse_options(cfg_options))
+    loaded = engine.load_config(config, engine.parse_options(cfg_options), seed=seed)
     check_settings(loaded)
     dataset = engine.build_dataset(loaded, "train_dataloader")
     check_classes(loaded, dataset)
@@ -156,7 +160,7 @@ def _start(config: str, cfg_options: list[str], *, fresh: bool) -> Start:
     files.restore_random_state(drawn)
     if fresh and loaded.get("load_from"):
         engine.load_weights(model, check_start(loaded.load_from))
-    model.to("cuda" if torch.cuda.is_available() else "cpu")
+    model.to(device)
     classes = loaded.get("classes")
     return Start(model, dataset, schedule, loop.max_epochs, classes if isinstance(classes, (list, tuple)) else ())
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
@@ -11,8 +11,9 @@ from typing import Any
 import torch.distributed as dist
 import typer
 
+from metaloss.cli.dry_run import dry_run
 from metaloss.cli.engine import load_engine
-from metaloss.cli.options import CFG_OPTIONS, folder_of
+from metaloss.cli.options import CFG_OPTIONS, DEVICE, SEED, config_names, device_of, folder_of
 from metaloss.cli.train_checks import (
     check_classes,
     check_optimizers,
@@ -35,7 +36,9 @@ from metaloss.training.schedule import Schedule
 
 
 def train(
-    config: str = typer.Argument(help="A config file, or the name of a shipped config (see `metaloss list`)."),
+    config: str = typer.Argument(
+        autocompletion=config_names, help="A config file, or the name of a shipped config (see `metaloss list`)."
+    ),
     work_dir: Path | None = typer.Option(
         None, help="Where checkpoints, logs and pictures go; default: work_dirs/FOLDER/NAME of the config."
     ),
@@ -44,6 +47,11 @@ def train(
     allow_changes: bool = typer.Option(
         False, "--allow-changes", help="Resume although the data, or settings that the result depends on, are others."
     ),
+    dry: bool = typer.Option(
+        False, "--dry-run", help="Check the data, build everything and take one step of each phase; write no files."
+    ),
+    device: str | None = DEVICE,
+    seed: int | None = SEED,
     launcher: str = typer.Option(
         "none",
         metavar="none|pytorch|slurm|mpi",
@@ -55,11 +63,21 @@ def train(
     """Train a fusion network with a learned loss."""
     if resume and overwrite:
         raise ConfigError("--resume and --overwrite: choose whether the run in the work dir goes on or is removed")
+    _check_alone(launcher, {"--dry-run": dry, f"--device {device}": device is not None})
+    if dry and (resume or overwrite):
+        raise ConfigError(f"--dry-run and --{'resume' if resume else 'overwrite'}: a dry run touches no files of a run")
     with ExitStack() as stack:
         stack.enter_context(terminable())
         engine = load_engine("train")
-        loaded = _start(config, cfg_options, launcher)
+        if device is not None:
+            engine.use_device(device_of(device))
+        loaded = _start(config, cfg_options, launcher, seed)
         loaded.work_dir = str(work_dir or loaded.get("work_dir") or Path("work_dirs", folder_of(config)))
+        if dry:
+            for line in dry_run(loaded, *check(loaded)):
+                typer.echo(line)
+            typer.echo(f"dry run: {loaded.work_dir} was not written to")
+            return
         with _together():
             if rank() == 0:
                 check_folder(Path(loaded.work_dir), "--work-dir")
@@ -79,7 +97,13 @@ def train(
         dist.destroy_process_group()
 
 
-def _start(config: str, cfg_options: Sequence[str], launcher: str) -> Any:
+def _check_alone(launcher: str, given: Mapping[str, bool]) -> None:
+    option = next((name for name, there in given.items() if there), None)
+    if launcher != "none" and option is not None:
+        raise ConfigError(f"{option} with --launcher {launcher}: it is for a training of one process; leave it out")
+
+
+def _start(config: str, cfg_options: Sequence[str], launcher: str, seed: int | None) -> Any:
     """Reads the config, and lets the processes meet; what is wrong is said by one of them."""
     engine = load_engine("train")
     error: Exception | None = None
@@ -87,7 +111,7 @@ def _start(config: str, cfg_options: Sequence[str], launcher: str) -> Any:
     try:
         engine.check_launcher(launcher)
         try:
-            loaded = engine.load_config(config, engine.parse_options(cfg_options))
+            loaded = engine.load_config(config, engine.parse_options(cfg_options), seed=seed)
             loaded.launcher = launcher
         except MetaLossError as found:  # the others may have no such error, and wait
             error = found

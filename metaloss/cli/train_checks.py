@@ -80,7 +80,10 @@ def _check_parts(engine: Any, config: Any) -> None:
             _build(engine, "metric", metric, f"val_evaluator[{number}]")
     for place, scheduler in _dicts(config.get("param_scheduler"), "param_scheduler"):
         _type_of(engine, "parameter scheduler", scheduler, place)
-    for place, backend in _dicts((config.get("visualizer") or {}).get("vis_backends"), "visualizer.vis_backends"):
+    visualizer = config.get("visualizer") or {}
+    for backend in engine.backends_of(visualizer.get("loggers")):
+        _check_package(backend, "loggers")
+    for place, backend in _dicts(visualizer.get("vis_backends"), "visualizer.vis_backends"):
         _type_of(engine, "vis_backend", backend, place)
         _check_package(str(backend.get("type")).rpartition(".")[2], place)
 

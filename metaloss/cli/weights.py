@@ -35,9 +35,9 @@ def weights(
         [],
         "--weights",
         metavar="[NAME=]FILE",
-        help="A checkpoint with a loss generator; may be repeated, for each task.",
+        help="A checkpoint with a loss generator; may be repeated, for each task. [required]",
     ),
-    out: Path | None = typer.Option(None, help="The folder for the pictures."),
+    out: Path | None = typer.Option(None, help="The folder for the pictures. [required]"),
     source_range: list[str] = RANGE,
     config: str | None = typer.Option(
         None, help="The training config of the weights, where it imports modules of its own: those are allowed."

@@ -13,7 +13,8 @@ from metaloss.engine.config import load_config
 from metaloss.engine.downstream import Downstream
 from metaloss.engine.epoch_hooks import MetaLossCheckpointHook, MetaLossSchedulerHook
 from metaloss.engine.hooks import PicturesHook, ProgressHook, SummaryHook
-from metaloss.engine.launch import LAUNCHERS, agree, as_first, check_launcher, launch
+from metaloss.engine.launch import LAUNCHERS, agree, as_first, check_launcher, device, launch, use_device
+from metaloss.engine.loggers import LoggingVisualizer, backends_of
 from metaloss.engine.logs import MetaLossLogProcessor
 from metaloss.engine.loops import MetaLossTrainLoop, schedule_of
 from metaloss.engine.metric import FusionMetric
@@ -27,6 +28,7 @@ __all__ = [
     "LAUNCHERS",
     "Downstream",
     "FusionMetric",
+    "LoggingVisualizer",
     "MetaLossCheckpointHook",
     "MetaLossLogProcessor",
     "MetaLossModel",
@@ -42,6 +44,7 @@ __all__ = [
     "SummaryHook",
     "agree",
     "as_first",
+    "backends_of",
     "build_dataset",
     "build_model",
     "build_network",
@@ -49,6 +52,7 @@ __all__ = [
     "build_registered",
     "build_runner",
     "check_launcher",
+    "device",
     "find_registered",
     "launch",
     "load_config",
@@ -56,4 +60,5 @@ __all__ = [
     "parse_options",
     "registered",
     "schedule_of",
+    "use_device",
 ]

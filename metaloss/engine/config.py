@@ -15,7 +15,7 @@ from mmengine.config import Config
 
 from metaloss.configs import shipped_configs
 from metaloss.engine.bases import FOLDER, OURS, find_base
-from metaloss.engine.overrides import override
+from metaloss.engine.overrides import override, override_seed
 from metaloss.engine.settings import check, follow
 from metaloss.errors import ConfigError, MetaLossError, nearest
 
@@ -38,7 +38,7 @@ def find_config(config: str) -> Path:
     )
 
 
-def load_config(config: str, options: Mapping[str, Any] | None = None) -> Config:
+def load_config(config: str, options: Mapping[str, Any] | None = None, seed: int | None = None) -> Config:
     """Reads a config as MMEngine does, and overrides values.
 
     While it is read, the modules in its folder can be imported, for its ``custom_imports``.
@@ -47,6 +47,7 @@ def load_config(config: str, options: Mapping[str, Any] | None = None) -> Config
         config: a path, or the name of a shipped config.
         options: values by key. A key without dots is one of the config's ``settings``, and acts in all places that
             these name, or one of MMEngine's own, ``load_from`` say. A key with dots changes one place.
+        seed: of the training, instead of the config's.
 
     Returns:
         The config.
@@ -62,6 +63,8 @@ def load_config(config: str, options: Mapping[str, Any] | None = None) -> Config
         check(loaded, inherited, path)
     follow(loaded)
     override(loaded, options or {})
+    if seed is not None:
+        override_seed(loaded, seed, options or {})
     return loaded
 
 

@@ -21,6 +21,7 @@ from metaloss.engine.registry import MODELS
 from metaloss.errors import ConfigError
 from metaloss.evaluation.downstream import Budget, FolderImage, Image, Images, score_task, source_image, train_task
 from metaloss.evaluation.results import read_result, write_result
+from metaloss.inference.devices import best_device
 from metaloss.inference.fuse import fuse_any_size
 from metaloss.runtime import files
 from metaloss.runtime.progress_bar import progress_bar
@@ -60,6 +61,7 @@ class Downstream:
         config: a training config; its data, task, task optimizer, batch size and task size are used.
         work_dir: where results go.
         epochs: of each training; default: the config's own.
+        device: where networks run; default: the GPU where there is one.
 
     Attributes:
         notes: what is to be known of the scores' means over classes, of all that was trained here.
@@ -68,7 +70,9 @@ class Downstream:
         ConfigError: the config says too little, or its task has no metric.
     """
 
-    def __init__(self, config: Config, work_dir: Path, epochs: int | None = None) -> None:
+    def __init__(
+        self, config: Config, work_dir: Path, epochs: int | None = None, device: torch.device | None = None
+    ) -> None:
         loop, loader = config.get("train_cfg") or {}, config.get("train_dataloader") or {}
         if config.get("model") is None or "task" not in config.model or "task" not in config.get("optim_wrapper", {}):
             raise ConfigError(f"config {config.filename}: downstream needs model.task and optim_wrapper.task")
@@ -81,7 +85,7 @@ class Downstream:
             size=as_size(loop.get("task_size")),
             num_workers=loader.get("num_workers", 0),
         )
-        self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        self.device = best_device() if device is None else device
         task = self._task(0)
         if not can_be_scored(task):
             raise ConfigError(f"config {config.filename}: its task {type(task).__name__} has no evaluator to score it")

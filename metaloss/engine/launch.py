@@ -10,6 +10,8 @@ from typing import Any
 
 import torch
 import torch.distributed as dist
+from mmengine.device import get_device
+from mmengine.device import utils as devices
 from mmengine.dist import all_gather_object, broadcast_object_list, init_dist
 from mmengine.utils.dl_utils import set_multi_processing
 
@@ -47,6 +49,18 @@ def check_launcher(launcher: str) -> None:
     if missing:
         start = f"start the processes with `{COMMAND}`" if launcher == "pytorch" else f"start them with {launcher}"
         raise ConfigError(f"--launcher {launcher}: {', '.join(missing)} not set in the environment: {start}")
+
+
+def use_device(device: torch.device) -> None:
+    """Lets MMEngine put what it builds on a device, for the life of the process; without it, on the first GPU."""
+    devices.DEVICE = device.type
+    if device.type == "cuda" and device.index is not None:
+        torch.cuda.set_device(device)
+
+
+def device() -> torch.device:
+    """The device that MMEngine puts networks on."""
+    return torch.device(get_device())
 
 
 def launch(launcher: str, env_cfg: Mapping[str, Any]) -> None:

@@ -16,7 +16,7 @@ from torch.utils.data import DataLoader
 
 from metaloss.data import Joined, PairedDataset, Tiles
 from metaloss.data.class_names import FILES_OF_NAMES, class_names
-from metaloss.engine.registry import DATASETS, HOOKS, INHERITED, LOG_PROCESSORS, LOOPS, METRICS, MODELS
+from metaloss.engine.registry import DATASETS, HOOKS, INHERITED, LOG_PROCESSORS, LOOPS, METRICS, MODELS, VISUALIZERS
 from metaloss.engine.settings import follow, places, set_at, set_everywhere, switched_off, value_at
 from metaloss.errors import ConfigError, PluginError, nearest
 from metaloss.losses import LearnableFusionLoss
@@ -125,6 +125,21 @@ def override(config: Config, options: Mapping[str, Any]) -> None:
     follow(config)
 
 
+def override_seed(config: Config, seed: int, options: Mapping[str, Any]) -> None:
+    """Gives a config another seed, whether or not it has a setting for that.
+
+    Raises:
+        ConfigError: the options have one as well.
+    """
+    twice = [key for key in ("seed", "randomness.seed") if key in options]
+    if twice:
+        raise ConfigError(f"--seed {seed} and --cfg-options {twice[0]}={options[twice[0]]}: leave one of them out")
+    if places(config).get("seed"):
+        set_everywhere(config, "seed", seed)
+    else:
+        config.merge_from_dict({"randomness": {"seed": seed}})
+
+
 def _with_names_of_classes(config: Config, options: Mapping[str, Any]) -> Mapping[str, Any]:
     """Reads ``classes=data.yaml``: the task takes the names as well, and knows nothing of the data's folder."""
     given, root = (options.get(name, config.get(name)) for name in ("classes", "data_root"))
@@ -158,7 +173,7 @@ def _places_of(part: Any, place: str = "") -> Iterator[str]:
 
 
 def _check_type(config: Config, name: str, new: Any, place: str) -> None:
-    if name == "range":  # a word, numbers, or both
+    if name in ("range", "loggers"):  # a word, or several
         return
     old = config.get(name, value_at(config, place))
     number = isinstance(new, (int, float)) and not isinstance(new, bool)
@@ -218,7 +233,7 @@ def _taker(part: Mapping[str, Any], walked: Sequence[str]) -> Callable[..., Any]
     if kind in _TAKERS:
         return _TAKERS[kind]
     with DefaultScope.overwrite_default_scope("metaloss"):
-        for registry in (MODELS, DATASETS, LOOPS, HOOKS, METRICS, LOG_PROCESSORS, *INHERITED):
+        for registry in (MODELS, DATASETS, LOOPS, HOOKS, METRICS, LOG_PROCESSORS, VISUALIZERS, *INHERITED):
             found: Callable[..., Any] | None = registry.get(kind)
             if found is not None:
                 return found

@@ -28,6 +28,7 @@ METRICS = _child(root.METRICS)
 RUNNERS = _child(root.RUNNERS)
 LOG_PROCESSORS = _child(root.LOG_PROCESSORS)
 OPTIM_WRAPPER_CONSTRUCTORS = _child(root.OPTIM_WRAPPER_CONSTRUCTORS)
+VISUALIZERS = _child(root.VISUALIZERS)
 # nothing of ours is in these: a config whose scope is "metaloss" finds MMEngine's own through them
 INHERITED = tuple(
     _child(parent)
@@ -40,7 +41,6 @@ INHERITED = tuple(
         root.PARAM_SCHEDULERS,
         root.TRANSFORMS,
         root.VISBACKENDS,
-        root.VISUALIZERS,
     )
 )
 

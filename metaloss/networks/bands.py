@@ -7,7 +7,9 @@ than ``reach`` rows above and below; sums over the image (the attention's produc
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
 
 import torch
 import torch.autograd.forward_ad as fwd
@@ -21,14 +23,13 @@ _WORTHWHILE = 3  # bands: the rows that neighbours compute twice cost more than 
 
 def in_bands(x: Tensor) -> bool:
     """Whether bands are to be used for (B, C, H, W): on the processor, with no derivative taken, and large enough."""
-    differentiating = torch.is_grad_enabled() or fwd._current_level >= 0
+    if torch.is_grad_enabled() or fwd._current_level >= 0 or x.device.type != "cpu":
+        return False  # the size is not looked at: torch.export would take the answer for a condition on it
     pixels = x.shape[0] * x.shape[-2] * x.shape[-1]
-    large = pixels > _WORTHWHILE * PIXELS and x.shape[-2] > _rows(x)
-    return large and not differentiating and x.device.type == "cpu"
+    return pixels > _WORTHWHILE * PIXELS and x.shape[-2] > _rows(x)
 
 
-@torch.compiler.disable(recursive=False)  # type: ignore[untyped-decorator]
-def stitched(stage: Stage, *images: Tensor, reach: int) -> Tensor:
+def _stitched(stage: Stage, *images: Tensor, reach: int) -> Tensor:
     """Applies a stage band by band.
 
     Under ``torch.compile`` the stage is compiled, for the one size that bands have, and not this loop.
@@ -53,14 +54,13 @@ def stitched(stage: Stage, *images: Tensor, reach: int) -> Tensor:
     return result
 
 
-@torch.compiler.disable(recursive=False)  # type: ignore[untyped-decorator]
-def products(stage: Stage, *images: Tensor, reach: int) -> Tensor:
+def _products(stage: Stage, *images: Tensor, reach: int) -> Tensor:
     """The products of all channels of a stage's result, summed over the pixels of the image.
 
     Args:
-        stage: as for :func:`stitched`.
+        stage: as for :func:`_stitched`.
         images: each (B, C, H, W).
-        reach: as for :func:`stitched`.
+        reach: as for :func:`_stitched`.
 
     Returns:
         (B, O, O).
@@ -68,7 +68,7 @@ def products(stage: Stage, *images: Tensor, reach: int) -> Tensor:
     total: Tensor | None = None
     for window, kept, _ in _bands(images[0], reach):
         band = stage(*(image[:, :, window] for image in images))[:, :, kept].permute(0, 2, 3, 1).flatten(1, 2)
-        product = band.mT @ band
+        product = band.transpose(1, 2) @ band
         total = product if total is None else total + product
     assert total is not None
     return total
@@ -89,3 +89,25 @@ def _bands(x: Tensor, reach: int) -> Iterator[tuple[slice, slice, slice]]:
         bottom = min(height, top + rows)
         start = max(0, min(top - reach, height - window))
         yield slice(start, start + window), slice(top - start, bottom - start), slice(top, bottom)
+
+
+_LOOPS = {"stitched": _stitched, "products": _products}
+
+
+def __getattr__(name: str) -> Callable[..., Tensor]:
+    """Gives ``bands.stitched`` and ``bands.products``: once there is a compiler, with the mark that keeps it out.
+
+    ``torch.compiler.disable`` imports the compiler, which takes as long as the import of torch. Whoever calls them asks
+    the module anew at each call, and so does the compiler.
+    """
+    if name not in _LOOPS:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    if "torch._dynamo" not in sys.modules:
+        return _LOOPS[name]
+    marked: Callable[..., Tensor] = torch.compiler.disable(_LOOPS[name], recursive=False)
+    globals()[name] = marked
+    return marked
+
+
+if TYPE_CHECKING:
+    stitched, products = _stitched, _products

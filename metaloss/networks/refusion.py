@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from metaloss.batch import check_sources
 from metaloss.errors import ConfigError, ShapeError
-from metaloss.networks.bands import in_bands, stitched
+from metaloss.networks import bands
 from metaloss.networks.restormer import (
     Pointwise,
     channel_attention,
@@ -65,7 +65,7 @@ class AdaptiveFusion(nn.Module):
     def forward(self, *features: Tensor) -> Tensor:
         """Fuses n feature maps (B, 16, H, W) into (B, 16 n, H, W)."""
         branches: list[BranchMixing] = list(self.branches)  # type: ignore[arg-type]
-        if in_bands(features[0]):
+        if bands.in_bands(features[0]):
             mixings = [
                 mixing_in_bands(
                     partial(_query_and_key, branches[(k + 1) % len(branches)], branch),
@@ -76,7 +76,7 @@ class AdaptiveFusion(nn.Module):
                 )
                 for k, branch in enumerate(branches)
             ]
-            out: Tensor = stitched(partial(self._attended, mixings), *features, reach=2)
+            out: Tensor = bands.stitched(partial(self._attended, mixings), *features, reach=2)
             return out
         triples = [
             parts(x, branch.qkv.weight, branch.qkv_depthwise.weight, 3)
@@ -148,7 +148,7 @@ class ReFusionNet(nn.Module):
         check_grey_sources(sources, len(self.embed), "ReFusionNet")
         features = [encoder(embed(x)) for embed, encoder, x in zip(self.embed, self.encoders, sources, strict=True)]
         decoded = self.decoder(self.mixing(*features))
-        fused: Tensor = stitched(self.head, decoded, reach=2) if in_bands(decoded) else self.head(decoded)
+        fused: Tensor = bands.stitched(self.head, decoded, reach=2) if bands.in_bands(decoded) else self.head(decoded)
         return fused
 
 

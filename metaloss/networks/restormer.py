@@ -16,7 +16,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from metaloss.networks.bands import in_bands, products, stitched
+from metaloss.networks import bands
 from metaloss.networks.tangents import bilinear, layer_norm, sum_of_squares
 
 
@@ -110,7 +110,7 @@ def channel_attention(q: Tensor, k: Tensor, v: Tensor, temperature: Tensor, proj
         Of shape (B, O, H, W), channels-last in memory.
     """
     q, k = q.flatten(2), k.flatten(2)
-    mixing = mixing_matrix(q @ k.mT, sum_of_squares(q), sum_of_squares(k), temperature, projection)
+    mixing = mixing_matrix(q @ k.transpose(1, 2), sum_of_squares(q), sum_of_squares(k), temperature, projection)
     return mixed_channels(v, mixing)
 
 
@@ -150,7 +150,7 @@ def mixing_in_bands(
     Returns:
         Of shape (B, O, C).
     """
-    total = products(projected, *images, reach=1)
+    total = bands.products(projected, *images, reach=1)
     half = total.shape[-1] // 2
     squares = total.diagonal(dim1=1, dim2=2)
     return mixing_matrix(total[:, :half, half:], squares[:, :half], squares[:, half:], temperature, projection)
@@ -159,7 +159,8 @@ def mixing_in_bands(
 def mixed_channels(v: Tensor, mixing: Tensor) -> Tensor:
     """Multiplies each pixel of (B, C, H, W) by a matrix (B, O, C); the result lies channels-last in memory."""
     height, width = v.shape[-2:]
-    mixed: Tensor = bilinear(torch.bmm, v.flatten(2).mT, mixing.mT).unflatten(1, (height, width)).permute(0, 3, 1, 2)
+    rows = bilinear(torch.bmm, v.flatten(2).transpose(1, 2), mixing.transpose(1, 2))
+    mixed: Tensor = rows.unflatten(1, (height, width)).permute(0, 3, 1, 2)
     return mixed
 
 
@@ -232,14 +233,14 @@ class RestormerBlock(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Applies the block; shape in is shape out."""
         x = channels_last(x)
-        if in_bands(x):
+        if bands.in_bands(x):
             mixing = mixing_in_bands(
                 self._queries_and_keys,
                 x,
                 temperature=self.attention.temperature,
                 projection=self.attention.projection.weight,
             )
-            attended: Tensor = stitched(lambda rows: self._attended(rows, mixing), x, reach=2)
+            attended: Tensor = bands.stitched(lambda rows: self._attended(rows, mixing), x, reach=2)
             return attended
         x = x + self.attention(self.attention_norm(x))
         return channels_last(self._fed_forward(x))

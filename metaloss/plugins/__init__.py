@@ -1,8 +1,8 @@
 """Plug-ins: tasks, networks and methods by name, from anyone."""
 
-from metaloss.plugins.fitting import difference
+from typing import TYPE_CHECKING
+
 from metaloss.plugins.hookspecs import hookimpl
-from metaloss.plugins.loading import load
 from metaloss.plugins.manager import (
     FailedPlugin,
     PluginManager,
@@ -13,7 +13,12 @@ from metaloss.plugins.manager import (
     records,
 )
 from metaloss.plugins.records import PublishedNetwork, Record, install_hint
-from metaloss.plugins.weights import build_fusion, load_fusion, load_generator
+from metaloss.runtime.lazy import lazily
+
+if TYPE_CHECKING:
+    from metaloss.plugins.fitting import difference
+    from metaloss.plugins.loading import load
+    from metaloss.plugins.weights import build_fusion, load_fusion, load_generator
 
 __all__ = [
     "FailedPlugin",
@@ -33,3 +38,14 @@ __all__ = [
     "plugin_manager",
     "records",
 ]
+
+_PLACES = {  # these import torch; records are listed without it
+    "build_fusion": "weights",
+    "difference": "fitting",
+    "load": "loading",
+    "load_fusion": "weights",
+    "load_generator": "weights",
+}
+
+if not TYPE_CHECKING:
+    __getattr__ = lazily(__name__, _PLACES)

@@ -7,14 +7,16 @@ import os
 import warnings
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import pluggy
-from torch import nn
 
 from metaloss.errors import PluginError, nearest
 from metaloss.plugins import builtin, hookspecs
 from metaloss.plugins.records import Record
+
+if TYPE_CHECKING:
+    from torch import nn
 
 Kind = Literal["tasks", "fusion_networks", "loss_generators", "hypergradients"]
 GROUP = "metaloss"

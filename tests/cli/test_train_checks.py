@@ -145,6 +145,14 @@ def test_the_backend_of_an_absent_package(train, monkeypatch):
     monkeypatch.setattr(builtins, "__import__", without)
     line = train("visualizer = dict(vis_backends=[dict(type='TensorboardVisBackend')])")
     assert "vis_backends[0]: TensorboardVisBackend needs tensorboard, not installed: pip install 'metaloss[ten" in line
+    line = train("", "loggers=tensorboard")
+    assert (
+        line == "loggers: TensorboardVisBackend needs tensorboard, not installed: pip install 'metaloss[tensorboard]'"
+    )
+
+
+def test_a_logger_that_is_none(train):
+    assert "loggers='tensorbord': no 'tensorbord' (did you mean 'tensorboard'?)" in train("", "loggers=tensorbord")
 
 
 def test_folders_above_the_work_dir_are_not_left(train):

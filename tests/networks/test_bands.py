@@ -94,3 +94,21 @@ def test_small_images_are_one_band():
         assert not bands.in_bands(torch.rand(1, 1, 256, 256)), "two bands of 128 rows cost more than they save"
         assert bands.in_bands(torch.rand(1, 16, 480, 640))
     assert not bands.in_bands(torch.rand(1, 16, 480, 640))
+
+
+def test_the_compiler_gets_the_stages_and_not_the_loops_over_bands():
+    subject, compiled = RestormerBlock(16).eval(), []
+
+    def backend(graph, _):
+        compiled.append([node.name for node in graph.graph.nodes if node.op == "placeholder"])
+        return graph.forward
+
+    image = torch.rand(1, 16, 1600, 64)  # four bands
+    with torch.no_grad():
+        fast = torch.compile(subject, dynamic=False, backend=backend)
+        torch.testing.assert_close(fast(image), subject(image))
+        first = len(compiled)
+        fast(torch.rand(1, 16, 3200, 64))
+    assert first > 2, "the sums and the stage, each by itself"
+    assert len(compiled) <= 2 * first, "twice as many bands, and not more graphs"
+    torch.compiler.reset()

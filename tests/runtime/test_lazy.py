@@ -8,9 +8,12 @@ import pytest
 
 import metaloss
 import metaloss.data.known
+import metaloss.plugins
+
+HEAVY = ("torch", "numpy", "PIL", "yaml", "mmengine", "timm", "mmseg", "mmdet", "ultralytics", "torchvision")
 
 
-@pytest.mark.parametrize("package", [metaloss, metaloss.data, metaloss.data.known])
+@pytest.mark.parametrize("package", [metaloss, metaloss.data, metaloss.data.known, metaloss.plugins])
 def test_every_name_is_where_the_table_says_and_no_module_takes_its_place(package):
     assert set(package.__all__) - {"__version__"} <= package._PLACES.keys() | vars(package).keys()
     for name, place in package._PLACES.items():
@@ -22,12 +25,34 @@ def test_every_name_is_where_the_table_says_and_no_module_takes_its_place(packag
         package.nothing  # noqa: B018
 
 
-def test_the_list_of_data_sets_needs_no_torch():
+@pytest.mark.parametrize(
+    ("arguments", "word"),
+    [
+        (["data", "list", "fmb"], "fmb: FMB"),
+        (["list"], "cddfuse"),
+        (["--help"], "downstream"),
+        (["data", "-h"], "convert"),
+    ],
+)
+def test_what_only_tells_needs_no_torch(arguments, word):
     program = (
-        "import sys; from metaloss.cli.main import main\n"
-        "try: main(['data', 'list', 'fmb'])\n"
-        "except SystemExit as end: print(end.code, [name for name in ('torch', 'numpy', 'PIL') if name in sys.modules])"
+        f"import sys; from metaloss.cli.main import main\n"
+        f"try: main({arguments})\n"
+        f"except SystemExit as end: print(end.code, [name for name in {HEAVY} if name in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=120, check=True)
-    assert done.stdout.startswith("fmb: FMB\n")
+    assert word in done.stdout
     assert done.stdout.endswith("\n0 []\n")
+
+
+def test_the_learner_starts_and_fuses_without_torchs_compiler():
+    program = (
+        "import sys, metaloss\n"
+        "print('torch' in sys.modules)\n"
+        "import torch\n"
+        "with torch.no_grad(): metaloss.networks.ReFusionNet()(*[torch.rand(1, 1, 400, 300)] * 2)  # in bands\n"
+        "metaloss.MetaLearner\n"
+        "print([name for name in ('torch._dynamo', 'torchvision', 'torchmetrics') if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=120, check=True)
+    assert done.stdout == "False\n[]\n"

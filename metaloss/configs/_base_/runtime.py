@@ -15,7 +15,8 @@ custom_hooks = [
     dict(type="metaloss.SummaryHook"),
 ]
 log_processor = dict(type="metaloss.MetaLossLogProcessor", window_size=10)
-visualizer = dict(type="Visualizer", vis_backends=[dict(type="LocalVisBackend")])
+loggers = []  # "tensorboard", "wandb", or both, see docs/logging.md
+visualizer = dict(type="metaloss.LoggingVisualizer", loggers=loggers, vis_backends=[dict(type="LocalVisBackend")])
 env_cfg = dict(
     cudnn_benchmark=False,
     mp_cfg=dict(mp_start_method="fork"),
@@ -23,3 +24,5 @@ env_cfg = dict(
 )
 log_level = "INFO"
 val_evaluator = dict(type="metaloss.FusionMetric")
+
+settings = dict(loggers="visualizer.loggers")
