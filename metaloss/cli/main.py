@@ -27,6 +27,7 @@ _COMMANDS = {
     "list": "listing.list_everything",
     "doctor": "doctor.doctor",
     "data": "data.app",
+    "report": "report.report",
 }
 
 
