@@ -25,7 +25,8 @@ if (slider) {
       const epoch = known.filter((each) => each <= asked).pop() ?? known[0];
       image.src = frames[epoch];
       image.alt = `${image.dataset.alt}, ${words(epoch)}`;
-      image.title = epoch === asked ? "" : words(epoch);
+      // a run that has nothing of this epoch shows its newest before, and says so
+      image.parentElement.querySelector(".when").textContent = epoch === asked ? "" : ` (${words(epoch)})`;
     }
   };
   slider.addEventListener("input", show);

@@ -54,6 +54,7 @@ def _strip(page: Document, curves: Curves, run: Run, scene: str) -> None:
             page.frames[place] = panel.frames
         page.add(
             f'<figure><img src="{panel.frames[max(panel.frames)]}" alt="{text(alt)}"{moving}>'
-            f'<figcaption style="border-color:{colour}">{text(panel.title)}</figcaption></figure>'
+            f'<figcaption style="border-color:{colour}">{text(panel.title)}<span class="when"></span></figcaption>'
+            "</figure>"
         )
     page.add("</div>")

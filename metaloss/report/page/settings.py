@@ -9,6 +9,7 @@ from typing import Any
 Settings = dict[str, str]
 """By dotted name, as text."""
 
+_NO_SETTINGS = ("settings", "work_dir")
 _FIRST = ("model.", "train_cfg.")
 
 
@@ -64,8 +65,8 @@ def of_config(config: Mapping[str, Any]) -> tuple[Settings, Settings]:
         Those that a reader asks for first: the settings at the config's top, its model and its training loop; and all
         others. What follows a setting at the top is left out where it has the same value.
     """
-    config = dict(config)
-    places = config.pop("settings", {})
+    places = config.get("settings", {})
+    config = {name: value for name, value in config.items() if name not in _NO_SETTINGS}
     places = places if isinstance(places, Mapping) else {}
     everything = flat(config)
     following = {
