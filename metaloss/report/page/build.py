@@ -123,7 +123,7 @@ def _settings(page: Document, runs: Sequence[Run]) -> None:
     if len(runs) > 1:
         page.add(f"<h3>{'Where the runs differ' if names else 'All runs have the same settings'}</h3>")
     if names:
-        page.table(header, [[name, *(each.get(name, "-") for each in every)] for name in names], marked=True)
+        page.table(header, [[name, *(each.get(name, "not set") for each in every)] for name in names], marked=True)
     for title, part in parts.items():
         alike = {name: value for settings in part for name, value in settings.items() if name not in names}
         if alike:
@@ -148,21 +148,17 @@ def _weights(page: Document, curves: Curves) -> None:
     page.add("<h3>By class of the validation's labels</h3>")
     page.figures(curves.weights_by_class())
     page.add('<h3>After the last epoch</h3><p class="about">Mean ± one standard deviation over pixels.</p>')
-    columns = [(run, source) for run in curves.runs for source in run.sources]
-    alone = len(curves.runs) == 1
-    header = [
-        f"{source} {where}" if alone else f"{run.name}: {source} {where}"
-        for run, source in columns
-        for where in ("on", "elsewhere")
-    ]
+    columns = [(source, where) for source in curves.sources for where in ("on", "off")]
+    header = [f"{source} {'on' if where == 'on' else 'elsewhere'}" for source, where in columns]
     rows = [
         [
-            kind,
-            *(_mean_and_spread(run, f"{source}/{where}/{kind}") for run, source in columns for where in ("on", "off")),
+            kind if len(curves.runs) == 1 else f"{kind}, {run.name}",
+            *(_mean_and_spread(run, f"{source}/{where}/{kind}") for source, where in columns),
         ]
         for kind in classes
+        for run in curves.runs
     ]
-    page.table(["class", *header], rows, numbers=True)
+    page.table(["class" if len(curves.runs) == 1 else "class, run", *header], rows, numbers=True)
 
 
 def _mean_and_spread(run: Run, name: str) -> str:

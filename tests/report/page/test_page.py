@@ -138,6 +138,8 @@ def test_several_runs(leave):
     ]
     assert "setting one two lr 0.001 0.01 At the top" in page.words  # and of its places nothing
     assert "two: 2 of 4 epochs are done" in page.words
+    assert "class, run ir on ir elsewhere vi on vi elsewhere person, one 0.900 ± 0.200 0.500 0.100" in page.words
+    assert "person, two 0.700 ± 0.100 0.500 0.300" in page.words
     assert sum(tag == "img" for tag, _ in page.tags) == 10
     assert "fused, scene night, run two" in {attrs.get("alt") for _, attrs in page.tags}
 
