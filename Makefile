@@ -8,7 +8,7 @@ OPENMMLAB = OMP_NUM_THREADS=1 .venv/openmmlab/bin/python -m pytest -n 2 --dist w
 
 demo: export OMP_WAIT_POLICY = PASSIVE # threads that wait sleep: far faster where other work shares the cores
 demo: .venv/.demo ## learn a fusion loss on procedural scenes: a few minutes, nothing to download
-	.venv/bin/metaloss train recommended/segformer_synthetic --work-dir work_dirs/demo --overwrite
+	.venv/bin/metaloss train recommended/segformer_synthetic --work-dir work_dirs/demo --overwrite --cfg-options train_cfg.val_interval=2
 
 test: check .venv/.openmmlab ## everything, with every framework
 	$(PYTEST) --cov --cov-report=term:skip-covered --durations=15

@@ -12,7 +12,7 @@ ROOT = Path(__file__).parent.parent
 DATA = Path(os.environ.get("METALOSS_DATA", ROOT.parent / "shared" / "data"))
 
 # importmode=importlib puts no folder on the path: `from toys import ...` finds what tests share here
-for _name in ("toys", "traces", "unrolled", "faulty", "published", "weight_files"):
+for _name in ("toys", "traces", "unrolled", "faulty", "published", "weight_files", "run_folders"):
     _spec = importlib.util.spec_from_file_location(_name, Path(__file__).with_name(f"{_name}.py"))
     if _spec and _spec.loader and _name not in sys.modules:
         sys.modules[_name] = importlib.util.module_from_spec(_spec)

@@ -30,6 +30,7 @@ _COMMANDS = {
     "doctor": "doctor.doctor",
     "config": "config.config",
     "data": "data.app",
+    "report": "report.report",
 }
 
 

@@ -30,6 +30,7 @@ from metaloss.data import source_names
 from metaloss.data.regions import names_of_classes
 from metaloss.errors import CheckpointError, ConfigError, MetaGradientError, MetaLossError, PluginError
 from metaloss.plugins import install_hint
+from metaloss.report.signal_file import write_signal
 from metaloss.report.signal_maps import draw_signal, scenes_of
 from metaloss.report.signal_table import reading, region_tables, side_table
 from metaloss.runtime import files
@@ -65,7 +66,8 @@ def show_signal(
         weights: a checkpoint to ask at; ``None``: the warm-up is run first.
         steps: of the warm-up, at most; default 200.
         pairs: of batches, default 12.
-        maps: the PNG file; default: ``work_dirs/signal/FOLDER/NAME.png`` of the config.
+        maps: the PNG file, beside which the numbers go as ``.json``; default: ``work_dirs/signal/FOLDER/NAME.png`` of
+            the config.
         device: where networks run; ``None``: the GPU where there is one.
         seed: of all that is drawn; ``None``: the config's.
         console: where the tables go.
@@ -94,6 +96,7 @@ def show_signal(
         console.print()
         console.print(table)
     draw_signal(picture, scenes_of(found, SCENES, ignore), sources, classes, own)
+    write_signal(picture.with_suffix(".json"), found, own, [f"{config}, {said}", where])
     notes = [f"{name} is missing: {error}" for name, error in missing.items()]
     console.print("", *reading(found), *notes, f"maps: {picture}", sep="\n", **_PLAIN)
 

@@ -22,6 +22,7 @@ from metaloss.engine.model import MetaLossModel
 from metaloss.engine.optimizers import MetaLossOptimizers, build_optimizers
 from metaloss.engine.overrides import parse_options
 from metaloss.engine.runner import MetaLossRunner, StateHook, load_weights
+from metaloss.engine.spread_hook import SpreadHook
 from metaloss.engine.val_loops import MetaLossTestLoop, MetaLossValLoop
 
 __all__ = [
@@ -40,6 +41,7 @@ __all__ = [
     "MetaLossValLoop",
     "PicturesHook",
     "ProgressHook",
+    "SpreadHook",
     "StateHook",
     "SummaryHook",
     "agree",

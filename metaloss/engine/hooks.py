@@ -15,9 +15,9 @@ from mmengine.hooks import Hook
 
 from metaloss.data import source_names
 from metaloss.data.known.said import found
-from metaloss.engine.pictures import Scene, strip, write_pictures
 from metaloss.engine.registry import HOOKS
 from metaloss.evaluation.class_means import ClassMeans
+from metaloss.evaluation.pictures import Scene, file_name, strip, write_pictures
 from metaloss.runtime.progress_bar import Advance, progress_bar
 
 _OUTER_LOSS = "outer loss, mean of the first and last meta phase"
@@ -53,7 +53,7 @@ class PicturesHook(Hook):
     def after_val_epoch(self, runner: Any, metrics: dict[str, float] | None = None) -> None:
         """Hands the scenes to the visualizer (files, TensorBoard, W&B: as configured)."""
         for scene in self.scenes:
-            runner.visualizer.add_image(f"val_{scene.name}", strip(scene), step=runner.epoch)
+            runner.visualizer.add_image(f"val_{file_name(scene.name)}", strip(scene), step=runner.epoch)
 
     def after_train(self, runner: Any) -> None:
         """Writes the scenes as PNG files, and says where."""

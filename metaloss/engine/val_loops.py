@@ -73,7 +73,7 @@ class _Evaluation:
                 means.add({"task_loss": task_loss(model.task, fused, target)}, len(batch))
                 weights = model.loss(fused, batch.sources).weights
                 means.add(weight_statistics(weights, batch.order), len(batch))
-                for name, mean, pixels in weights_by_region(weights, batch.target, *self._names(weights.shape[1])):
+                for name, mean, pixels in weights_by_region(weights, batch.target, *self.names(weights.shape[1])):
                     means.add({name: mean}, pixels)
                 for output, scene in zip(outputs, weights, strict=True):
                     output["weights"] = scene
@@ -96,7 +96,7 @@ class _Evaluation:
             self.runner.logger.info(self.class_means.note)  # type: ignore[attr-defined]
         return {**scores, **self.class_means.values}
 
-    def _names(self, count: int) -> tuple[Sequence[str], Sequence[str], int]:
+    def names(self, count: int) -> tuple[Sequence[str], Sequence[str], int]:
         """The names of the sources and of the classes, and the id of no class, from the data set where it has them."""
         return source_names(self.scenes, count), *names_of_classes(self.scenes)
 

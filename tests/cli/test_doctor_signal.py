@@ -7,6 +7,7 @@ import pytest
 import torch
 from PIL import Image
 
+from metaloss.report.signal_file import read_signal
 from metaloss.runtime import files
 
 pytestmark = [
@@ -58,7 +59,7 @@ def test_after_some_of_the_warm_up(command, folder):
         assert -1 <= float(agreement) <= 1
     assert "mean (t)" not in done.out
     picture = folder / "work_dirs" / "signal" / f"{REFUSION}.png"
-    assert [path for path in folder.rglob("*") if path.is_file()] == [picture]
+    assert sorted(path for path in folder.rglob("*") if path.is_file()) == [picture.with_suffix(".json"), picture]
     assert np.asarray(Image.open(picture).convert("RGB")).std() > 10
     assert f"maps: {picture.relative_to(folder)}" in done.out
 
@@ -71,7 +72,11 @@ def test_a_config_without_warm_up(command, folder, mine):
     assert done.status == 0
     assert "after all 2 fusion steps of one epoch (the config has no warm-up)" in done.out
     assert list(asked(done.out)) == ["network", "image (this config)"]
-    assert [path.name for path in folder.iterdir()] == ["maps.PNG"]
+    assert sorted(path.name for path in folder.iterdir()) == ["maps.PNG", "maps.json"]
+    kept = read_signal(folder / "maps.json")
+    assert kept.own == "image"
+    assert f"{kept.updates['network'].one_sided:.2f}" in done.out
+    assert kept.asked[0] in done.out
 
 
 @pytest.mark.slow

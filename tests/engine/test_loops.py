@@ -20,7 +20,7 @@ from mmengine.hooks import Hook
 
 import metaloss
 from metaloss.data import SyntheticScenes, collate
-from metaloss.engine import MetaLossModel, MetaLossRunner, load_config, parse_options
+from metaloss.engine import MetaLossModel, MetaLossRunner, SpreadHook, load_config, parse_options
 from metaloss.engine.hooks import PicturesHook, SummaryHook
 from metaloss.runtime import files
 from metaloss.tasks import task_loss
@@ -243,6 +243,32 @@ def test_the_table_at_the_end(tmp_path, capsys):
     assert rows["mean weight of vi"] == [f"{first['weight_1']:.4g}", f"{last['weight_1']:.4g}"]
     assert rows["outer loss, mean of the first and last meta phase"] == [f"{outer[0]:.4g}", f"{outer[-1]:.4g}"]
     assert rows["task loss"][0] != rows["task loss"][1]
+
+
+def test_how_far_the_weights_lie_apart_is_kept_and_changes_nothing(tmp_path):
+    without = trainer(tmp_path / "without", max_epochs=2)
+    without.train()
+    runner = trainer(tmp_path / "with", hooks=[SpreadHook()], max_epochs=2)
+    runner.train()
+    for name, value in without.model.state_dict().items():
+        assert torch.equal(value, runner.model.state_dict()[name]), name
+    log, other = (next((tmp_path / name).glob("*/vis_data/scalars.json")) for name in ("with", "without"))
+    lines = [json.loads(line) for line in log.read_text().splitlines()]
+    kept = [line for line in lines if "epoch/val/spread/ir" in line]
+    assert [line["step"] for line in kept] == [1, 2]
+    assert len(lines) == len(other.read_text().splitlines()) + 2
+    with torch.no_grad():
+        weights = [runner.model.loss.generator(*item["sources"])[0] for item in map(_batch, VALIDATION)]
+    expected = np.std([each[0].double().numpy() for each in weights])
+    assert kept[-1]["epoch/val/spread/ir"] == pytest.approx(expected, rel=1e-5)
+    signs = np.concatenate(
+        [each[1][item["target"] == 2].numpy() for each, item in zip(weights, VALIDATION, strict=True)]
+    )
+    assert kept[-1]["epoch/val/spread/vi/on/sign"] == pytest.approx(signs.astype(np.float64).std(), rel=1e-5)
+
+
+def _batch(item):
+    return {"sources": [source[None] for source in item["sources"]]}
 
 
 def test_three_sources_without_names(tmp_path, capsys):

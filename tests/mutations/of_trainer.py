@@ -113,7 +113,7 @@ MUTATIONS = (
         file="metaloss/engine/hooks.py",
         find='table.add_row(escape(labels.get(name, name)), earlier, f"{value:.4g}")',
         replace='table.add_row(escape(labels.get(name, name)), f"{value:.4g}", earlier)',
-        tests=("tests/engine/test_pictures.py",),
+        tests=("tests/engine/test_tables.py",),
     ),
     Mutation(
         name="table: outer loss of the last phase as the first",
@@ -138,16 +138,16 @@ MUTATIONS = (
     ),
     Mutation(
         name="pictures: heat map reversed",
-        file="metaloss/engine/pictures.py",
+        file="metaloss/evaluation/pictures.py",
         find='matplotlib.colormaps["viridis"]',
         replace='matplotlib.colormaps["viridis_r"]',
-        tests=("tests/engine/test_pictures.py",),
+        tests=("tests/evaluation/test_pictures.py",),
     ),
     Mutation(
         name="pictures: fused image under a source's title",
-        file="metaloss/engine/pictures.py",
+        file="metaloss/evaluation/pictures.py",
         find="images = [*scene.sources, scene.coloured()]",
         replace="images = [scene.coloured(), *scene.sources]",
-        tests=("tests/engine/test_pictures.py",),
+        tests=("tests/evaluation/test_pictures.py",),
     ),
 )

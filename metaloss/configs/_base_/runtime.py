@@ -12,6 +12,7 @@ default_hooks = dict(
 custom_hooks = [
     dict(type="metaloss.ProgressHook"),
     dict(type="metaloss.PicturesHook"),
+    dict(type="metaloss.SpreadHook"),
     dict(type="metaloss.SummaryHook"),
 ]
 log_processor = dict(type="metaloss.MetaLossLogProcessor", window_size=10)

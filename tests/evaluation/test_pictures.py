@@ -1,18 +1,13 @@
 """What the pictures show, and not only that they are there."""
 
-import io
-
 import pytest
 import torch
-from rich.console import Console
 
-pytest.importorskip("mmengine")
 pytest.importorskip("matplotlib")
 
 from metaloss.colour import ycbcr_to_rgb
 from metaloss.data import read_image
-from metaloss.engine.hooks import region_table, summary
-from metaloss.engine.pictures import Scene, heat_map, strip, write_pictures
+from metaloss.evaluation.pictures import Scene, heat_map, strip, write_pictures
 
 BLUE, YELLOW = torch.tensor([68, 1, 84]) / 255, torch.tensor([253, 231, 37]) / 255  # viridis at 0 and at 1
 
@@ -80,31 +75,3 @@ def test_names_lead_to_no_other_folder_and_overwrite_nothing(tmp_path):
     weights = sorted(path.name for path in (folder / "weights").iterdir())
     assert weights == [f"{name}_{k}_train.png" for name in (".._out", "day_1") for k in (0, 1)]
     assert [path.name for path in tmp_path.iterdir()] == ["pictures"]
-
-
-def test_the_table_has_before_on_the_left():
-    table = summary(
-        {"task_loss": 2.0, "weight_1": 0.25}, {"task_loss": 1.0, "weight_1": 0.75, "mIoU": 51.25}, ("ir", "vi")
-    )
-    assert [column.header for column in table.columns] == ["", "before", "after"]
-    rows = list(zip(*(column.cells for column in table.columns), strict=True))
-    assert rows == [("task loss", "2", "1"), ("mean weight of vi", "0.25", "0.75"), ("mIoU", "-", "51.25")]
-
-
-def test_the_table_of_the_weights_by_region():
-    metrics = {"mIoU": 3.0, "weight/ir/on/person": 0.75, "weight/ir/off/person": 0.25, "weight/vi/on/person": 0.125}
-    console = Console(width=80, record=True, file=io.StringIO())
-    console.print(region_table(metrics))
-    words = [line.replace("┃", " ").replace("│", " ").split() for line in console.export_text().splitlines()]
-    assert ["ir", "on", "ir", "off", "vi", "on", "vi", "off"] in words
-    assert ["person", "0.750", "0.250", "0.125", "-"] in words
-    assert region_table({"mIoU": 3.0}) is None
-
-
-def test_tables_show_names_with_brackets_as_they_are():
-    metrics = {"weight/[ir]/on/[car]": 0.75, "weight_0": 0.5, "IoU.[bold]": 1.0}
-    console = Console(width=80, record=True, file=io.StringIO())
-    console.print(region_table(metrics), summary({}, metrics, ("[ir]",)))
-    shown = console.export_text()
-    for words in ("[ir] on", "[car]", "mean weight of [ir]", "IoU.[bold]"):
-        assert words in shown, words

@@ -70,9 +70,9 @@ def write_pictures(folder: Path, scenes: Sequence[Scene], source_names: Sequence
         scenes: what to show.
         source_names: one per source, for file names and titles.
     """
-    names = [_file_name(scene.name) for scene in scenes]
+    names = [file_name(scene.name) for scene in scenes]
     places = [
-        _file_name(f"{number}_{name}" if source_names.count(name) > 1 else name)
+        file_name(f"{number}_{name}" if source_names.count(name) > 1 else name)
         for number, name in enumerate(source_names)
     ]
     for scene, scene_name in zip(scenes, names, strict=True):
@@ -82,7 +82,8 @@ def write_pictures(folder: Path, scenes: Sequence[Scene], source_names: Sequence
     _overview(folder / "overview.png", scenes, source_names)
 
 
-def _file_name(name: str) -> str:
+def file_name(name: str) -> str:
+    """Makes one file's name of a scene's, which may hold a path."""
     return re.sub(r"[/\\\0]", "_", name)
 
 

@@ -1,0 +1,114 @@
+"""The numbers that a training has logged: its files of scalars, and the log in its checkpoints."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+META, FUSION, VALIDATION = "epoch/meta/", "epoch/fusion/", "epoch/val/"
+_OF_META = ("inner_loss", "task_inner_loss", "outer_loss")
+_OF_FUSION = re.compile(r"loss|intensity|gradient|task_loss|entropy|weight_\d+")
+_IDLE = {"step", "iter", "epoch", "time", "data_time", "memory"}
+
+Series = dict[str, dict[int, float]]
+"""By name, and then by epoch or by step."""
+
+
+@dataclass
+class Scalars:
+    """What a training has logged.
+
+    Attributes:
+        epochs: by epoch, 0 being before the training: means of phases as ``epoch/PHASE/NAME``, validations by their
+            own names.
+        steps: by step, means of the last few steps as ``PHASE/NAME``.
+        notes: what could not be read.
+        begins: by start the first epoch that it knows of.
+    """
+
+    epochs: Series = field(default_factory=dict)
+    steps: Series = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+    begins: dict[Path, int] = field(default_factory=dict)
+
+    @property
+    def last(self) -> int:
+        """The last epoch of which anything is known; 0 before the first has ended."""
+        return max((epoch for values in self.epochs.values() for epoch in values), default=0)
+
+
+def read_scalars(files: Iterable[Path]) -> Scalars:
+    """Reads the files of a run's starts; where a later start went back, it takes the place of what was there.
+
+    Args:
+        files: ``scalars.json`` of each start, in the order in which they were written.
+    """
+    found = Scalars()
+    for file in files:
+        _take_in(file, found)
+    return found
+
+
+def _take_in(file: Path, found: Scalars) -> None:
+    epochs: Series = {}
+    steps: Series = {}
+    begun: set[int] = set()
+    damaged: list[int] = []
+    for number, line in enumerate(file.read_bytes().splitlines(), start=1):
+        if not line.strip():
+            continue
+        try:
+            values = json.loads(line)
+            step, within = int(values["step"]), "iter" in values
+            begun.add(int(values["epoch"]) if within else step)
+        except (ValueError, TypeError, KeyError):
+            damaged.append(number)
+            continue
+        series = steps if within else epochs
+        for name, value in values.items():
+            if name not in _IDLE and isinstance(value, (int, float)) and not isinstance(value, bool):
+                series.setdefault(name, {})[step] = float(value)
+    if damaged:
+        lines = "line" if len(damaged) == 1 else "lines"
+        shown = ", ".join(map(str, damaged[:5])) + (", ..." if len(damaged) > 5 else "")
+        found.notes.append(f"{file.parent.parent.name}/vis_data/{file.name}: {lines} {shown} damaged, and left out")
+    if begun:
+        found.begins[file] = min(begun)
+        _join(found.epochs, epochs, min(begun))
+        _join(found.steps, steps, min((step for values in steps.values() for step in values), default=0))
+
+
+def _join(whole: Series, own: Series, begin: int) -> None:
+    """Takes in a start's values, in the place of what earlier ones had from there on."""
+    for name in list(whole):
+        whole[name] = {step: value for step, value in whole[name].items() if step < begin}
+        if not whole[name]:
+            del whole[name]
+    for name, values in own.items():
+        whole.setdefault(name, {}).update(values)
+
+
+def add_log(scalars: Scalars, log: Iterable[Mapping[str, Any]]) -> None:
+    """Adds from a checkpoint's log what the files do not have.
+
+    Args:
+        scalars: what is known.
+        log: of each epoch the means, with what callbacks have added.
+    """
+    for values in log:
+        epoch = values.get("epoch")
+        if not isinstance(epoch, int):
+            continue
+        for name, value in values.items():
+            if name not in _IDLE and isinstance(value, (int, float)) and not isinstance(value, bool):
+                scalars.epochs.setdefault(_in_full(name), {}).setdefault(epoch, float(value))
+
+
+def _in_full(name: str) -> str:
+    if name in _OF_META:
+        return META + name
+    return FUSION + name if _OF_FUSION.fullmatch(name) else name
