@@ -1,4 +1,4 @@
-.PHONY: demo test test-fast test-openmmlab mutants check format bench zoo clean
+.PHONY: demo test test-fast test-openmmlab mutants check format docs bench zoo clean
 
 ENVIRONMENT = .ci/environment pyproject.toml
 PEERS = torchopt==0.7.3 higher==0.2.1 optree==0.20.0 graphviz==0.21
@@ -33,6 +33,9 @@ format: .venv/.full
 	.venv/bin/ruff check --fix .
 	.venv/bin/ruff format .
 
+docs: .venv/.full ## the documentation's site, in site/: half a minute; a warning is an error
+	NO_MKDOCS_2_WARNING=1 .venv/bin/mkdocs build --strict
+
 bench: .venv/.full .venv/.peers ## cost of the meta-gradient and of inference against other ways: 40 minutes
 	.venv/bin/python -m benchmarks.meta_gradient
 	.venv/bin/python -m benchmarks.inference
@@ -41,7 +44,7 @@ zoo: .venv/.full ## which models of the frameworks' own zoos work as tasks: two 
 	.venv/bin/python -m benchmarks.zoo --page docs/zoo.md
 
 clean:
-	rm -rf .venv work_dirs build dist
+	rm -rf .venv work_dirs build dist site
 
 .venv/.full: $(ENVIRONMENT)
 	.ci/environment full

@@ -51,7 +51,7 @@ class Adapted(nn.Module):
     Raises:
         ConfigError: something that is no module, several modules without ``call``, or a number out of its range.
 
-    Example:
+    Examples:
         >>> network = metaloss.Adapted(
         ...     (encoder, decoder), call=lambda enc, dec, ir, vi: dec(enc(ir) + enc(vi)), multiple=16
         ... )

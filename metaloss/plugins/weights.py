@@ -41,7 +41,7 @@ def build_fusion(name: str, /, *, weights: Files | None = None, **arguments: Any
         PluginError: unknown name, or a package that is not installed.
         CheckpointError: a file that cannot be read, or with other weights; of which network, where that is known.
 
-    Example:
+    Examples:
         >>> network = metaloss.build_fusion("seafusion", weights="SeAFusion.pth")
     """
     if weights is None:

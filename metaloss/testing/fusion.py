@@ -52,7 +52,7 @@ def check_fusion(network: nn.Module, *sources: Tensor) -> Report:
         ShapeError: sources that are no sources.
         ConfigError: naming every point that is not kept; a network that cannot be called fails that one alone.
 
-    Example:
+    Examples:
         >>> ir, vi = torch.rand(2, 1, 32, 32), torch.rand(2, 1, 32, 32)
         >>> print(metaloss.testing.check_fusion(metaloss.networks.ReFusionNet(), ir, vi))
     """

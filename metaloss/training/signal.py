@@ -124,7 +124,7 @@ def signal(
             learner's settings refuse; or a loss that does not return its weights.
         MetaGradientError: there is nothing to learn, or what comes out is not finite.
 
-    Example:
+    Examples:
         >>> found = learner.signal(Episodes(dataset=scenes, meta_steps=12).meta(0))  # doctest: +SKIP
         >>> found.regions["1"]["0"].mean  # of source 0, on the objects of class 1  # doctest: +SKIP
         1.3
