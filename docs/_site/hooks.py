@@ -77,7 +77,8 @@ def _page_of(target: str) -> str:
     """The site's path of a path in the repository."""
     if target.endswith(".ipynb"):
         target = target.removesuffix(".ipynb") + ".md"
-    return ROOT_PAGES.get(target) or (target.removeprefix("docs/") if target.startswith("docs/") else f"code/{target}.md")
+    of_docs = target.removeprefix("docs/") if target.startswith("docs/") else f"code/{target}.md"
+    return ROOT_PAGES.get(target, of_docs)
 
 
 def _shown(target: str) -> str:
