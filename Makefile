@@ -23,11 +23,12 @@ test-fast: .venv/.full ## what takes seconds
 mutants: .venv/.full ## do the fast tests notice 83 faults, one at a time in a copy: half an hour, goes on where it was stopped; OF=metrics: those of the metrics alone
 	.venv/bin/python tests/mutations/mutate.py $(if $(OF),--of $(OF))
 
-check: .venv/.full ## style, types, layers
+check: .venv/.full ## style, types, layers, docstrings
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
 	.venv/bin/mypy
 	.venv/bin/lint-imports
+	.venv/bin/python tests/docs/docstrings.py
 
 format: .venv/.full
 	.venv/bin/ruff check --fix .

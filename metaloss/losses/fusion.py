@@ -85,6 +85,9 @@ def gradient_term(
 
     Returns:
         0-d.
+
+    Raises:
+        ConfigError: ``"learned"`` without weights.
     """
     own = sobel(fused)
     others = [sobel(source) for source in sources]

@@ -62,6 +62,9 @@ class TaskAdapter(nn.Module):
 
         Returns:
             A scalar mean loss, or named tensors, of which those whose key contains "loss" are summed.
+
+        Raises:
+            ConfigError: the adapter defines no ``forward`` of its own.
         """
         raise ConfigError(f"{type(self).__name__} defines no forward(fused, target): a task gives a loss")
 
