@@ -15,15 +15,27 @@ class Shown(griffe.Extension):
     """Turns references of reStructuredText into code, and leaves out what no docstring speaks of."""
 
     def on_object(self, *, obj: griffe.Object, **_: Any) -> None:
-        """Hides a class's attributes without a docstring (its ``Args`` name them) and its special methods."""
+        """Makes a docstring what the site shows."""
         if isinstance(obj, griffe.Function) and any("fusion_metric(" in str(each.value) for each in obj.decorators):
             _as_public(obj)
         if obj.docstring:
             obj.docstring.value = ROLE.sub(r"``\1``", obj.docstring.value).replace("``", "`")
-        if obj.parent is not None and obj.parent.is_class:
-            special = obj.is_function and obj.name.startswith("__") and obj.name != "__init__"
-            if special or (obj.is_attribute and not obj.docstring):
-                obj.public = False
+
+    def on_package(self, *, pkg: griffe.Module, **_: Any) -> None:
+        """Takes out of classes what they do not speak of, once all is read."""
+        _leave_out(pkg)
+
+
+def _leave_out(part: griffe.Object) -> None:
+    """Takes attributes without a docstring (``Args`` names them) and special methods out of classes."""
+    for name, member in list(part.members.items()):
+        if member.is_alias:
+            continue
+        special = member.is_function and name.startswith("__") and name != "__init__"
+        if part.is_class and (special or (member.is_attribute and not member.docstring)):
+            del part.members[name]
+        elif member.is_module or member.is_class:
+            _leave_out(member)
 
 
 def _as_public(metric: griffe.Function) -> None:
