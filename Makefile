@@ -1,4 +1,4 @@
-.PHONY: demo test test-fast test-openmmlab mutants check format bench zoo clean
+.PHONY: demo test test-fast test-openmmlab mutants check format docs bench zoo clean
 
 ENVIRONMENT = .ci/environment pyproject.toml
 PEERS = torchopt==0.7.3 higher==0.2.1 optree==0.20.0 graphviz==0.21
@@ -23,15 +23,19 @@ test-fast: .venv/.full ## what takes seconds
 mutants: .venv/.full ## do the fast tests notice 83 faults, one at a time in a copy: half an hour, goes on where it was stopped; OF=metrics: those of the metrics alone
 	.venv/bin/python tests/mutations/mutate.py $(if $(OF),--of $(OF))
 
-check: .venv/.full ## style, types, layers
+check: .venv/.full ## style, types, layers, docstrings
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
 	.venv/bin/mypy
 	.venv/bin/lint-imports
+	.venv/bin/python tests/docs/docstrings.py
 
 format: .venv/.full
 	.venv/bin/ruff check --fix .
 	.venv/bin/ruff format .
+
+docs: .venv/.full ## the documentation's site, in site/: half a minute; a warning is an error
+	NO_MKDOCS_2_WARNING=1 .venv/bin/mkdocs build --strict
 
 bench: .venv/.full .venv/.peers ## cost of the meta-gradient and of inference against other ways: 40 minutes
 	.venv/bin/python -m benchmarks.meta_gradient
@@ -41,7 +45,7 @@ zoo: .venv/.full ## which models of the frameworks' own zoos work as tasks: two 
 	.venv/bin/python -m benchmarks.zoo --page docs/zoo.md
 
 clean:
-	rm -rf .venv work_dirs build dist
+	rm -rf .venv work_dirs build dist site
 
 .venv/.full: $(ENVIRONMENT)
 	.ci/environment full

@@ -31,6 +31,14 @@ class FusionBatch:
     Raises:
         ShapeError: fewer than two sources, sources that differ in shape, or a view or chroma that is not theirs.
         DataError: images on the CPU that were never brought into [0, 1].
+
+    Examples:
+        >>> import torch
+        >>> import metaloss
+        >>> ir, vi = torch.rand(2, 4, 1, 48, 64)
+        >>> batch = metaloss.FusionBatch(sources=(ir, vi), target=torch.zeros(4, 48, 64, dtype=torch.int64))
+        >>> len(batch)
+        4
     """
 
     sources: tuple[Tensor, ...]

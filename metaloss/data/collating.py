@@ -27,6 +27,12 @@ def collate(items: Sequence[Mapping[str, Any]]) -> FusionBatch:
     Raises:
         DataError: an item of another form, a key that no batch has, or images that are not in [0, 1].
         ShapeError: images of different sizes.
+
+    Examples:
+        >>> from metaloss.data import SyntheticScenes, collate
+        >>> scenes = SyntheticScenes(2, size=32)
+        >>> collate([scenes[0], scenes[1]]).target.shape
+        torch.Size([2, 32, 32])
     """
     for key in (key for item in items for key in check_item(item) if key not in KEYS):
         raise DataError(f"a data set item has the key {key!r}: expected the keys of FusionBatch, {KEYS}")

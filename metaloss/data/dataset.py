@@ -77,6 +77,13 @@ class PairedDataset(Dataset[dict[str, Any]]):
     Raises:
         ConfigError: fewer than two sources are named, an option cannot be used, or it would have no effect.
         DataError: the files cannot be paired, or the file of classes or a file of boxes cannot be read.
+
+    Examples:
+        >>> from metaloss.data import PairedDataset, SyntheticScenes, write_scenes
+        >>> write_scenes("pairs", SyntheticScenes(5, size=32))
+        >>> pairs = PairedDataset("pairs", split="train.txt")
+        >>> len(pairs), pairs.sources, pairs.num_classes
+        (4, ('ir', 'vi'), 4)
     """
 
     _own_names: tuple[str, ...] = ()  # of the ids in files, where they are known without a file of names

@@ -85,6 +85,9 @@ def gradient_term(
 
     Returns:
         0-d.
+
+    Raises:
+        ConfigError: ``"learned"`` without weights.
     """
     own = sobel(fused)
     others = [sobel(source) for source in sources]
@@ -130,6 +133,19 @@ class LearnableFusionLoss(nn.Module):
     Raises:
         ConfigError: an unknown form, a factor that is no number of at least 0, or a generator together with uniform
             weights.
+
+    Examples:
+        >>> import torch
+        >>> import metaloss
+        >>> loss = metaloss.LearnableFusionLoss(alpha=1.0)
+        >>> ir, vi = torch.rand(2, 1, 1, 24, 32)
+        >>> terms = loss((ir + vi) / 2, (ir, vi))
+        >>> terms.weights.shape  # one weight for each pixel and source
+        torch.Size([1, 2, 24, 32])
+        >>> torch.allclose(terms.weights.sum(1), torch.ones(1, 24, 32))
+        True
+        >>> torch.allclose(terms.total, terms.intensity + 1.0 * terms.gradient)
+        True
     """
 
     ramp: Tensor | None

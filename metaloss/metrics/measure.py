@@ -53,6 +53,14 @@ def evaluate(
         ConfigError: an unknown convention or metric, or LPIPS without its network.
         DataError: values outside 0-255, or an image that is missing, unreadable or of another size.
         ShapeError: another shape, images too small for a metric that was named, or fewer than two sources.
+
+    Examples:
+        >>> import torch
+        >>> from metaloss.metrics import evaluate
+        >>> ir, vi = torch.randint(256, (2, 3, 1, 64, 64)).float()
+        >>> values = evaluate(vi, (ir, vi), metrics=["EN", "Qabf", "SSIM"])
+        >>> {name: tuple(each.shape) for name, each in values.items()}  # one value per image
+        {'EN': (3,), 'Qabf': (3,), 'SSIM': (3,)}
     """
     check_number(sources)
     rules = get_convention(convention)

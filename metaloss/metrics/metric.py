@@ -132,6 +132,15 @@ def fusion_metrics(
     Raises:
         CheckpointError: the weight file cannot be used.
         ConfigError: an unknown metric or convention, or LPIPS without weights.
+
+    Examples:
+        >>> import torch
+        >>> from metaloss.metrics import fusion_metrics
+        >>> metrics = fusion_metrics(["EN", "SF"])
+        >>> ir, vi = torch.randint(256, (2, 3, 1, 64, 64)).float()
+        >>> metrics.update(vi, (ir, vi))
+        >>> sorted(metrics.compute())
+        ['EN', 'SF']
     """
     chosen: dict[str, ImageFusionMetric] = {}
     for info in select(metrics, network=lpips_weights is not None):

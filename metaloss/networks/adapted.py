@@ -19,6 +19,13 @@ class Concatenated(nn.Module):
 
     Args:
         network: (B, n C, H, W) -> fused (B, C, H, W).
+
+    Examples:
+        >>> import torch
+        >>> import metaloss
+        >>> network = metaloss.Concatenated(torch.nn.Conv2d(2, 1, 3, padding=1))
+        >>> network(torch.rand(1, 1, 8, 8), torch.rand(1, 1, 8, 8)).shape
+        torch.Size([1, 1, 8, 8])
     """
 
     def __init__(self, network: nn.Module) -> None:
@@ -51,10 +58,15 @@ class Adapted(nn.Module):
     Raises:
         ConfigError: something that is no module, several modules without ``call``, or a number out of its range.
 
-    Example:
+    Examples:
+        >>> import torch
+        >>> import metaloss
+        >>> encoder, decoder = torch.nn.Conv2d(1, 8, 3, padding=1), torch.nn.Conv2d(8, 1, 3, padding=1)
         >>> network = metaloss.Adapted(
         ...     (encoder, decoder), call=lambda enc, dec, ir, vi: dec(enc(ir) + enc(vi)), multiple=16
         ... )
+        >>> network(torch.rand(1, 1, 30, 50), torch.rand(1, 1, 30, 50)).shape
+        torch.Size([1, 1, 30, 50])
     """
 
     def __init__(

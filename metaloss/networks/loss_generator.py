@@ -27,6 +27,14 @@ class LossGenerator(nn.Module):
 
     Raises:
         ConfigError: fewer than two sources, an unknown or missing output, or a ``level`` that is no truth value.
+
+    Examples:
+        >>> import torch
+        >>> import metaloss
+        >>> generator = metaloss.networks.LossGenerator(outputs=("intensity", "gradient"))
+        >>> weights = generator(torch.rand(1, 1, 16, 16), torch.rand(1, 1, 16, 16))
+        >>> {name: tuple(each.shape) for name, each in weights.items()}
+        {'intensity': (1, 2, 16, 16), 'gradient': (1, 2, 16, 16)}
     """
 
     def __init__(self, sources: int = 2, outputs: Sequence[str] = ("intensity",), level: bool = False) -> None:

@@ -120,6 +120,15 @@ class ReFusionNet(nn.Module):
 
     Raises:
         ConfigError: fewer than two sources.
+
+    Examples:
+        >>> import torch
+        >>> import metaloss
+        >>> network = metaloss.networks.ReFusionNet()
+        >>> sum(parameter.numel() for parameter in network.parameters())
+        59856
+        >>> network(torch.rand(1, 1, 23, 31), torch.rand(1, 1, 23, 31)).shape  # any size
+        torch.Size([1, 1, 23, 31])
     """
 
     def __init__(self, sources: int = 2) -> None:

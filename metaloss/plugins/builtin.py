@@ -28,7 +28,7 @@ def metaloss_fusion_networks() -> list[Record]:
             "refusion",
             "metaloss.networks:ReFusionNet",
             description="the network of ReFusion and TDFusion, 59,856 parameters",
-            paper="Bai, Zhao, Zhang, Wu, Deng, Cui, Xu, Jiang: ReFusion: Learning Image Fusion from Reconstruction "
+            paper="Bai, Zhao, Zhang, Wu, Deng, Cui, Jiang, Xu: ReFusion: Learning Image Fusion from Reconstruction "
             "with Learnable Loss via Meta-Learning. International Journal of Computer Vision, 2024",
             repository="https://github.com/HaowenBai/ReFusion",
             range="sources and image in [0, 1]",

@@ -184,6 +184,13 @@ def build_task(name: str, /, **arguments: Any) -> nn.Module:
 
     Raises:
         PluginError: unknown name, or a framework that is not installed (the message names the extra).
+
+    Examples:
+        >>> import torch
+        >>> import metaloss
+        >>> task = metaloss.build_task("reconstruction", sources=3)
+        >>> len(task.network(torch.rand(1, 1, 16, 16)))
+        3
     """
     task: nn.Module = find("tasks", name).load()(**arguments)
     return task
@@ -201,6 +208,13 @@ def build_loss_generator(name: str, /, **arguments: Any) -> nn.Module:
 
     Raises:
         PluginError: unknown name, or a package that is not installed.
+
+    Examples:
+        >>> import torch
+        >>> import metaloss
+        >>> generator = metaloss.build_loss_generator("restormer", sources=2)
+        >>> generator(torch.rand(1, 1, 16, 16), torch.rand(1, 1, 16, 16)).sum(1).allclose(torch.ones(1, 16, 16))
+        True
     """
     return built_by_name("loss_generators", name, arguments)
 

@@ -41,8 +41,12 @@ def build_fusion(name: str, /, *, weights: Files | None = None, **arguments: Any
         PluginError: unknown name, or a package that is not installed.
         CheckpointError: a file that cannot be read, or with other weights; of which network, where that is known.
 
-    Example:
-        >>> network = metaloss.build_fusion("seafusion", weights="SeAFusion.pth")
+    Examples:
+        >>> import torch
+        >>> import metaloss
+        >>> network = metaloss.build_fusion("seafusion")  # weights="SeAFusion.pth", if you have that file
+        >>> network(torch.rand(1, 1, 24, 32), torch.rand(1, 1, 24, 32)).shape
+        torch.Size([1, 1, 24, 32])
     """
     if weights is None:
         return built_by_name("fusion_networks", name, arguments)

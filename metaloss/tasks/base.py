@@ -37,6 +37,20 @@ class TaskAdapter(nn.Module):
     Any ``nn.Module`` whose ``forward(fused, target)`` gives a loss is a task already. An adapter
     adds where the target comes from, what a prediction is and how it is scored. It also does the
     colour and range conversion, inside the graph.
+
+    Examples:
+        >>> import torch
+        >>> import metaloss
+        >>> class Brightness(metaloss.TaskAdapter):
+        ...     def targets(self, batch):
+        ...         return torch.stack(batch.sources).amax(0)
+        ...
+        ...     def forward(self, fused, target):
+        ...         return (fused - target).square().mean()
+        >>> batch = metaloss.FusionBatch(sources=(torch.rand(2, 1, 8, 8), torch.rand(2, 1, 8, 8)))
+        >>> task = Brightness()
+        >>> task(batch.sources[0], task.targets(batch)).shape
+        torch.Size([])
     """
 
     def forward(self, fused: Tensor, target: Any) -> Tensor | Mapping[str, Tensor]:
@@ -48,6 +62,9 @@ class TaskAdapter(nn.Module):
 
         Returns:
             A scalar mean loss, or named tensors, of which those whose key contains "loss" are summed.
+
+        Raises:
+            ConfigError: the adapter defines no ``forward`` of its own.
         """
         raise ConfigError(f"{type(self).__name__} defines no forward(fused, target): a task gives a loss")
 

@@ -26,6 +26,14 @@ class ModuleTask(TaskAdapter):
     Args:
         module: fused (B, C, H, W) -> output.
         loss_fn: (output, target) -> scalar mean loss, or a dict of named losses.
+
+    Examples:
+        >>> import torch
+        >>> import metaloss
+        >>> segmentation = torch.nn.Conv2d(1, 4, 3, padding=1)
+        >>> task = metaloss.ModuleTask(segmentation, torch.nn.functional.cross_entropy)
+        >>> task(torch.rand(2, 1, 16, 16), torch.zeros(2, 16, 16, dtype=torch.int64)).shape
+        torch.Size([])
     """
 
     def __init__(self, module: nn.Module, loss_fn: Callable[[Any, Any], Any]) -> None:

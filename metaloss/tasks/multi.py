@@ -49,6 +49,17 @@ class MultiTask(TaskAdapter):
 
     Raises:
         ConfigError: no task, a name or weight that cannot be used, or weights of other tasks.
+
+    Examples:
+        >>> import torch
+        >>> import metaloss
+        >>> pixels = metaloss.ModuleTask(torch.nn.Conv2d(1, 4, 1), torch.nn.functional.cross_entropy)
+        >>> image = metaloss.ModuleTask(torch.nn.Identity(), torch.nn.functional.mse_loss)
+        >>> task = metaloss.MultiTask({"seg": pixels, "same": image}, weights={"same": 0.5})
+        >>> fused = torch.rand(2, 1, 8, 8)
+        >>> losses = task(fused, {"seg": torch.zeros(2, 8, 8, dtype=torch.int64), "same": fused})
+        >>> sorted(losses)
+        ['same/loss', 'seg/loss']
     """
 
     def __init__(

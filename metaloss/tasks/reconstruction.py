@@ -34,6 +34,14 @@ class ReconstructionTask(TaskAdapter):
 
     Raises:
         ConfigError: fewer than two sources, or a negative factor.
+
+    Examples:
+        >>> import torch
+        >>> import metaloss
+        >>> task = metaloss.ReconstructionTask()
+        >>> batch = metaloss.FusionBatch(sources=(torch.rand(2, 1, 16, 16), torch.rand(2, 1, 16, 16)))
+        >>> task(batch.sources[0], task.targets(batch)).shape
+        torch.Size([])
     """
 
     def __init__(self, network: nn.Module | None = None, *, sources: int = 2, alpha: float = 1.0) -> None:

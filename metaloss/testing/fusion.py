@@ -52,9 +52,14 @@ def check_fusion(network: nn.Module, *sources: Tensor) -> Report:
         ShapeError: sources that are no sources.
         ConfigError: naming every point that is not kept; a network that cannot be called fails that one alone.
 
-    Example:
-        >>> ir, vi = torch.rand(2, 1, 32, 32), torch.rand(2, 1, 32, 32)
+    Examples:
+        >>> import torch
+        >>> import metaloss
+        >>> ir, vi = torch.rand(2, 2, 1, 32, 32)
         >>> print(metaloss.testing.check_fusion(metaloss.networks.ReFusionNet(), ir, vi))
+        ReFusionNet
+        passed: the fused image: of the sources' shape and dtype, finite, nothing changed
+        ...
     """
     check_sources(sources)
     check_built(network)

@@ -46,6 +46,17 @@ def check_task(task: nn.Module, batch: FusionBatch, *, independent: bool = True,
 
     Raises:
         ConfigError: naming every point that is not kept, or a batch of one scene.
+
+    Examples:
+        >>> import torch
+        >>> import metaloss
+        >>> from metaloss.data import SyntheticScenes, collate
+        >>> scenes = SyntheticScenes(2, size=32)
+        >>> task = metaloss.ModuleTask(torch.nn.Conv2d(1, 4, 1), torch.nn.functional.cross_entropy)
+        >>> print(metaloss.testing.check_task(task, collate([scenes[0], scenes[1]])))
+        ModuleTask
+        passed: copies, and targets(batch)
+        ...
     """
     if len(batch) < 2:
         raise ConfigError("check_task needs a batch of at least two scenes, to tell one from several")

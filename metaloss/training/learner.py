@@ -73,6 +73,21 @@ class MetaLearner(Trained):
     Raises:
         ConfigError: a setting out of its range, or ablations that leave each other nothing to act on.
         PluginError: an unknown hypergradient.
+
+    Examples:
+        >>> import torch
+        >>> import metaloss
+        >>> from metaloss.data import SyntheticScenes
+        >>> scenes = SyntheticScenes(4, size=(32, 32))
+        >>> learner = metaloss.MetaLearner(
+        ...     fusion=metaloss.Concatenated(torch.nn.Conv2d(2, 1, 3, padding=1)),
+        ...     loss=metaloss.LearnableFusionLoss(alpha=0.5),
+        ...     task=metaloss.ModuleTask(torch.nn.Conv2d(1, 4, 3, padding=1), torch.nn.functional.cross_entropy),
+        ...     lr=1e-3,
+        ... )
+        >>> log = learner.fit(scenes, epochs=1, meta_steps=1)
+        >>> learner.fuse(torch.rand(1, 1, 45, 61), torch.rand(1, 1, 45, 61)).shape
+        torch.Size([1, 1, 45, 61])
     """
 
     def __init__(

@@ -274,25 +274,11 @@ def test_mmengine_alone_reads_the_readmes_own_network(write, tmp_path):
     assert done.stdout.startswith("MyFusion(")
 
 
-PAGES = {page: (ROOT / "docs" / page).read_text(encoding="utf-8") for page in ("configs.md", "tasks.md", "plugins.md")}
-DOCS = [
-    (page, block)
-    for page, text in PAGES.items()
-    for block in re.findall(r"```python\n(_base_ = .*?)```", text, re.DOTALL)
-]
-
-
-@pytest.mark.parametrize(("page", "block"), DOCS)
-def test_configs_that_the_docs_show(write, page, block):
-    path = write("mine.py", block)
-    config = load_config(path)
-    read = Config.fromfile(path)
-    parts = ("model", "optim_wrapper", "train_dataloader", "val_dataloader", "train_cfg", "val_cfg")
-    assert [config[part] for part in parts] == [read[part] for part in parts]
+PAGE = (ROOT / "docs" / "configs.md").read_text(encoding="utf-8")
 
 
 def commands():
-    text = PAGES["configs.md"].replace("\\\n", "")
+    text = PAGE.replace("\\\n", "")
     return [line for line in text.splitlines() if line.startswith("metaloss train") and "/" in line]
 
 

@@ -44,10 +44,10 @@ class KnownDataset(PairedDataset):
             else by the record's rule. A part of it: ``"train[::10]"``. Or, as for :class:`PairedDataset`, a text
             file of names (in the data set's folder, in ``root``, or where Python runs), a part of all scenes in the
             order of their names, ``None`` for all.
-        sources: the names of the sources in the order in which they are wanted, or folders of other names; ``None``:
-            the data set's own, ``("ir", "vi")``, say.
         target: the kind of labels, ``"segmentation"`` or ``"detection"``; ``"auto"``: the first that the data set
             has; ``None`` for none; or another folder of labels, relative to ``root``.
+        sources: the names of the sources in the order in which they are wanted, or folders of other names; ``None``:
+            the data set's own, ``("ir", "vi")``, say.
         classes: as for :class:`PairedDataset`; ``None``: the data set's own.
         ignore: the label id, or ids, that stand for "no class"; ``None``: the data set's own.
         options: further ones of :class:`PairedDataset`.

@@ -45,6 +45,15 @@ class SyntheticScenes(Dataset[dict[str, Any]]):
 
     Raises:
         ConfigError: an argument is outside what is said above.
+
+    Examples:
+        >>> from metaloss.data import SyntheticScenes
+        >>> scenes = SyntheticScenes(2, size=(48, 64))
+        >>> item = scenes[0]
+        >>> [tuple(source.shape) for source in item["sources"]], tuple(item["target"].shape)
+        ([(1, 48, 64), (1, 48, 64)], (48, 64))
+        >>> scenes.classes
+        ('background', 'person', 'sign', 'car')
     """
 
     sources: tuple[str, ...] = ("ir", "vi")
@@ -149,6 +158,13 @@ def write_scenes(root: str | os.PathLike[str], dataset: SyntheticScenes) -> None
     Raises:
         ConfigError: a single scene cannot be split.
         DataError: a file cannot be written.
+
+    Examples:
+        >>> from pathlib import Path
+        >>> from metaloss.data import SyntheticScenes, write_scenes
+        >>> write_scenes("scenes", SyntheticScenes(2, size=32))
+        >>> sorted(path.name for path in Path("scenes").iterdir())
+        ['classes.txt', 'ir', 'label', 'test.txt', 'train.txt', 'vi']
     """
     if len(dataset) < 2:
         raise ConfigError("1 scene cannot be split into train.txt and test.txt: give a longer data set")
