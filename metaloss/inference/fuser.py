@@ -54,6 +54,7 @@ class Fuser:
 
     Example:
         >>> import numpy as np
+        >>> import metaloss
         >>> fuser = metaloss.Fuser(metaloss.networks.ReFusionNet())
         >>> infrared, visible = np.zeros((48, 64), np.uint8), np.zeros((48, 64, 3), np.uint8)
         >>> fuser(infrared, visible).shape
@@ -99,8 +100,7 @@ class Fuser:
             CheckpointError: this installation has none at all.
 
         Example:
-            >>> fuser = metaloss.Fuser.pretrained("ivif")
-            >>> fuser("ir/01.png", "vi/01.png").save("fused.png")
+            ``metaloss.Fuser.pretrained("ivif")("ir/01.png", "vi/01.png").save("fused.png")``
         """
         return cls.load(shipped_file(name), **options)
 
@@ -118,7 +118,7 @@ class Fuser:
             CheckpointError: as :func:`metaloss.load`.
 
         Example:
-            >>> fuser = metaloss.Fuser.load("work_dirs/demo/epoch_10.pth", tile=512)
+            ``metaloss.Fuser.load("work_dirs/demo/epoch_10.pth", tile=512)``
         """
         loaded = load(path, fusion=fusion, network=network)
         return cls(loaded, **{"device": best_device(), **options})

@@ -39,8 +39,14 @@ def load(path: Files, fusion: nn.Module | None = None, *, network: str | None = 
         PluginError: the plug-in that gave the network is not installed.
 
     Example:
-        >>> learner.save("mine.pth")
-        >>> network = metaloss.load("mine.pth", fusion=MyNetwork())
+        >>> import torch
+        >>> import metaloss
+        >>> from metaloss.networks import ReFusionNet
+        >>> trained = ReFusionNet()
+        >>> torch.save(trained.state_dict(), "mine.pth")
+        >>> network = metaloss.load("mine.pth", fusion=ReFusionNet())
+        >>> network.training
+        False
     """
     if fusion is None:
         return load_fusion(path) if network is None else build_fusion(network, weights=path)

@@ -26,8 +26,15 @@ def save(learner: Trained, path: str | os.PathLike[str]) -> None:
         MetaGradientError: weights that are not finite; nothing is written then.
 
     Example:
+        >>> import torch
+        >>> import metaloss
+        >>> learner = metaloss.MetaLearner(
+        ...     fusion=metaloss.networks.ReFusionNet(),
+        ...     loss=metaloss.LearnableFusionLoss(),
+        ...     task=metaloss.ModuleTask(torch.nn.Conv2d(1, 2, 1), torch.nn.functional.cross_entropy),
+        ... )
         >>> learner.save("mine.pth")
-        >>> network = metaloss.load("mine.pth", fusion=MyNetwork())
+        >>> network = metaloss.load("mine.pth")
     """
     content = content_of(learner, **(learner.run or {"settings": learner.settings}))
     if rank() == 0:
