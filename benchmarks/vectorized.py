@@ -219,10 +219,8 @@ def _mef_scale(fused: Array, sources: Sequence[Array], side: int = 11) -> float:
 
 
 def _fmi(fused: Array, sources: Sequence[Array], feature: Callable[[Array], Array]) -> float:
-    windows = [
-        sliding_window_view(feature(image), (3, 3)).transpose(0, 1, 3, 2).reshape(fused.shape[0] - 2, -1, 9)
-        for image in (fused, *sources)
-    ]
+    seen = [sliding_window_view(feature(image), (3, 3)) for image in (fused, *sources)]
+    windows = [part.transpose(0, 1, 3, 2).reshape(len(part), -1, 9) for part in seen]
     total = 0.0
     for first in range(0, len(windows[0]), _ROWS):
         rows = [part[first : first + _ROWS].reshape(-1, 9) for part in windows]

@@ -11,8 +11,8 @@ from metaloss.metrics import evaluate
 @pytest.fixture(scope="module")
 def images():
     generator = torch.Generator().manual_seed(4)
-    coarse = interpolate(torch.rand(1, 3, 7, 8, generator=generator), size=(62, 63), mode="bilinear")
-    noise = torch.rand(1, 3, 62, 63, generator=generator)
+    coarse = interpolate(torch.rand(1, 3, 7, 8, generator=generator), size=(61, 63), mode="bilinear")
+    noise = torch.rand(1, 3, 61, 63, generator=generator)
     fused, *sources = (20 + 180 * coarse + 30 * noise).round().double().split(1, dim=1)
     return (0.4 * fused + 0.4 * sources[0] + 0.2 * sources[1]).round(), sources
 
