@@ -114,7 +114,7 @@ def test_mmengines_own_keys(key, value):
     [
         ("max_epoch", r"has no 'max_epoch' \(did you mean 'max_epochs'\?\)"),
         ("max_keep_ckpts", r"has no .* \(did you mean 'default_hooks\.checkpoint\.max_keep_ckpts'\?\)"),
-        ("num_classes", "has no 'num_classes'.*its settings are max_epochs, "),
+        ("num_classes", "has no 'num_classes'.*its settings are .*max_epochs, "),
         ("optim_wrapper.tsk.optimizer.lr", r"has no 'tsk' in optim_wrapper \(did you mean 'task'\?\)"),
         ("default_hooks.checkpoint.intervall", r"'intervall' in default_hooks\.checkpoint .*'interval'"),
         ("custom_hooks.7.count", "has no '7' in custom_hooks"),
