@@ -13,6 +13,7 @@ import metaloss
 from metaloss.data import SyntheticScenes, read_image
 from metaloss.evaluation import Watch
 from metaloss.evaluation.regions import weights_by_region
+from metaloss.report.page.run import read_run
 from metaloss.runtime import files
 
 SCENES = SyntheticScenes(4, size=(32, 40))
@@ -74,3 +75,13 @@ def test_it_keeps_weights_and_pictures_and_changes_nothing(tmp_path):
     strip = read_image(watch.folder / "vis_image" / pictures[-1])
     assert strip.shape == (3, 32, 5 * 40)
     assert torch.allclose(strip[0, :, :40], HELD_OUT[1]["sources"][0][0], atol=1 / 255)
+
+
+def test_a_report_shows_it(tmp_path):
+    trained(tmp_path, Watch(HELD_OUT, tmp_path, count=1))
+    run = read_run(tmp_path, "mine")
+    assert (run.notes, list(run.sources), run.scalars.last) == ([], ["ir", "vi"], 2)
+    assert list(run.scalars.epochs["epoch/meta/outer_loss"]) == [1, 2]
+    assert list(run.scalars.epochs["epoch/val/spread/vi"]) == [1, 2]
+    assert run.first["meta_steps"] == "1"
+    assert [list(epochs) for epochs in run.pictures.values()] == [[1, 2]]

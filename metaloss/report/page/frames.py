@@ -102,5 +102,5 @@ def picture(path: Path, width: int) -> tuple[str, tuple[int, int]]:
     if image.width > width:
         image = image.resize((width, max(1, round(image.height * width / image.width))), Image.Resampling.LANCZOS)
     buffer = io.BytesIO()
-    image.save(buffer, format="png", optimize=True)
-    return f"data:image/png;base64,{base64.b64encode(buffer.getvalue()).decode()}", image.size
+    image.save(buffer, format="jpeg", quality=_QUALITY, subsampling=0, optimize=True)
+    return f"data:image/jpeg;base64,{base64.b64encode(buffer.getvalue()).decode()}", image.size

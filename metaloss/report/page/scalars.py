@@ -54,21 +54,25 @@ def read_scalars(files: Iterable[Path]) -> Scalars:
 
 
 def _take_in(file: Path, found: Scalars) -> None:
-    epochs: Series = {}
+    phases: Series = {}
+    validations: Series = {}
     steps: Series = {}
-    begun: set[int] = set()
+    trained: set[int] = set()
+    validated: set[int] = set()
     damaged: list[int] = []
     for number, line in enumerate(file.read_bytes().splitlines(), start=1):
         if not line.strip():
             continue
         try:
             values = json.loads(line)
-            step, within = int(values["step"]), "iter" in values
-            begun.add(int(values["epoch"]) if within else step)
+            step = int(values["step"])
+            epoch = int(values["epoch"]) if "iter" in values else step
         except (ValueError, TypeError, KeyError):
             damaged.append(number)
             continue
-        series = steps if within else epochs
+        of_phase = any(name.startswith((META, FUSION)) for name in values)
+        series = steps if "iter" in values else phases if of_phase else validations
+        (validated if series is validations else trained).add(epoch)
         for name, value in values.items():
             if name not in _IDLE and isinstance(value, (int, float)) and not isinstance(value, bool):
                 series.setdefault(name, {})[step] = float(value)
@@ -76,20 +80,27 @@ def _take_in(file: Path, found: Scalars) -> None:
         lines = "line" if len(damaged) == 1 else "lines"
         shown = ", ".join(map(str, damaged[:5])) + (", ..." if len(damaged) > 5 else "")
         found.notes.append(f"{file.parent.parent.name}/vis_data/{file.name}: {lines} {shown} damaged, and left out")
-    if begun:
-        found.begins[file] = min(begun)
-        _join(found.epochs, epochs, min(begun))
-        _join(found.steps, steps, min((step for values in steps.values() for step in values), default=0))
+    if trained or validated:
+        # a start that goes on may first validate what the one before it has trained
+        first = min(trained) if trained else min(validated) + 1
+        found.begins[file] = min(validated) if validated else first
+        _drop(found.epochs, first, of_phases=True)
+        _drop(found.epochs, found.begins[file], of_phases=False)
+        again = min((step for values in steps.values() for step in values), default=0 if first <= 1 else None)
+        if again is not None:
+            _drop(found.steps, again)
+        for whole, own in ((found.epochs, phases), (found.epochs, validations), (found.steps, steps)):
+            for name, points in own.items():
+                whole.setdefault(name, {}).update(points)
 
 
-def _join(whole: Series, own: Series, begin: int) -> None:
-    """Takes in a start's values, in the place of what earlier ones had from there on."""
+def _drop(whole: Series, begin: int, *, of_phases: bool | None = None) -> None:
+    """Removes what earlier starts had from an epoch or a step on: of phases, of validations, or of both."""
     for name in list(whole):
-        whole[name] = {step: value for step, value in whole[name].items() if step < begin}
-        if not whole[name]:
-            del whole[name]
-    for name, values in own.items():
-        whole.setdefault(name, {}).update(values)
+        if of_phases is None or name.startswith((META, FUSION)) == of_phases:
+            whole[name] = {step: value for step, value in whole[name].items() if step < begin}
+            if not whole[name]:
+                del whole[name]
 
 
 def add_log(scalars: Scalars, log: Iterable[Mapping[str, Any]]) -> None:

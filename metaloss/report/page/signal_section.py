@@ -80,7 +80,7 @@ def _asked(curves: Curves, run: Run, signal: SavedSignal, update: str) -> list[C
                 wanted = other if other is not None and asked.mean < 0 else source
                 bars.append((region, asked.mean, error, _colour(curves, wanted)))
         less = f"more of {other}" if other is not None else f"less of {source}"
-        axis = f"{less}  ←  0  →  more of {source}"
+        axis = f"{less}  ←  0  →  more of {source}, in mean sizes of the map"
         found.append(bar_chart(f"asked of {source}, {own}", "By class of the labels.", bars, axis=axis))
     return found
 

@@ -48,6 +48,17 @@ def test_a_resumed_run_takes_the_place_of_what_it_did_again(leave):
     ] * 2
 
 
+def test_a_resumed_run_that_only_validated(leave):
+    folder = leave(done=3, mIoU=1.0)
+    data = folder / "20260102_120000" / "vis_data"
+    data.mkdir(parents=True)
+    (data / "scalars.json").write_text("".join(json.dumps(line) + "\n" for line in validation(3, mIoU=2.0)))
+    run = read_run(folder, "mine")
+    assert run.scalars.epochs["mIoU"] == {0: 0, 1: 1, 2: 1, 3: 2}
+    assert list(run.scalars.epochs["epoch/meta/outer_loss"]) == [1, 2, 3]
+    assert list(run.scalars.steps["fusion/loss"]) == [10, 20, 30]
+
+
 def test_a_run_that_began_anew_leaves_nothing_of_the_first(leave):
     folder = leave(done=4, scene="day")
     data = folder / "20260103_120000" / "vis_data"
