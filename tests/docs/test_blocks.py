@@ -16,6 +16,7 @@ from metaloss.data import SyntheticScenes, collate, write_image, write_scenes
 
 # recipes for other people's repositories, and pages whose blocks have tests of their own
 ELSEWHERE = {
+    "docs/export.md": "inference/test_export.py",
     "docs/networks.md": "examples/test_networks_page.py",
     "docs/peers.md": "examples/test_peers_page.py",
 }
@@ -63,8 +64,12 @@ def small_fusion():
 
 
 def small_learner():
+    return small_learner_of(small_fusion())
+
+
+def small_learner_of(fusion):
     return metaloss.MetaLearner(
-        fusion=small_fusion(),
+        fusion=fusion,
         loss=metaloss.LearnableFusionLoss(Weights()),
         task=metaloss.ModuleTask(nn.Conv2d(1, 4, 3, padding=1), nn.functional.cross_entropy),
         lr=1e-3,
@@ -132,6 +137,11 @@ def detector():
     return metaloss.build_task("torchvision", model="ssdlite320_mobilenet_v3_large", num_classes=3)
 
 
+def trained_network():
+    small_learner_of(metaloss.networks.ReFusionNet()).save("work_dirs/demo/epoch_10.pth")
+    return {"infrared": torch.rand(1, 32, 40), "visible": torch.rand(3, 32, 40)}
+
+
 # by page, what has to be there before the block with these words
 GIVEN = {
     "README.md": {
@@ -141,6 +151,10 @@ GIVEN = {
     },
     "docs/data.md": {},
     "docs/detection.md": {"PairedDataset": boxes},
+    "docs/fuse.md": {
+        "work_dirs/demo": trained_network,
+        "learner.save": lambda: {"learner": small_learner(), "MyNetwork": small_fusion},
+    },
     "docs/metrics.md": {"evaluate": bytes_images},
     "docs/plugins.md": {"check_task(task": lambda: {**readme_steps(), **readme_check()}},
     "docs/processes.md": {"init_process_group": one_process},
@@ -151,6 +165,9 @@ GIVEN = {
             "task": segmentation(),
             "scenes": scenes(),
         }
+    },
+    "docs/report.md": {
+        "Watch(": lambda: {"learner": small_learner(), "scenes": scenes(), "held_out": scenes(2)},
     },
     "docs/runs.md": {
         "save_best": lambda: {"learner": small_learner(), "dataset": scenes(), "score": lambda learner: 50.0},
