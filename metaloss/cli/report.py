@@ -19,7 +19,7 @@ _SUFFIXES = (".html", ".htm")
 
 def report(
     work_dirs: list[Path] = typer.Argument(
-        metavar="WORK_DIR...", help="Folders of runs: the work dirs of `metaloss train` or of `learner.fit`."
+        metavar="WORK_DIR", help="Folders of runs: the work dirs of `metaloss train` or of `learner.fit`."
     ),
     out: Path | None = typer.Option(None, metavar="FILE", help="The page, a file whose name ends in .html."),
 ) -> None:
