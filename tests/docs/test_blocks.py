@@ -19,8 +19,12 @@ ELSEWHERE = {
     "docs/networks.md": "examples/test_networks_page.py",
     "docs/peers.md": "examples/test_peers_page.py",
 }
-# what a training in the text takes hours for
-SMALLER = [(r"epochs=50, meta_steps=200", "epochs=1, meta_steps=1"), (r"warmup_epochs=1, schedule", "schedule")]
+# trainings of the text, in seconds
+SMALLER = [
+    (r"epochs=50, meta_steps=200", "epochs=1, meta_steps=1"),
+    (r"epochs=2, meta_steps=4", "epochs=1, meta_steps=2"),
+    (r"warmup_epochs=1, schedule", "schedule"),
+]
 SMALL = ["train_scenes=4", "val_scenes=2", "image_size=(32,32)", "crop_size=16", "task_size=32", "meta_steps=1"]
 CONFIG = re.compile(r"^_base_ = ", re.MULTILINE)
 
