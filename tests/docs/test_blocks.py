@@ -16,12 +16,15 @@ from metaloss.data import SyntheticScenes, collate, write_image, write_scenes
 
 # recipes for other people's repositories, and pages whose blocks have tests of their own
 ELSEWHERE = {
-    "docs/export.md": "inference/test_export.py",
     "docs/networks.md": "examples/test_networks_page.py",
     "docs/peers.md": "examples/test_peers_page.py",
 }
-# what a training in the text takes hours for
-SMALLER = [(r"epochs=50, meta_steps=200", "epochs=1, meta_steps=1"), (r"warmup_epochs=1, schedule", "schedule")]
+# trainings of the text, in seconds
+SMALLER = [
+    (r"epochs=50, meta_steps=200", "epochs=1, meta_steps=1"),
+    (r"epochs=2, meta_steps=4", "epochs=1, meta_steps=2"),
+    (r"warmup_epochs=1, schedule", "schedule"),
+]
 SMALL = ["train_scenes=4", "val_scenes=2", "image_size=(32,32)", "crop_size=16", "task_size=32", "meta_steps=1"]
 CONFIG = re.compile(r"^_base_ = ", re.MULTILINE)
 
@@ -64,12 +67,8 @@ def small_fusion():
 
 
 def small_learner():
-    return small_learner_of(small_fusion())
-
-
-def small_learner_of(fusion):
     return metaloss.MetaLearner(
-        fusion=fusion,
+        fusion=small_fusion(),
         loss=metaloss.LearnableFusionLoss(Weights()),
         task=metaloss.ModuleTask(nn.Conv2d(1, 4, 3, padding=1), nn.functional.cross_entropy),
         lr=1e-3,
@@ -137,9 +136,27 @@ def detector():
     return metaloss.build_task("torchvision", model="ssdlite320_mobilenet_v3_large", num_classes=3)
 
 
-def trained_network():
-    small_learner_of(metaloss.networks.ReFusionNet()).save("work_dirs/demo/epoch_10.pth")
-    return {"infrared": torch.rand(1, 32, 40), "visible": torch.rand(3, 32, 40)}
+def to_export():
+    for name, scene in zip(("ir.png", "vi.png"), torch.rand(2, 3, 31, 45), strict=True):
+        write_image(Path(name), scene)
+    return {"metaloss": metaloss, "network": metaloss.networks.ReFusionNet()}
+
+
+def exported():
+    metaloss.export(metaloss.networks.ReFusionNet(), "fusion.pt2")
+    return dict(zip(("ir", "vi"), torch.rand(2, 1, 1, 32, 48), strict=True))
+
+
+def a_training():
+    items = [{"sources": tuple(torch.rand(2, 1, 16, 16)), "target": torch.zeros(16, 16).long()} for _ in range(4)]
+    learner = metaloss.MetaLearner(
+        fusion=metaloss.networks.ReFusionNet(),
+        loss=metaloss.LearnableFusionLoss(metaloss.networks.LossGenerator()),
+        task=metaloss.ModuleTask(nn.Conv2d(1, 2, 3, padding=1), nn.functional.cross_entropy),
+    )
+    learner.fit(items, epochs=1, meta_steps=1, work_dir="work_dirs/demo")
+    Path("work_dirs/demo/epoch_1.pth").rename("work_dirs/demo/epoch_10.pth")
+    return dict(zip(("infrared", "visible"), torch.rand(2, 1, 21, 35), strict=True))
 
 
 # by page, what has to be there before the block with these words
@@ -151,11 +168,13 @@ GIVEN = {
     },
     "docs/data.md": {},
     "docs/detection.md": {"PairedDataset": boxes},
+    "docs/export.md": {"metaloss.export(": to_export, "torch.export.load": exported},
     "docs/fuse.md": {
-        "work_dirs/demo": trained_network,
+        "work_dirs/demo": a_training,
         "learner.save": lambda: {"learner": small_learner(), "MyNetwork": small_fusion},
     },
     "docs/metrics.md": {"evaluate": bytes_images},
+    "docs/report.md": {"Watch": lambda: {"learner": small_learner(), "scenes": scenes(), "held_out": scenes(1)}},
     "docs/plugins.md": {"check_task(task": lambda: {**readme_steps(), **readme_check()}},
     "docs/processes.md": {"init_process_group": one_process},
     "docs/recommended.md": {
@@ -165,9 +184,6 @@ GIVEN = {
             "task": segmentation(),
             "scenes": scenes(),
         }
-    },
-    "docs/report.md": {
-        "Watch(": lambda: {"learner": small_learner(), "scenes": scenes(), "held_out": scenes(2)},
     },
     "docs/runs.md": {
         "save_best": lambda: {"learner": small_learner(), "dataset": scenes(), "score": lambda learner: 50.0},
@@ -186,13 +202,15 @@ GIVEN = {
     },
 }
 NEEDS = {
+    "docs/export.md": ("onnx", "onnxscript", "onnxruntime"),
+    "docs/report.md": ("matplotlib",),
     "README.md": ("mmseg", "mmdet", "mmcv.ops", "ultralytics", "timm", "torchvision"),
     "docs/detection.md": ("mmdet", "mmcv.ops", "ultralytics", "torchvision"),
     "docs/metrics.md": ("torchmetrics",),
     "docs/tasks.md": ("timm", "torchvision", "pycocotools", "safetensors"),
 }
 SLOW = (
-    *("README.md", "docs/refusion.md", "docs/detection.md", "docs/tasks.md", "docs/recommended.md"),
+    *("README.md", "docs/export.md", "docs/refusion.md", "docs/detection.md", "docs/tasks.md", "docs/recommended.md"),
     *("docs/contributing/task.md", "docs/contributing/network.md"),
     *("docs/tutorials/own_network.md", "docs/tutorials/own_task.md"),
 )

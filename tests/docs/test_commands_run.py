@@ -16,7 +16,7 @@ from metaloss.cli.main import main
 from metaloss.data import SyntheticScenes, write_scenes
 from metaloss.plugins import build_fusion
 
-PROGRAMS = ("fuse", "evaluate", "weights", "compare", "list", "data")
+PROGRAMS = ("fuse", "evaluate", "weights", "compare", "list", "data", "export", "config", "info")
 TUTORIALS = "docs/tutorials/"  # run as a whole elsewhere
 COMMANDS = [
     pytest.param(words[1:], id=f"{page}: {' '.join(words[1:])}"[:90])
@@ -87,6 +87,10 @@ def root(tmp_path_factory):
         path.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(three if name.startswith("three") else two, path)
     shutil.copy(two, root / "WEIGHTS")
+    shutil.copy(two, root / "mine.pth")
+    (root / "my_networks.py").write_text(
+        "import metaloss\n\n\ndef build():\n    return metaloss.networks.ReFusionNet()\n"
+    )
     torch.save(build_fusion("seafusion").state_dict(), root / "SeAFusion.pth")
     for path in write(root, "didfuse", build_fusion("didfuse").state_dict()):
         path.rename(root / f"{path.stem}_weight_IJCAI.pkl")
