@@ -82,7 +82,7 @@ def differences(folder: Path, pairs: Sequence[Pair]) -> tuple[int, float]:
 
 def memory_of_many(fuser: Fuser, count: int, folder: Path) -> None:
     """Prints the memory above the start in each tenth of the files."""
-    pairs = write_pairs(folder, count, (24, 32))
+    pairs = write_pairs(folder, count, (32, 32))
     ahead(fuser, pairs[:20], folder / "out")
     part = max(count // 10, 1)
     for start in range(0, count, part):
