@@ -142,7 +142,6 @@ def test_the_real_command_on_real_pairs(real_data, tmp_path):
     assert list(work_dir.glob("*/vis_data/vis_image/val_006_2.png"))
 
 
-@pytest.mark.slow
 def test_a_task_of_ones_own_trains_by_config(train):
     work_dir = train(SMALL, "max_epochs=2", "train_cfg.val_interval=1")
     steps, validations = scalars(work_dir)
