@@ -76,7 +76,6 @@ def test_three_sources_against_the_reference(name):
     assert measure(name, fused, sources).item() == pytest.approx(REFERENCES[name](*arrays(fused, sources)), rel=1e-10)
 
 
-@pytest.mark.slow
 def test_fmi_of_wavelets_against_the_reference():
     fused, sources = make(height=61, width=62)
     first, others = arrays(fused, sources)
