@@ -305,7 +305,7 @@ def test_tensorboard_gets_the_numbers_and_the_pictures(tmp_path):
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
     page = Path(__file__).parents[2].joinpath("docs", "logging.md").read_text()
-    option = re.findall(r"--cfg-options (\S+)", page)[0]
+    option = re.findall(r"--cfg-options (loggers=\S+)", page)[0]
     config = load_config("tdfusion/segformer_synthetic", parse_options([option]))
     witness = Witness()
     hooks = [PicturesHook(1), SummaryHook(), witness]
