@@ -2,7 +2,6 @@
 
 from metaloss.plugins.fitting import difference
 from metaloss.plugins.hookspecs import hookimpl
-from metaloss.plugins.loading import load
 from metaloss.plugins.manager import (
     FailedPlugin,
     PluginManager,
@@ -27,7 +26,6 @@ __all__ = [
     "find",
     "hookimpl",
     "install_hint",
-    "load",
     "load_fusion",
     "load_generator",
     "plugin_manager",
