@@ -31,7 +31,8 @@ if TYPE_CHECKING:  # what a type checker sees, and what _PLACES makes reachable 
     from metaloss.inference.fuser import Fuser
     from metaloss.losses import FusionLossTerms, LearnableFusionLoss
     from metaloss.networks import Adapted, Concatenated
-    from metaloss.plugins import build_fusion, build_loss_generator, build_task, hookimpl, load
+    from metaloss.plugins import build_fusion, build_loss_generator, build_task, hookimpl
+    from metaloss.plugins.loading import load
     from metaloss.tasks import ModuleTask, MultiTask, ReconstructionTask, TaskAdapter
     from metaloss.training.learner import MetaLearner
 
@@ -89,7 +90,7 @@ _PLACES = {
     "hookimpl": "plugins",
     "hypergradient": "hypergradient",
     "inner": "inner",
-    "load": "plugins",
+    "load": "plugins.loading",
     "losses": "losses",
     "metrics": "metrics",
     "networks": "networks",

@@ -14,7 +14,8 @@ from metaloss.cli.script import build_from_script, check_script, is_script
 from metaloss.errors import CheckpointError, ConfigError, nearest
 from metaloss.inference.pretrained import DEFAULT, card_of, shipped_file, shipped_weights
 from metaloss.networks.spec import source_count
-from metaloss.plugins import PublishedNetwork, find, load
+from metaloss.plugins import PublishedNetwork, find
+from metaloss.plugins.loading import load
 from metaloss.plugins.weights import load_fusion
 
 

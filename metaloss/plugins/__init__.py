@@ -32,7 +32,6 @@ __all__ = [
     "find",
     "hookimpl",
     "install_hint",
-    "load",
     "load_fusion",
     "load_generator",
     "plugin_manager",
