@@ -17,7 +17,6 @@ from metaloss.runtime.lazy import lazily
 
 if TYPE_CHECKING:
     from metaloss.plugins.fitting import difference
-    from metaloss.plugins.loading import load
     from metaloss.plugins.weights import build_fusion, load_fusion, load_generator
 
 __all__ = [
@@ -41,7 +40,6 @@ __all__ = [
 _PLACES = {  # these import torch; records are listed without it
     "build_fusion": "weights",
     "difference": "fitting",
-    "load": "loading",
     "load_fusion": "weights",
     "load_generator": "weights",
 }
