@@ -116,6 +116,8 @@ def traced(module: Exportable, count: int, stride: int, size: Size | None) -> to
     except Exception as error:
         name, kind = name_of(module.network), "images of any size" if size is None else f"{size[0]}x{size[1]} pixels"
         fix = "an operator of its own is in the way" if size else f"{ONE_SIZE} exports it for images of one size"
+        if "(batch)" in str(error):
+            fix = "it computes sizes from the number of images, which torch.export does not follow"
         raise ConfigError(f"{name} cannot be exported for {kind} ({reason(error)}): {fix}") from error
     program.example_inputs = None  # a file would hold the images
     return program
