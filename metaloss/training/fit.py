@@ -109,6 +109,8 @@ def fit(
     _check_schedulers(learner)
 
     with ExitStack() as stack:
+        # before the folder is there: who sees it may send a signal
+        stop = StopRequest() if work_dir is None else stack.enter_context(stop_requests())
         store = None if work_dir is None else stack.enter_context(Store.opened(Path(work_dir), keep, save_best))
         content = store.newest() if store is not None and resume else None
         content = None if content is None else _with_seed(content)
@@ -137,7 +139,6 @@ def fit(
             store.clear()
         if world_size() > 1:
             _start_alike(learner)
-        stop = stack.enter_context(stop_requests()) if store is not None else StopRequest()
         stack.enter_context(flags_kept(*(getattr(learner, name) for name in PARTS)))
         if rank() > 0:  # process 0 says the same
             stack.enter_context(warnings.catch_warnings())

@@ -113,6 +113,7 @@ class Read(Exception):
     """The program has read its command line, and would begin."""
 
 
+@pytest.mark.filterwarnings("ignore:.*found in sys.modules after import:RuntimeWarning")
 @pytest.mark.parametrize("words", [each for each in of("python") if re.search("benchmarks|examples", str(each))])
 def test_python(words, monkeypatch):
     parse = argparse.ArgumentParser.parse_args

@@ -26,7 +26,7 @@ MUTATIONS = (
     ),
     Mutation(
         name="chroma not fitted to the fused image",
-        file="metaloss/inference/fuser.py",
+        file="metaloss/inference/finish.py",
         find="ycbcr_to_rgb(fused, fitted_chroma(fused, chroma))",
         replace="ycbcr_to_rgb(fused, chroma)",
         tests=("tests/cli/test_fuse_options.py", "tests/cli/test_fuse.py"),
