@@ -168,7 +168,7 @@ def a_training_and_two_images():
 # by page, what has to be there before the block with these words
 GIVEN = {
     "README.md": {
-        "Fuser.load": a_training_and_two_images,
+        "fuser = metaloss.Fuser": a_training_and_two_images,
         "learner.meta_step": readme_steps,
         "(encoder, decoder)": lambda: {"encoder": nn.Conv2d(1, 8, 3, padding=1), "decoder": nn.Conv2d(8, 1, 3)},
         "check_task(task": readme_check,
