@@ -12,7 +12,7 @@ from metaloss.runtime import files
 from metaloss.tasks import task_loss
 
 pytest.importorskip("mmdet")
-pytestmark = pytest.mark.filterwarnings("ignore:`torch.jit:DeprecationWarning")
+pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore:`torch.jit:DeprecationWarning")]
 YOLOX = "mmdet::yolox/yolox_tiny_8xb8-300e_coco.py"
 RTMDET = "mmdet::rtmdet/rtmdet_tiny_8xb32-300e_coco.py"
 FASTER_RCNN = "mmdet::faster_rcnn/faster-rcnn_r18_fpn_8xb8-amp-lsj-200e_coco.py"

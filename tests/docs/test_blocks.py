@@ -14,6 +14,8 @@ from torch import nn
 import metaloss
 from metaloss.data import SyntheticScenes, collate, write_image, write_scenes
 
+pytestmark = pytest.mark.slow
+
 # recipes for other people's repositories, and pages whose blocks have tests of their own
 ELSEWHERE = {
     "docs/networks.md": "examples/test_networks_page.py",
