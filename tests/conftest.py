@@ -1,3 +1,5 @@
+import contextlib
+import importlib
 import importlib.util
 import os
 import subprocess
@@ -35,6 +37,9 @@ def real_data() -> Callable[[str], Path]:
 @pytest.fixture
 def no_processes(monkeypatch: pytest.MonkeyPatch) -> None:
     """Fails where a process is started: nothing is installed or downloaded behind one's back."""
+
+    with contextlib.suppress(ImportError):
+        importlib.import_module("matplotlib.font_manager")  # asks the system for its fonts, once
 
     def refuse(*arguments: object, **options: object) -> None:
         raise AssertionError(f"a process was started: {arguments}")

@@ -450,8 +450,6 @@ def test_it_leaves_no_trace_on_the_machine_or_in_the_process(tmp_path):
     work.mkdir()
     watch = """
 import sys
-
-pytestmark = pytest.mark.slow
 def refuse(event, arguments):
     if event in ("socket.connect", "socket.getaddrinfo", "urllib.Request"):
         raise RuntimeError(f"{event} {arguments}")
