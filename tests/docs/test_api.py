@@ -29,8 +29,8 @@ def test_every_public_name_is_there(module):
         pytest.importorskip("mmengine")
     found = importlib.import_module(module)
     for name in NAMES[module]:
-        if getattr(found, name, None) is sys.modules.get(f"{module}.{name}"):
-            raise AssertionError(f"{module}.{name} is a module, or absent")
+        there = getattr(found, name, None) is not sys.modules.get(f"{module}.{name}")
+        assert there, f"{module}.{name} is a module, or absent"
 
 
 @pytest.mark.parametrize("module", NAMES)

@@ -80,7 +80,7 @@ def test_settings(words):
     config = context.params.get("config") or context.params.get("folder")
     if str(config) not in shipped_configs():
         pytest.skip("a config of the reader's own")
-    load_config(str(config), parse_options(given))
+    assert load_config(str(config), parse_options(given)).to_dict() != load_config(str(config)).to_dict()
 
 
 @pytest.mark.parametrize("words", of("torchrun"))

@@ -69,6 +69,7 @@ def test_the_notebook_runs(tmp_path):
     [settings] = [cell for cell in notebook.cells if "parameters" in cell.metadata.get("tags", ())]
     settings.source = SMALL
     nbclient.NotebookClient(notebook, timeout=300, kernel_name="python3").execute(cwd=str(tmp_path))
+    assert all(cell.execution_count for cell in notebook.cells if cell.cell_type == "code")
 
 
 def test_the_notebook_is_stored_with_its_outputs():
