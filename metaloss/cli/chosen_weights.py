@@ -36,12 +36,12 @@ class ChosenWeights:
     def __str__(self) -> str:
         return " and ".join(map(str, self.files))
 
-    def load(self, count: int, config: str | None) -> nn.Module:
+    def load(self, config: str | None, count: int | None = None) -> nn.Module:
         """Loads the network; says which weights these are, where they come with the package.
 
         Args:
-            count: of the sources that it is to fuse.
             config: the training config whose imports are allowed, or ``None``.
+            count: of the sources that it is to fuse; ``None``: as many as it takes.
 
         Raises:
             CheckpointError: the weights cannot be read, are another network's, or of another number of sources.
@@ -53,7 +53,7 @@ class ChosenWeights:
         else:
             network = load(self.files, network=self.network)
         expected = source_count(network)
-        if expected is not None and expected != count:
+        if count is not None and expected is not None and expected != count:
             raise CheckpointError(
                 f"{self}: was trained on {expected} sources, and {count} are given (patterns are to be quoted)"
             )

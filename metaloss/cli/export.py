@@ -7,12 +7,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import typer
-from torch import nn
 
-from metaloss.cli.engine import builder
-from metaloss.errors import CheckpointError, ConfigError
+from metaloss.cli.chosen_weights import choose
+from metaloss.errors import ConfigError
 from metaloss.inference.export import SUFFIXES, Exported, check_path, export
-from metaloss.plugins import build_fusion, find, load_fusion
 from metaloss.runtime import files
 from metaloss.runtime.folders import check_folder
 
@@ -26,7 +24,9 @@ def export_network(
     ),
     out: Path | None = typer.Option(None, metavar="FILE", help="What to write, F.onnx or F.pt2. [required]"),
     network: str | None = typer.Option(
-        None, metavar="NAME", help="The network of the weights, one of `metaloss list`; default: what they fit."
+        None,
+        metavar="NAME|FILE.py:FUNCTION",
+        help="The network of the weights, one of `metaloss list` or what a function gives; default: what they fit.",
     ),
     sources: str = typer.Option(
         "",
@@ -42,20 +42,14 @@ def export_network(
     ),
 ) -> None:
     """Write a fusion network as a file that runs without metaloss: ONNX, or a program of torch."""
-    if not weights:
-        raise ConfigError("--weights is missing: give a checkpoint, or a file that the authors of a network published")
-    for file in weights:
-        if not file.is_file():
-            raise CheckpointError(f"--weights {file}: no such file")
-    if network is not None:
-        find("fusion_networks", network)
+    chosen = choose(weights, network)
     if out is None:
         raise ConfigError(f"--out is missing: give a file whose name ends in {' or '.join(SUFFIXES)}")
     check_path(out)
     check_folder(out.parent, f"--out {out}:")
     height_and_width = None if size is None else _size(size)
-    names = [name.strip() for name in sources.split(",")] if sources else _sources_of(weights)
-    written = export(_network(weights, network, config), out, sources=names, size=height_and_width)
+    names = [name.strip() for name in sources.split(",")] if sources else _sources_of(chosen.files)
+    written = export(chosen.load(config), out, sources=names, size=height_and_width)
     shapes = ", ".join("x".join(map(str, shape)) for shape in written.shapes)
     typer.echo(
         f"{written.path}: {written.bytes / 1e6:.1f} MB, inputs {', '.join(written.sources)} (batch, 1, height, width), "
@@ -68,10 +62,6 @@ def _sizes(written: Exported) -> str:
     if written.size:
         return "x".join(map(str, written.size))
     return f"height and width multiples of {written.multiple}" if written.multiple > 1 else "any height and width"
-
-
-def _network(weights: Sequence[Path], name: str | None, config: str | None) -> nn.Module:
-    return load_fusion(weights, builder(config)) if name is None else build_fusion(name, weights=weights)
 
 
 def _sources_of(weights: Sequence[Path]) -> list[str] | None:

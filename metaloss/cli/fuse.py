@@ -89,7 +89,7 @@ def fuse(
         "compile": compile,
     }
     if videos:
-        fusion = chosen.load(len(sources), config)
+        fusion = chosen.load(config, len(sources))
         if ranges is None and any(own != FULL for own in ranges_of_training({str(chosen): fusion}, given.names)):
             text = f"warning: videos are read at full range, and {chosen} was trained with another"
             typer.echo(text, err=True)
@@ -97,7 +97,7 @@ def fuse(
         return
     pairs = pair_folders(given.paths)
     fuse_images.check_places(pairs, out)
-    fusion = chosen.load(len(sources), config)
+    fusion = chosen.load(config, len(sources))
     readings = given.chosen(ranges, {str(chosen): fusion})
     with progress_bar("checking", len(pairs)) as advance:
         check_pairs(pairs, lambda done, total: advance(""), readings=readings)
