@@ -10,7 +10,7 @@ import typer
 
 from metaloss.cli.chosen_weights import choose
 from metaloss.errors import ConfigError
-from metaloss.inference.export import SUFFIXES, Exported, check_path, export
+from metaloss.inference.export import ENDINGS, Exported, check_path, export
 from metaloss.runtime import files
 from metaloss.runtime.folders import check_folder
 
@@ -22,7 +22,7 @@ def export_network(
         help="A checkpoint of ours, or a file that the authors of a network have published; repeated where they have "
         "published its parts. [required]",
     ),
-    out: Path | None = typer.Option(None, metavar="FILE", help="What to write, F.onnx or F.pt2. [required]"),
+    out: Path | None = typer.Option(None, metavar="FILE", help="What to write, F.onnx, F.pt2 or F.pth. [required]"),
     network: str | None = typer.Option(
         None,
         metavar="NAME|FILE.py:FUNCTION",
@@ -41,10 +41,10 @@ def export_network(
         None, help="The training config of the weights, where it imports modules of its own: those are allowed."
     ),
 ) -> None:
-    """Write a fusion network as a file that runs without metaloss: ONNX, or a program of torch."""
+    """Write a fusion network as a file of its own: ONNX, or a program of torch, or its weights alone."""
     chosen = choose(weights, network)
     if out is None:
-        raise ConfigError(f"--out is missing: give a file whose name ends in {' or '.join(SUFFIXES)}")
+        raise ConfigError(f"--out is missing: give a file whose name ends in {ENDINGS}")
     check_path(out)
     check_folder(out.parent, f"--out {out}:")
     height_and_width = None if size is None else _size(size)

@@ -1,4 +1,4 @@
-"""Writes a fusion network as a file that runs without metaloss: ONNX, or a program of ``torch.export``."""
+"""Writes a fusion network as a file of its own: ONNX, or a program of ``torch.export``, or its weights alone."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ import torch
 from torch import Tensor, nn
 
 from metaloss.errors import ConfigError, PluginError
+from metaloss.inference.alone import weights_alone
 from metaloss.inference.fuse import fuse_any_size
 from metaloss.inference.tracing import ONE_SIZE, Exportable, Size, images, reason, stride_of, traced
 from metaloss.networks.calling import name_of
@@ -28,7 +29,8 @@ from metaloss.runtime.files import written_whole
 from metaloss.runtime.versions import version_of
 
 TOLERANCE = 1e-4
-SUFFIXES = (".onnx", ".pt2")
+SUFFIXES = (".onnx", ".pt2", ".pth")
+ENDINGS = f"{', '.join(SUFFIXES[:-1])} or {SUFFIXES[-1]}"
 METADATA = "metaloss.json"  # the part of a .pt2 file that says what ONNX's own metadata say
 _PACKAGES = ("onnx", "onnxruntime", "onnxscript")
 _SIZES = ((1, 48, 64), (2, 61, 83), (1, 352, 304))  # the last one is large enough for ReFusionNet's bands
@@ -67,9 +69,10 @@ def export(
     sources: Sequence[str] | None = None,
     size: Size | None = None,
 ) -> Exported:
-    """Writes a fusion network as ``F.onnx`` or ``F.pt2``, and checks that the file gives the same images.
+    """Writes a fusion network as ``F.onnx``, ``F.pt2`` or ``F.pth``, and checks that the file gives the same images.
 
-    The file takes float32 luma (B, 1, H, W) in [0, 1] for each source and gives the fused luma, for any batch and any
+    ``F.pth`` holds the weights alone, without the rest of a training: for :class:`metaloss.Fuser`, :func:`metaloss.load`
+    and ``--weights``. The others run without metaloss. They take float32 luma (B, 1, H, W) in [0, 1] for each source and gives the fused luma, for any batch and any
     height and width of 16 or more, of which a network with a stride takes multiples.
 
     Args:
@@ -97,7 +100,10 @@ def export(
     """
     path = check_path(path)
     names, module = _names(network, sources), Exportable(network)
-    stride = 1 if size else stride_of(module, len(names))
+    alone = path.suffix.lower() == ".pth"
+    if alone and size:
+        raise ConfigError(f"size={size}: {path.name} holds weights, which are of no size; leave it out")
+    stride = 1 if size or alone else stride_of(module, len(names))
     if stride is None:
         raise ConfigError(
             f"{name_of(module.network)} takes squares or one size alone: {ONE_SIZE} exports it for images of one size"
@@ -110,8 +116,11 @@ def export(
     own = copy.deepcopy(unwrapped(network)).cpu().float()
     expected = [fuse_any_size(own, images(len(names), shape)) for shape in shapes]
     described = describe(network, names, stride, size)
-    program = traced(module, len(names), stride, size)
-    content, run = (_onnx if path.suffix.lower() == ".onnx" else _pt2)(program, names, described)
+    if alone:
+        content, run = weights_alone(network, names, _ranges(network))
+    else:
+        program = traced(module, len(names), stride, size)
+        content, run = (_onnx if path.suffix.lower() == ".onnx" else _pt2)(program, names, described)
     deviation = _deviation(run, len(names), shapes, expected, path)
     with written_whole(path) as file:
         file.write(content)
@@ -122,12 +131,12 @@ def check_path(path: str | os.PathLike[str]) -> Path:
     """Checks the kind of the file that is to be written, and that its packages are there.
 
     Raises:
-        ConfigError: neither ``.onnx`` nor ``.pt2``.
+        ConfigError: another suffix than :data:`SUFFIXES`.
         PluginError: a package is missing.
     """
     path = Path(path)
     if path.suffix.lower() not in SUFFIXES or path.is_dir():
-        raise ConfigError(f"{path}: expected a file whose name ends in {' or '.join(SUFFIXES)}")
+        raise ConfigError(f"{path}: expected a file whose name ends in {ENDINGS}")
     missing = [name for name in _PACKAGES if importlib.util.find_spec(name) is None]
     if path.suffix.lower() == ".onnx" and missing:
         raise PluginError(
@@ -138,8 +147,6 @@ def check_path(path: str | os.PathLike[str]) -> Path:
 
 def describe(network: nn.Module, sources: Sequence[str], multiple: int, size: Size | None) -> dict[str, str]:
     """What a file says of itself, as texts."""
-    trained = getattr(unwrapped(network), "metaloss_range", None)
-    ranges = [str(each) for each in trained.ranges] if trained else []
     return {
         "metaloss_version": version_of("metaloss") or "",
         "network": name_of(unwrapped(network)),
@@ -147,10 +154,16 @@ def describe(network: nn.Module, sources: Sequence[str], multiple: int, size: Si
         "size": f"{size[0]}x{size[1]}" if size else "any",
         "multiple": str(multiple),
         "value_range": "sources in [0, 1]; fused in [0, 1], to be clamped",
-        "files_range": json.dumps(ranges or ["full"] * len(sources)),
+        "files_range": json.dumps(_ranges(network) or ["full"] * len(sources)),
         "colour": "Y of YCbCr (BT.601, full range), 0.299 R + 0.587 G + 0.114 B; the fused Y with the Cb and Cr of a "
         "source is the fused image in colour",
     }
+
+
+def _ranges(network: nn.Module) -> list[str]:
+    """With which range each source was read in training, where that is known."""
+    trained = getattr(unwrapped(network), "metaloss_range", None)
+    return [str(each) for each in trained.ranges] if trained else []
 
 
 def _names(network: nn.Module, sources: Sequence[str] | None) -> tuple[str, ...]:

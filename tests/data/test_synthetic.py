@@ -185,3 +185,24 @@ def test_written_scenes_are_a_paired_data_set(tmp_path):
         assert (read["sources"][0] - drawn["sources"][0]).abs().max() < 0.003
     with pytest.raises(ConfigError, match="1 scene cannot be split"):
         write_scenes(tmp_path, SyntheticScenes(1))
+
+
+def test_varied_scenes_are_the_same_scenes_with_other_cameras():
+    plain, varied = (SyntheticScenes(24, size=(64, 80), seed=3, varied=varied) for varied in (False, True))
+    again = SyntheticScenes(24, size=(64, 80), seed=3, varied=True)
+    hotter = []
+    for index in range(24):
+        known, taken = plain.scene(index), varied.scene(index)
+        assert torch.equal(known.mask, taken.mask)
+        assert torch.equal(known.boxes, taken.boxes)
+        for image in (taken.ir, taken.vi_rgb):
+            assert image.dtype == torch.float32
+            assert 0 <= image.min() < image.max() <= 1
+        assert torch.equal(taken.ir, again.scene(index).ir)
+        assert not torch.equal(taken.vi_rgb, known.vi_rgb)
+        persons = known.mask == 1
+        if persons.sum() > 20:
+            hotter.append(bool(taken.ir[0, persons].mean() > taken.ir[0, known.mask == 0].mean()))
+    assert 0.5 < sum(hotter) / len(hotter) < 0.95  # of a quarter of the cameras, what is hot is black
+    brightness = torch.stack([varied.scene(index).vi_rgb.mean() for index in range(24)])
+    assert brightness.std() > 0.1

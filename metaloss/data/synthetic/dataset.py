@@ -12,6 +12,7 @@ from torch.utils.data import Dataset
 
 from metaloss.colour import rgb_to_ycbcr
 from metaloss.data.images import write_image
+from metaloss.data.synthetic.cameras import draw_varied
 from metaloss.data.synthetic.classes import CLASSES, CONDITIONS, OBJECTS, VISIBILITY
 from metaloss.data.synthetic.scene import SyntheticScene, draw_scene
 from metaloss.data.views import as_size
@@ -36,6 +37,8 @@ class SyntheticScenes(Dataset[dict[str, Any]]):
         split: ``"train"``, or ``"val"`` for other scenes of the same seed: those of ``seed + 1``.
         target: ``"segmentation"``, ``"detection"``, ``"classification"``; for several tasks a dict of these by
             task name; or ``None`` for items without labels.
+        varied: each scene with cameras of its own: exposure, contrast, focus, noise, and what is hot white or black;
+            default: the same two cameras for all.
 
     Attributes:
         sources: the names of the sources, ``("ir", "vi")``.
@@ -67,6 +70,7 @@ class SyntheticScenes(Dataset[dict[str, Any]]):
         seed: int = 0,
         split: str = "train",
         target: str | Mapping[str, str] | None = "segmentation",
+        varied: bool = False,
     ) -> None:
         if length < 1:
             raise ConfigError(f"length={length}: a data set has at least one scene")
@@ -82,7 +86,7 @@ class SyntheticScenes(Dataset[dict[str, Any]]):
                 hint = nearest(str(kind), CLASSES)
                 raise ConfigError(f"target={kind!r}: give one of {', '.join(map(repr, CLASSES))}, or None{hint}")
         self.length, self.size, self.target = length, (height, width), target
-        self.seed, self.split = seed, split
+        self.seed, self.split, self.varied = seed, split, varied
         self.classes = () if isinstance(target, Mapping) else CLASSES[target or "segmentation"]
         self.num_classes = len(self.classes)
 
@@ -141,7 +145,8 @@ class SyntheticScenes(Dataset[dict[str, Any]]):
         """
         if not -self.length <= index < self.length:
             raise IndexError(f"scene {index} of {self.length}")
-        return draw_scene(self.seed + (self.split == "val"), index % self.length, *self.size)
+        draw = draw_varied if self.varied else draw_scene
+        return draw(self.seed + (self.split == "val"), index % self.length, *self.size)
 
 
 def write_scenes(root: str | os.PathLike[str], dataset: SyntheticScenes) -> None:
