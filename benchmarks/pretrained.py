@@ -69,7 +69,7 @@ SETS = {
         {"IFCNN": IFCNN, "ReFusion": REFUSION},
     ),
     **{
-        f"medical {kind}": Set(
+        f"medical_{kind}": Set(
             (f"medical_train/MRI_{kind}/{kind}", f"medical_train/MRI_{kind}/MRI"),
             {},
             {"IFCNN": IFCNN, "U2Fusion": U2FUSION, "ReFusion": REFUSION_MEDICAL},
@@ -113,7 +113,7 @@ def sources_of(each: Set, data: Path, out: Path) -> tuple[str, str]:
 def table_of(name: str, weights: str, data: Path, out: Path) -> str:
     """Fuses the pairs of one data set with all networks, and measures their images and the published ones."""
     each = SETS[name]
-    out = out / name.replace(" ", "_")
+    out = out / name
     first, second = sources_of(each, data, out)
     fused = {}
     files = {key: str(data / file) for key, file in each.weights.items()}
