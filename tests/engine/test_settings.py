@@ -45,10 +45,11 @@ def holding(config):
 def test_every_shipped_config_has_the_settings_of_its_kind(name):
     config = load_config(name)
     found = holding(config)
-    kind = SCENES if name.endswith("_synthetic") else FILES if name.startswith("refusion") else (*FILES, *LABELS)
+    drawn = name.endswith("_synthetic") or name == "recommended/pretrained_ivif"
+    kind = SCENES if drawn else FILES if name.startswith("refusion") else (*FILES, *LABELS)
     assert {*LOOP, "loggers", *kind} <= found.keys()
     assert ("classes" in found) == (not name.startswith("refusion"))
-    assert not {*FILES, "target", "ignore"} & found.keys() or not name.endswith("_synthetic")
+    assert not {*FILES, "target", "ignore"} & found.keys() or not drawn
 
 
 @pytest.mark.parametrize("name", shipped_configs())
