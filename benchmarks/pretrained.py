@@ -76,9 +76,7 @@ SETS = {
         )
         for kind in ("CT", "PET", "SPECT")
     },
-    "focus": Set(
-        ("multifocus/A", "multifocus/B"), {}, {"IFCNN": IFCNN, "U2Fusion": U2FUSION, "DenseFuse": DENSEFUSE}
-    ),
+    "focus": Set(("multifocus/A", "multifocus/B"), {}, {"IFCNN": IFCNN, "U2Fusion": U2FUSION, "DenseFuse": DENSEFUSE}),
     "exposure": Set(
         ("multiexposure/A", "multiexposure/B"), {}, {"IFCNN": IFCNN, "U2Fusion": U2FUSION, "DenseFuse": DENSEFUSE}
     ),

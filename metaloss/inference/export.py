@@ -71,8 +71,9 @@ def export(
 ) -> Exported:
     """Writes a fusion network as ``F.onnx``, ``F.pt2`` or ``F.pth``, and checks that the file gives the same images.
 
-    ``F.pth`` holds the weights alone, without the rest of a training: for :class:`metaloss.Fuser`, :func:`metaloss.load`
-    and ``--weights``. The others run without metaloss. They take float32 luma (B, 1, H, W) in [0, 1] for each source and gives the fused luma, for any batch and any
+    ``F.pth`` holds the weights alone, without the rest of a training: for :class:`metaloss.Fuser`,
+    :func:`metaloss.load` and ``--weights``. The others run without metaloss: they take float32 luma (B, 1, H, W) in
+    [0, 1] for each source and give the fused luma, for any batch and any
     height and width of 16 or more, of which a network with a stride takes multiples.
 
     Args:
