@@ -24,7 +24,10 @@ CORE = (
     *(f"tests/{name}" for name in ("plugins", "report", "runtime", "tasks", "testing", "training", "adapters/fusion")),
     *(f"tests/test_{name}.py" for name in ("batch", "colour", "import", "published_idioms")),
 )
-TEST_PACKAGES = ("hypothesis", "pytest>=8", "pytest-timeout", "scikit-image", "scipy")
+TEST_PACKAGES = (
+    *("hypothesis", "pytest>=8", "pytest-timeout", "scikit-image", "scipy"),
+    *("av", "matplotlib", "opencv-python-headless"),
+)
 
 SCRIPT = """
 import platform
