@@ -1,4 +1,4 @@
-.PHONY: demo test test-fast test-openmmlab mutants check format docs bench zoo clean
+.PHONY: demo test test-fast test-openmmlab mutants check wheel-check format docs bench zoo clean
 
 ENVIRONMENT = .ci/environment pyproject.toml
 PEERS = torchopt==0.7.3 higher==0.2.1 optree==0.20.0 graphviz==0.21
@@ -33,6 +33,9 @@ check: .venv/.full ## style, types, layers, docstrings
 format: .venv/.full
 	.venv/bin/ruff check --fix .
 	.venv/bin/ruff format .
+
+wheel-check: ## the wheel in an empty environment, used there, and the core tests: PYTHON=python3.12 TORCH=2.8.0 for others than these
+	python3 tests/install/check_wheel.py --tests $(if $(PYTHON),--python $(PYTHON)) $(if $(TORCH),--torch $(TORCH))
 
 docs: .venv/.full ## the documentation's site, in site/: half a minute; a warning is an error
 	NO_MKDOCS_2_WARNING=1 .venv/bin/mkdocs build --strict

@@ -16,7 +16,7 @@ from metaloss.cli.convention import check_convention
 from metaloss.cli.engine import load_engine
 from metaloss.cli.fuse_images import place
 from metaloss.cli.named import named
-from metaloss.cli.options import CFG_OPTIONS, RANGE
+from metaloss.cli.options import CFG_OPTIONS, DEVICE, RANGE, device_of
 from metaloss.cli.sources import Sources, warn_narrow
 from metaloss.colour import luma
 from metaloss.data import Pair, check_pairs, pair_folders, write_image
@@ -69,6 +69,7 @@ def compare(
     seeds: int = typer.Option(1, min=1, help="Task networks per method, with seeds 0, 1, ..."),
     epochs: int | None = typer.Option(None, min=1, help="Of each of them; default: the config's max_epochs."),
     convention: str = typer.Option("tdfusion", help=f"Of the metrics: {', '.join(CONVENTIONS)}."),
+    device_name: str | None = DEVICE,
     source_range: list[str] = RANGE,
     cfg_options: list[str] = CFG_OPTIONS,
 ) -> None:
@@ -85,14 +86,14 @@ def compare(
     check_convention(convention)
     if task is None and cfg_options:
         raise ConfigError("--cfg-options without --task: they are settings of its config")
-    protocol = None if task is None else _protocol(task, out, epochs, cfg_options)
+    device = device_of(device_name)
+    protocol = None if task is None else _protocol(task, out, epochs, cfg_options, device)
     pairs = pair_folders(given.paths)
     methods = [Method(name, parts, _load(parts, len(sources))) for name, parts in files.items()]
     readings = given.chosen(ranges, {str(each.files[0]): each.network for each in methods})
     with progress_bar("checking", len(pairs)) as advance:
         check_pairs(pairs, lambda done, total: advance(""), readings=readings)
     warn_narrow(pairs, readings)
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     rows: list[Compared] = []
     for each in methods:
         each.network.to(device)
@@ -192,9 +193,9 @@ def _place(device: torch.device) -> str:
     return f"{torch.get_num_threads()} CPU thread{'s' * (torch.get_num_threads() != 1)}"
 
 
-def _protocol(task: str, out: Path, epochs: int | None, options: Sequence[str]) -> Any:
+def _protocol(task: str, out: Path, epochs: int | None, options: Sequence[str], device: torch.device) -> Any:
     engine = load_engine("compare")
-    return engine.Downstream(engine.load_config(task, engine.parse_options(options)), out / "task", epochs)
+    return engine.Downstream(engine.load_config(task, engine.parse_options(options)), out / "task", epochs, device)
 
 
 def _judged(protocol: Any, methods: Sequence[Method], seeds: int) -> dict[str, dict[str, float]]:

@@ -7,18 +7,16 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-import torch
 import typer
 
 from metaloss.cli import fuse_images, fuse_video
 from metaloss.cli.chosen_weights import choose
-from metaloss.cli.options import RANGE
+from metaloss.cli.options import DEVICE, RANGE, device_of
 from metaloss.cli.sources import Sources, ranges_of_training, warn_narrow
 from metaloss.data import check_pairs, pair_folders
 from metaloss.data.ranges import FULL
 from metaloss.data.video import is_video
 from metaloss.errors import ConfigError, nearest
-from metaloss.inference.devices import best_device, device_named
 from metaloss.inference.finish import Colour, Stretch
 from metaloss.inference.fuser import SMALLEST_TILE, Fuser
 from metaloss.runtime.folders import check_folder
@@ -44,7 +42,9 @@ def fuse(
         help="The network of the weights, one of `metaloss list`, or FILE.py:FUNCTION, which is run and builds it; "
         "default: what they fit.",
     ),
-    out: Path | None = typer.Option(None, help="The folder for the fused images (PNG) or video (MKV, lossless)."),
+    out: Path | None = typer.Option(
+        None, help="The folder for the fused images (PNG) or video (MKV, lossless). [required]"
+    ),
     colour: Colour = typer.Option(Colour.auto, help="auto: keep the sources' colour; grey: luma only."),
     colour_from: str | None = typer.Option(
         None, metavar="SOURCE", help="Take the colour of this source alone, by name or position from 0; default: merge."
@@ -55,9 +55,7 @@ def fuse(
     tile: int | None = typer.Option(
         None, help="Fuse in tiles of this many pixels, overlapping and blended, where whole images do not fit."
     ),
-    device: str | None = typer.Option(
-        None, help="Where the network runs: cpu, cuda, cuda:1 ...; default: the GPU where there is one."
-    ),
+    device: str | None = DEVICE,
     source_range: list[str] = RANGE,
     compile: bool = typer.Option(False, "--compile", help="Compile the network first: pays off from some 50 images."),
     config: str | None = typer.Option(
@@ -85,7 +83,7 @@ def fuse(
         "colour_from": _number_of(colour_from, colour, given.names),
         "stretch": stretch,
         "tile": tile,
-        "device": _device(device),
+        "device": device_of(device),
         "compile": compile,
     }
     if videos:
@@ -126,10 +124,3 @@ def _number_of(source: str | None, colour: Colour, names: Sequence[str]) -> int 
             f"{len(names) - 1}"
         )
     return places[source]
-
-
-def _device(name: str | None) -> torch.device:
-    try:
-        return best_device() if name is None else device_named(name)
-    except ConfigError as error:
-        raise ConfigError(f"--device: {error}") from None

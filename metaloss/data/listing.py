@@ -79,10 +79,12 @@ def what_is_missing(path: Path, kind: str = "folder") -> str:
 
 
 def _nearest(path: Path) -> str:
-    """What the first missing part of a path may have been meant to be."""
-    while not path.parent.exists():
-        path = path.parent
-    return nearest(path.name, os.listdir(path.parent)) if path.parent.is_dir() else ""
+    """What the first missing part of a path may have been meant to be, and which that is."""
+    first = path
+    while not first.parent.exists():
+        first = first.parent
+    near = nearest(first.name, os.listdir(first.parent)) if first.parent.is_dir() else ""
+    return near if first == path or not near else f" ({first} is not there: {near.strip(' ()')})"
 
 
 def listing_of(folder: Path) -> str:

@@ -34,6 +34,7 @@ _NOISE = (
     '"FileClient" will be deprecated',
     '"HardDiskBackend" is the alias',
     "Distributed training is not used, all SyncBatchNorm",
+    "The prefix is not set in metric class",
 )
 
 

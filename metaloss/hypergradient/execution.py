@@ -97,8 +97,8 @@ def _quiet() -> Iterator[None]:
 @contextmanager
 def _eager() -> Iterator[None]:
     """Runs compiled modules as they were written: compiled code has one derivative only."""
-    if "torch._dynamo" not in sys.modules:  # nothing can have been compiled
-        yield
+    if not hasattr(torch.compiler, "set_stance") or "torch._dynamo" not in sys.modules:
+        yield  # before torch 2.6 what a user has compiled fails, in torch's words; without the compiler nothing is
         return
     with torch.compiler.set_stance("force_eager"):
         yield

@@ -84,6 +84,20 @@ def test_by_name_by_file_and_by_config(shared):
     assert type(shared.segmentor.backbone).__name__ == "MixVisionTransformer"
 
 
+def test_no_parameter_has_a_line_in_the_log(tmp_path):
+    from mmengine.logging import MMLogger
+
+    logger = MMLogger.get_instance("a training", log_file=str(tmp_path / "log"))  # the current one, from now on
+    try:
+        build()
+        logger.info("built")
+        [line] = (tmp_path / "log").read_text().splitlines()
+        assert line.endswith("built")
+    finally:
+        for handler in MMLogger._instance_dict.pop("a training").handlers:
+            handler.close()
+
+
 def test_misspelt_names():
     with pytest.raises(ConfigError, match=rf"did you mean '{NAME}'"):
         build(SEGFORMER.replace("512x512", "512x51"))

@@ -17,6 +17,7 @@ from metaloss.runtime import files
 from metaloss.tasks import task_loss
 
 pytest.importorskip("metaloss_ultralytics.framework")  # imported by itself, ultralytics would leave its traces
+pytestmark = pytest.mark.slow
 MODELS = ("yolov8n.yaml", "yolo11n.yaml")
 
 

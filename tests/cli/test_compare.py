@@ -85,6 +85,7 @@ def test_what_is_refused(refused, scenes, methods, tmp_path):
     assert "did you mean 'vifb'" in refused("compare", *pair, *methods, *out, "--convention", "vifbb")
     assert "was trained on 2 sources, and 3 are given" in refused("compare", *pair, pair[0], *methods, *out)
     assert refused("compare", *pair, *methods, *out, "--task", "nothing").startswith("config 'nothing' is neither")
+    assert "--device: device 'gpu' cannot be used" in refused("compare", *pair, *methods, *out, "--device", "gpu")
     said = refused("compare", *pair, *methods, *out, "--cfg-options", "max_epochs=1")
     assert said == "--cfg-options without --task: they are settings of its config"
     assert not (tmp_path / "out").exists()

@@ -29,7 +29,14 @@ def test_descriptions_are_whole(command):
 
 @pytest.mark.parametrize(
     ("name", "options"),
-    [("weights", ("--weights", "--out")), ("evaluate", ("--fused",)), ("compare", ("--method", "--out"))],
+    [
+        ("compare", ("--method", "--out")),
+        ("evaluate", ("--fused",)),
+        ("export", ("--weights", "--out")),
+        ("fuse", ("--out",)),
+        ("report", ("--out",)),
+        ("weights", ("--weights", "--out")),
+    ],
 )
 def test_options_that_have_to_be_given_say_so(command, name, options):
     shown = plain(command(name, "--help").out)

@@ -2,6 +2,7 @@ import pytest
 
 import metaloss
 from metaloss.configs import shipped_configs
+from metaloss.inference import pretrained
 from metaloss.plugins import records
 
 
@@ -22,6 +23,19 @@ def test_every_shipped_config_is_listed(command):
     assert all(name in out for name in shipped_configs())
     assert "TDFusion with SegFormer-B0 on procedural scenes: needs no download." in out
     assert "_base_" not in out
+
+
+def test_shipped_weights_are_listed_with_their_card(command, tmp_path, monkeypatch):
+    def shown():
+        lines = [line.rstrip() for line in command("list").out.splitlines()]
+        return lines[lines.index("weights") + 1 :]
+
+    monkeypatch.setattr(pretrained, "FOLDER", tmp_path)
+    assert shown() == ["  none come with this installation"]
+    for name in ("ivif", "mif"):
+        (tmp_path / f"{name}.pth").write_bytes(b"")
+    (tmp_path / "ivif.md").write_text("# Infrared and visible, [small]\n\nMore.\n")
+    assert shown() == ["  ivif    Infrared and visible, [small]", "  mif"]
 
 
 def test_version_and_help(command):

@@ -1,10 +1,10 @@
-"""Links that lead nowhere are named, wherever files are listed."""
+"""Links that lead nowhere are named, wherever files are listed; so is what else is missing."""
 
 import pytest
 from PIL import Image
 
 from metaloss.data import PairedDataset, pair_by_stem, pair_folders
-from metaloss.data.listing import list_files
+from metaloss.data.listing import list_files, what_is_missing
 from metaloss.errors import DataError
 
 
@@ -59,3 +59,11 @@ def test_links_that_lead_somewhere_and_what_is_no_image(root):
     (root / "more").symlink_to(root / "ir")
     for place in ("ir", "more", "ir/*"):
         assert list_files(root / place, {".png"}).names[-2:] == (("a.png", "b.png"))
+
+
+def test_what_a_missing_path_may_have_been_meant_to_be(tmp_path):
+    (tmp_path / "mydata" / "msrs").mkdir(parents=True)
+    above = f"no such folder ({tmp_path / 'data'} is not there: did you mean 'mydata'?)"
+    assert what_is_missing(tmp_path / "data" / "msrs") == above
+    assert what_is_missing(tmp_path / "mydata" / "mrss") == "no such folder (did you mean 'msrs'?)"
+    assert what_is_missing(tmp_path / "else" / "msrs") == "no such folder"

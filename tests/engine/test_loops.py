@@ -125,6 +125,16 @@ def run(tmp_path_factory):
     return SimpleNamespace(runner=runner, witness=witness, lines=lines, log=log, folder=folder)
 
 
+def test_the_log_begins_with_what_tells_and_has_no_noise(run):
+    lines = [line.partition(" - INFO - ")[2] for line in run.log.splitlines()]
+    assert lines[0].startswith(f"metaloss {metaloss.__version__}, torch {torch.__version__}, Python ")
+    assert lines[1].startswith("device: ")
+    assert lines[1].endswith("; seed: 3")
+    assert lines[2].startswith("log and scalars: ")
+    noise = ("WARNING", "Hooks will be executed", "Exp name", "init_weights", "The prefix is not set")
+    assert [words for words in noise if words in run.log] == []
+
+
 def test_validation_begins_when_it_is_told_to(run):
     assert [epoch for epoch, _ in run.witness.validations] == [0, 3, 4]
 

@@ -8,12 +8,15 @@ import pytest
 
 import metaloss
 import metaloss.data.known
+import metaloss.inference
 import metaloss.plugins
 
 HEAVY = ("torch", "numpy", "PIL", "yaml", "mmengine", "timm", "mmseg", "mmdet", "ultralytics", "torchvision")
 
 
-@pytest.mark.parametrize("package", [metaloss, metaloss.data, metaloss.data.known, metaloss.plugins])
+@pytest.mark.parametrize(
+    "package", [metaloss, metaloss.data, metaloss.data.known, metaloss.inference, metaloss.plugins]
+)
 def test_every_name_is_where_the_table_says_and_no_module_takes_its_place(package):
     assert set(package.__all__) - {"__version__"} <= package._PLACES.keys() | vars(package).keys()
     for name, place in package._PLACES.items():

@@ -48,5 +48,14 @@ def build_network(
         size, model = own_size(loaded), model_config(loaded, num_classes)
         with quiet(), framework_call(name_of(config), "be built"):
             network: nn.Module = framework.MODELS.build(model)
-            network.init_weights()  # type: ignore[operator]
+            _initialise(network)
     return network, size
+
+
+def _initialise(network: Any) -> None:
+    """Draws the initial weights, without the lines about each of them, which go past the logger into its file."""
+    network._dump_init_info = lambda: None
+    try:
+        network.init_weights()
+    finally:
+        del network._dump_init_info
