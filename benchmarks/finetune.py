@@ -3,9 +3,10 @@
     python -m benchmarks.finetune [--networks NAME ...] [--rows ROW ...] [--seeds 5-7] [--jobs 2]
 
 The networks begin with their authors' weights (``$METALOSS_DATA/peers/NAME``) and are judged by a fresh detector as
-published, fine-tuned with uniform weights, and fine-tuned with the learned loss; both fine-tunings have the same budget,
-order of data and seeds. The fusion metrics of their images of the test scenes say what was paid for it. What is finished
-is kept in ``benchmarks/results/finetune``: the same command goes on where it was stopped. Prints and writes a page.
+published, fine-tuned with uniform weights, and fine-tuned with the learned loss; both fine-tunings have the same
+budget, order of data and seeds. The fusion metrics of their images of the test scenes say what was paid for it. What is
+finished is kept in ``benchmarks/results/finetune``: the same command goes on where it was stopped. Prints and writes a
+page.
 """
 
 from __future__ import annotations
