@@ -85,7 +85,7 @@ NETWORKS = (
         repository="https://github.com/JinyuanLiu-CV/TarDAL",
         weights="tardal-dt.pth, tardal-tt.pth, tardal-ct.pth among the releases",
         data="M3FD",
-        range="sources in [0, 1], infrared first; a tanh, halved and raised by 0.5",
+        range="sources in [0, 1], infrared first; a tanh, halved and raised by 0.5; with halved=False the tanh is it",
         parameters=296_577,
     ),
     PublishedNetwork(

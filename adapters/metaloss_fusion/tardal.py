@@ -16,10 +16,15 @@ class TarDAL(TwoSources):
 
     Ends in tanh, which is brought from [-1, 1] into [0, 1]. The discriminators of the paper's training are no part of
     it.
+
+    Args:
+        halved: ``False`` takes the tanh itself for the image, as its authors train and fuse; from the published weights
+            it is nearly all of it in [0, 1].
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, halved: bool = True) -> None:
         super().__init__()
+        self.halved = halved
         self.encoder = _layer(2, WIDTH)
         self.dense = nn.ModuleList(_layer(WIDTH * n, WIDTH) for n in range(1, DEPTH + 1))
         self.fuse = nn.ModuleList(
@@ -39,7 +44,8 @@ class TarDAL(TwoSources):
         x = torch.cat(features, 1)
         for layer in self.fuse[:-1]:
             x = _rectified(x, layer)
-        return convolved(x, *self.fuse[-1]).tanh() / 2 + 0.5
+        image = convolved(x, *self.fuse[-1]).tanh()
+        return image / 2 + 0.5 if self.halved else image
 
 
 def _layer(inputs: int, outputs: int) -> nn.Sequential:

@@ -20,6 +20,7 @@ from benchmarks.evidence.judging import fused_image, judge, simple_images
 from benchmarks.evidence.problems import load
 from benchmarks.evidence.settings import VERSION, Settings
 from benchmarks.evidence.training import train, weight_history
+from metaloss.evaluation.downstream import Image
 from metaloss.evaluation.results import read_result, write_result
 from metaloss.runtime.files import written_whole
 from metaloss.runtime.progress_bar import progress_bar
@@ -116,7 +117,7 @@ class Run:
         weights = {"weights": self._weights()} if learns else {}
         state = self.folder / "judge.pth"
         metrics = judge(self.settings, image, state)
-        write_result(self.result, self.identity, metrics, **weights)
+        write_result(self.result, self.identity, metrics, **weights, **self._more(image))
         state.unlink(missing_ok=True)
         for epoch in range(1, self.settings.epochs if self.trained else 0):
             self.checkpoint(epoch).unlink(missing_ok=True)
@@ -134,7 +135,11 @@ class Run:
         """The file after an epoch; the first and the last are kept."""
         return self.folder / f"epoch_{epoch}.pth"
 
-    def _simple(self) -> Any:
+    def _more(self, image: Image) -> dict[str, Any]:
+        """What else is kept of a run."""
+        return {}
+
+    def _simple(self) -> Image:
         return simple_images(load(self.settings.data))[self.name]
 
 

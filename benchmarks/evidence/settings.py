@@ -31,7 +31,8 @@ class Settings:
         outer_update: as of :class:`metaloss.MetaLearner`.
         inner_lr: of the inner updates.
         inner_update: as of :class:`metaloss.MetaLearner`.
-        fusion: ``"small"``, five convolutions, or ``"weighted_sum"`` (ablation V), the sources' sum with G's weights.
+        fusion: ``"small"``, five convolutions; ``"weighted_sum"`` (ablation V), the sources' sum with G's weights; or
+            the name of a published network, which begins with its authors' weights.
         schedule: as of :meth:`metaloss.MetaLearner.fit`.
         gradient: the form of the loss's gradient term.
         task_epochs: of the judging task network's training.
@@ -53,7 +54,7 @@ class Settings:
     outer_update: Literal["optimizer", "max_normalised_sgd"] = "optimizer"
     inner_lr: float = 1e-2
     inner_update: Literal["network", "image"] = "network"
-    fusion: Literal["small", "weighted_sum"] = "small"
+    fusion: str = "small"
     schedule: Literal["phases", "interleaved"] = "phases"
     gradient: Literal["per_axis", "learned"] = "per_axis"
     task_epochs: int = 16

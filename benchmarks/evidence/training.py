@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.optim.lr_scheduler import PolynomialLR
 
 from benchmarks.evidence.crops import Crops
+from benchmarks.evidence.peers import published_network
 from benchmarks.evidence.plain_generator import PlainGenerator
 from benchmarks.evidence.problems import Problem, Scene, load
 from benchmarks.evidence.settings import Settings
@@ -53,7 +54,7 @@ def train(settings: Settings, folder: Path) -> nn.Module:
 def make_learner(settings: Settings, problem: Problem) -> MetaLearner:
     """Builds networks and optimizers; F and T start alike with learned and with uniform weights."""
     count = len(problem.sources)
-    fusion, task = seeded(lambda: SmallFusion(count), settings.seed), seeded(problem.task, settings.seed)
+    fusion, task = seeded(lambda: _fusion(settings.fusion, count), settings.seed), seeded(problem.task, settings.seed)
     kind = GENERATORS[settings.generator]
     outputs = {"outputs": ("intensity", "gradient")} if settings.gradient == "learned" else {}
     generator = seeded(lambda: kind(count, **outputs), settings.seed) if settings.weights == "learned" else None
@@ -77,6 +78,10 @@ def make_learner(settings: Settings, problem: Problem) -> MetaLearner:
         schedulers=schedulers,
         outer_update=settings.outer_update,
     )
+
+
+def _fusion(name: str, count: int) -> nn.Module:
+    return SmallFusion(count) if name in ("small", "weighted_sum") else published_network(name)
 
 
 def weight_history(settings: Settings, folder: Path) -> list[dict[str, float]]:

@@ -16,10 +16,11 @@ from metaloss.cli.convention import check_convention
 from metaloss.cli.engine import load_engine
 from metaloss.cli.fuse_images import place
 from metaloss.cli.named import named
-from metaloss.cli.options import CFG_OPTIONS, DEVICE, RANGE, device_of
-from metaloss.cli.sources import Sources, warn_narrow
+from metaloss.cli.options import CFG_OPTIONS, DEVICE, RANGE, SIZE_OF, device_of
+from metaloss.cli.sources import Sources
 from metaloss.colour import luma
-from metaloss.data import Pair, check_pairs, pair_folders, write_image
+from metaloss.data import Pair, write_image
+from metaloss.data.dataset import of_one_size
 from metaloss.data.images import read_image
 from metaloss.data.reading import Reading
 from metaloss.errors import CheckpointError, ConfigError
@@ -71,6 +72,7 @@ def compare(
     convention: str = typer.Option("tdfusion", help=f"Of the metrics: {', '.join(CONVENTIONS)}."),
     device_name: str | None = DEVICE,
     source_range: list[str] = RANGE,
+    size_of: str | None = SIZE_OF,
     cfg_options: list[str] = CFG_OPTIONS,
 ) -> None:
     """Fuse with several networks, measure and time them, and show their images beside each other.
@@ -88,12 +90,10 @@ def compare(
         raise ConfigError("--cfg-options without --task: they are settings of its config")
     device = device_of(device_name)
     protocol = None if task is None else _protocol(task, out, epochs, cfg_options, device)
-    pairs = pair_folders(given.paths)
+    pairs = given.pairs(size_of)
     methods = [Method(name, parts, _load(parts, len(sources))) for name, parts in files.items()]
     readings = given.chosen(ranges, {str(each.files[0]): each.network for each in methods})
-    with progress_bar("checking", len(pairs)) as advance:
-        check_pairs(pairs, lambda done, total: advance(""), readings=readings)
-    warn_narrow(pairs, readings)
+    given.check(pairs, readings)
     rows: list[Compared] = []
     for each in methods:
         each.network.to(device)
@@ -128,7 +128,7 @@ def _load(files: tuple[Path, ...], count: int) -> nn.Module:
 
 def _identity(pairs: Sequence[Pair], readings: Sequence[Reading]) -> str:
     """Of the sources: their names and sizes on the disk, and how they are read."""
-    listed = [[(path.name, path.stat().st_size) for path in pair.sources] for pair in pairs]
+    listed = [(pair.size_of, [(path.name, path.stat().st_size) for path in pair.sources]) for pair in pairs]
     return hashlib.sha256(repr((listed, list(map(str, readings)))).encode()).hexdigest()
 
 
@@ -150,7 +150,7 @@ def _metrics(
         for pair in pairs:
             done = [key for key in values if key.rpartition("/")[0] == pair.name]
             if not done or not place(pair, folder).is_file():
-                images = list(map(Reading.image, readings, pair.sources))
+                images = _images(pair, readings)
                 write_image(place(pair, folder), fuser.fuse([images])[0])
                 fused = read_image(place(pair, folder))  # as it was written, in 8 bits
                 found = measure(_grey(fused), [_grey(image) for image in images], convention=convention)
@@ -161,6 +161,11 @@ def _metrics(
     columns = {name: [values[f"{pair.name}/{name}"] for pair in pairs] for name in names}
     defined = {name: [value for value in column if value == value] for name, column in columns.items()}
     return {name: sum(column) / len(column) if column else float("nan") for name, column in defined.items()}
+
+
+def _images(pair: Pair, readings: Sequence[Reading]) -> list[Tensor]:
+    """The sources of a scene, each (1, H, W) or (3, H, W), of one size."""
+    return of_one_size(pair, list(map(Reading.image, readings, pair.sources)))
 
 
 def _grey(image: Tensor) -> Tensor:
@@ -181,7 +186,7 @@ def _cost(
     settings = {**settings, "device": _place(device)}
     known = read_result(path, settings)
     if known is None:
-        images = [_grey(image).to(device) / 255 for image in map(Reading.image, readings, pair.sources)]
+        images = [_grey(image).to(device) / 255 for image in _images(pair, readings)]
         known = asdict(cost(method.network, images))
         write_result(path, settings, known)
     return Cost(int(known["parameters"]), int(known["multiply_adds"]), known["images_per_second"])
@@ -227,7 +232,7 @@ def _write(
     methods = [row.name for row in rows]
     scenes = []
     for pair in pairs[:: max(len(pairs) // _SHOWN, 1)][:_SHOWN]:
-        images = dict(zip(names, map(Reading.image, readings, pair.sources), strict=True))
+        images = dict(zip(names, _images(pair, readings), strict=True))
         images |= {name: read_image(place(pair, out / "fused" / name)) for name in methods}
         scenes.append(Scene(pair.name, images, methods))
     draw_comparison(out / "comparison.png", scenes)

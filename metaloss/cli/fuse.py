@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -11,16 +10,14 @@ import typer
 
 from metaloss.cli import fuse_images, fuse_video
 from metaloss.cli.chosen_weights import choose
-from metaloss.cli.options import DEVICE, RANGE, device_of
-from metaloss.cli.sources import Sources, ranges_of_training, warn_narrow
-from metaloss.data import check_pairs, pair_folders
+from metaloss.cli.options import DEVICE, RANGE, SIZE_OF, device_of
+from metaloss.cli.sources import Sources, ranges_of_training
 from metaloss.data.ranges import FULL
 from metaloss.data.video import is_video
-from metaloss.errors import ConfigError, nearest
+from metaloss.errors import ConfigError
 from metaloss.inference.finish import Colour, Stretch
 from metaloss.inference.fuser import SMALLEST_TILE, Fuser
 from metaloss.runtime.folders import check_folder
-from metaloss.runtime.progress_bar import progress_bar
 
 
 def fuse(
@@ -57,6 +54,7 @@ def fuse(
     ),
     device: str | None = DEVICE,
     source_range: list[str] = RANGE,
+    size_of: str | None = SIZE_OF,
     compile: bool = typer.Option(False, "--compile", help="Compile the network first: pays off from some 50 images."),
     config: str | None = typer.Option(
         None, help="The training config of the weights, where it imports modules of its own: those are allowed."
@@ -69,6 +67,8 @@ def fuse(
     if videos and len(videos) < len(sources):
         other = next(source for source in given.paths if source not in videos)
         raise ConfigError(f"{videos[0]} is a video and {other} is not: give videos only")
+    if videos and size_of is not None:
+        raise ConfigError(f"{videos[0]} is a video, and videos have one size: leave --size-of {size_of} out")
     if videos and (any(own != FULL for own in ranges or ()) or any(given.channels)):
         what = ":rgb or :alpha" if any(given.channels) else "--range"
         raise ConfigError(f"{videos[0]} is a video, read at its full range and in colour: leave {what} out")
@@ -80,7 +80,7 @@ def fuse(
         raise ConfigError(f"--tile {tile}: a tile has at least {SMALLEST_TILE} pixels on a side")
     options: dict[str, Any] = {
         "colour": colour,
-        "colour_from": _number_of(colour_from, colour, given.names),
+        "colour_from": None if colour_from is None else _number_of(colour_from, colour, given),
         "stretch": stretch,
         "tile": tile,
         "device": device_of(device),
@@ -93,13 +93,11 @@ def fuse(
             typer.echo(text, err=True)
         _fuse_videos(Fuser(fusion, **options), given.paths, out)
         return
-    pairs = pair_folders(given.paths)
+    pairs = given.pairs(size_of)
     fuse_images.check_places(pairs, out)
     fusion = chosen.load(config, len(sources))
     readings = given.chosen(ranges, {str(chosen): fusion})
-    with progress_bar("checking", len(pairs)) as advance:
-        check_pairs(pairs, lambda done, total: advance(""), readings=readings)
-    warn_narrow(pairs, readings)
+    given.check(pairs, readings)
     fuse_images.fuse_images(Fuser(fusion, **options), pairs, readings, out)
     typer.echo(f"{len(pairs)} fused image{'s' * (len(pairs) != 1)} in {out}/")
 
@@ -111,16 +109,8 @@ def _fuse_videos(fuser: Fuser, sources: list[Path], out: Path) -> None:
     typer.echo(f"{frames} fused frame{'s' * (frames != 1)} in {path}")
 
 
-def _number_of(source: str | None, colour: Colour, names: Sequence[str]) -> int | None:
+def _number_of(source: str, colour: Colour, given: Sources) -> int:
     """The place of the source that ``--colour-from`` names."""
-    if source is None:
-        return None
     if colour is Colour.grey:
         raise ConfigError(f"--colour-from {source} with --colour grey: no colour is kept; leave one of them out")
-    places = {str(number): number for number in range(len(names))} | {name: k for k, name in enumerate(names)}
-    if source not in places:
-        raise ConfigError(
-            f"--colour-from {source}: no such source{nearest(source, names)}; they are {', '.join(names)}, or 0 to "
-            f"{len(names) - 1}"
-        )
-    return places[source]
+    return given.number_of("--colour-from", source)

@@ -35,6 +35,14 @@ RANGE: Any = typer.Option(
     "or percentiles,1,99. For all sources, or, repeated, for each by name or position: ir=7000,9000.",
 )
 
+SIZE_OF: Any = typer.Option(
+    None,
+    "--size-of",
+    metavar="SOURCE",
+    help="Resize the images of a scene to those of this source, by name or position from 0: for sources that are "
+    "registered at several sizes; default: they have one size.",
+)
+
 
 def config_names(incomplete: str) -> list[str]:
     """The shipped configs whose names begin so, for a shell to complete; of a path it completes the files itself."""

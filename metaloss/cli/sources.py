@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import typer
 from torch import nn
 
 from metaloss.cli.options import ranges_given
-from metaloss.data import Pair
+from metaloss.data import Pair, check_pairs, pair_folders
+from metaloss.data.dataset import ONE_SIZE
 from metaloss.data.distinct import numbered, place_names
 from metaloss.data.images import Channels
 from metaloss.data.listing import is_pattern, what_is_missing
 from metaloss.data.narrow import narrow_sources
 from metaloss.data.ranges import FULL, SourceRange, ranges_of
 from metaloss.data.reading import Reading, names_with_channels, split_channels
-from metaloss.errors import CheckpointError, ConfigError, DataError
+from metaloss.errors import CheckpointError, ConfigError, DataError, nearest
 from metaloss.plugins.trained_range import trained_range
+from metaloss.runtime.progress_bar import progress_bar
 
 
 @dataclass(frozen=True)
@@ -59,6 +61,47 @@ class Sources:
             if not source.exists() and not is_pattern(source):
                 raise DataError(f"source {source}: {what_is_missing(source, 'file or folder')}")
         return sources
+
+    def number_of(self, option: str, source: str) -> int:
+        """The place of the source that an option names, by name or position.
+
+        Raises:
+            ConfigError: there is no such source.
+        """
+        places = {str(number): number for number in range(len(self.names))}
+        places |= {name: number for number, name in enumerate(self.names)}
+        if source not in places:
+            raise ConfigError(
+                f"{option} {source}: no such source{nearest(source, self.names)}; they are {', '.join(self.names)}, or "
+                f"0 to {len(self.names) - 1}"
+            )
+        return places[source]
+
+    def pairs(self, size_of: str | None) -> list[Pair]:
+        """Pairs the files; with ``--size-of`` all take the size of the source that it names.
+
+        Raises:
+            ConfigError: there is no such source.
+            DataError: they cannot be paired.
+        """
+        number = None if size_of is None else self.number_of("--size-of", size_of)
+        return [replace(pair, size_of=number) for pair in pair_folders(self.paths)]
+
+    def check(self, pairs: Sequence[Pair], readings: Sequence[Reading]) -> None:
+        """Reads all files, and warns of sources that use only a few per cent of their range.
+
+        Raises:
+            DataError: one cannot be read, or the images of a scene differ in size.
+        """
+        with progress_bar("checking", len(pairs)) as advance:
+            try:
+                check_pairs(pairs, lambda done, total: advance(""), readings=readings)
+            except DataError as error:
+                if ONE_SIZE not in str(error):
+                    raise
+                cure = f"where they are registered, --size-of {self.names[0]} gives all of them the size of one source"
+                raise DataError(f"{error}; {cure}") from None
+        warn_narrow(pairs, readings)
 
     def ranges(self, texts: Sequence[str]) -> tuple[SourceRange, ...] | None:
         """Reads ``--range``, ``None`` where it is not given.

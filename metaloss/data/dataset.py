@@ -27,6 +27,8 @@ from metaloss.data.roots import joined_roots
 from metaloss.data.views import resize
 from metaloss.errors import ConfigError, DataError
 
+ONE_SIZE = "the images of a scene have one size"
+
 
 class PairedDataset(Dataset[dict[str, Any]]):
     """Registered images paired by file stem, with label images of class ids, with boxes, or without labels.
@@ -237,7 +239,7 @@ def size_mismatches(pair: Pair, images: Sequence[Tensor]) -> dict[Path, str]:
     sizes = [(image.shape[-1], image.shape[-2]) for image in images]
     return {
         file: f"{file}: {size[0]}x{size[1]} pixels (width x height), and {files[0]} has {sizes[0][0]}x{sizes[0][1]}: "
-        "the images of a scene have one size; register or resize them first"
+        f"{ONE_SIZE}; register or resize them first"
         for file, size in zip(files, sizes, strict=True)
         if size != sizes[0]
     }

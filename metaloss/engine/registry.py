@@ -12,6 +12,7 @@ from torch import nn
 
 import metaloss
 from metaloss.data import Joined, PairedDataset, SyntheticScenes, Tiles, known_dataset
+from metaloss.errors import ConfigError
 from metaloss.losses import LearnableFusionLoss
 from metaloss.networks import Adapted, Concatenated, LossGenerator, ReFusionNet, SourceReconstructor
 
@@ -123,8 +124,21 @@ def build_fusion_network(name: str, **arguments: Any) -> nn.Module:
     """A fusion network by its plug-in name: ``dict(type='metaloss.FusionNetwork', name='refusion')``.
 
     With ``weights=FILE``, or several files of its parts, it begins with those.
+
+    Raises:
+        ConfigError: the name or the weights are empty, and so still to be given.
     """
+    missing = [what for what, empty in (("network=NAME", not name), ("weights=FILE", _empty(arguments))) if empty]
+    if missing:
+        raise ConfigError(
+            f"the fusion network goes on from published weights: give {' and '.join(missing)} (weights=[FILE,FILE] "
+            "where they are in parts); `metaloss list` shows the names, docs/peers.md where the files are published"
+        )
     return metaloss.build_fusion(name, **arguments)
+
+
+def _empty(arguments: Mapping[str, Any]) -> bool:
+    return arguments.get("weights") is not None and not arguments["weights"]
 
 
 @MODELS.register_module(name="Generator")

@@ -10,6 +10,7 @@ from pathlib import Path
 from torch import Tensor
 
 from metaloss.colour import luma
+from metaloss.data.dataset import of_one_size
 from metaloss.data.images import pixels_of, read_metadata, write_image
 from metaloss.data.metadata import Metadata, merged
 from metaloss.data.pairing import Pair
@@ -48,7 +49,7 @@ class Opened:
         Raises:
             DataError: one cannot be read.
         """
-        images = list(map(Reading.image, readings, pair.sources))
+        images = of_one_size(pair, list(map(Reading.image, readings, pair.sources)))
         metadata = merged([read_metadata(path) for path in pair.sources])
         first, *others = (image if len(image) == 1 else luma(image) for image in images)
         return cls(pair, images, metadata, [displacement(first, other) for other in others])

@@ -8,9 +8,12 @@ import pytest
 import torch
 from PIL import Image
 from torch import nn
+from torch.nn import functional as F
 from torch.utils.flop_counter import FlopCounterMode
 from weight_files import write
 
+from metaloss.data import write_image
+from metaloss.data.images import read_image
 from metaloss.inference.cost import multiply_adds
 from metaloss.metrics import evaluate
 from metaloss.networks import ReFusionNet
@@ -89,6 +92,43 @@ def test_what_is_refused(refused, scenes, methods, tmp_path):
     said = refused("compare", *pair, *methods, *out, "--cfg-options", "max_epochs=1")
     assert said == "--cfg-options without --task: they are settings of its config"
     assert not (tmp_path / "out").exists()
+
+
+@pytest.fixture
+def of_two_sizes(tmp_path):
+    """Two scenes whose visible images are larger, and of another aspect."""
+    for folder, size in (("ir", (48, 64)), ("vi", (120, 150))):
+        for name in ("a", "b"):
+            write_image(tmp_path / folder / f"{name}.png", torch.rand(1, *size))
+    return tmp_path / "ir", tmp_path / "vi"
+
+
+def test_sources_of_several_sizes(command, refused, of_two_sizes, methods, tmp_path):
+    out = tmp_path / "out"
+    arguments = ("compare", *of_two_sizes, *methods[2:4])
+    said = refused(*arguments, "--out", out)
+    assert "150x120 pixels (width x height)" in said
+    assert said.endswith("where they are registered, --size-of ir gives all of them the size of one source")
+    assert "--size-of vis: no such source (did you mean 'vi'?); they are ir, vi" in refused(
+        *arguments, "--out", out, "--size-of", "vis"
+    )
+    assert not out.exists()
+    for given, size in (("ir", (48, 64)), ("1", (120, 150))):
+        place = ("--size-of", given, "--out", out / given)
+        assert command(*arguments, *place).status == 0
+        fused = read(out / given / "fused" / "datfuse" / "a.png")
+        assert fused.shape[-2:] == size
+        images = [read_image(folder / "a.png").unsqueeze(0) for folder in of_two_sizes]
+        images = [
+            F.interpolate(image, size, mode="bilinear", antialias=True) if image.shape[-2:] != size else image
+            for image in images
+        ]
+        found = evaluate(fused, [(255 * image).round() for image in images], metrics=["EN", "MI"])
+        kept = json.loads((out / given / "results" / "datfuse.json").read_text())["metrics"]
+        assert kept["a/MI"] == pytest.approx(float(found["MI"]), rel=1e-4)
+        weights = ("--weights", methods[3].partition("=")[2])
+        assert command("fuse", *of_two_sizes, *weights, *place[:2], "--out", tmp_path / "fused" / given).status == 0
+        assert read(tmp_path / "fused" / given / "a.png").shape[-2:] == size
 
 
 @pytest.mark.slow

@@ -28,7 +28,7 @@ NEW = {
     "batch_size": 5, "crop_size": (24, 16), "task_size": (64, 48), "lr": 0.5, "inner_lr": 0.25, "loss_lr": 0.125,
     "seed": 9, "train_scenes": 3, "val_scenes": 2, "image_size": (40, 48), "alpha": 0.75, "tiles": (2, 2),
     "lr_step": 4, "weights": {"seg": 1.0, "weather": 0.5}, "targets": {"seg": "segmentation"}, "conditions": ("a", "b"),
-    "range": ("data", "full"), "loggers": ["tensorboard"],
+    "range": ("data", "full"), "loggers": ["tensorboard"], "network": "ydtr", "fusion_lr": 0.375,
 }  # fmt: skip
 LOOP = ("max_epochs", "warmup_epochs", "meta_steps", "batch_size", "crop_size", "task_size", "lr", "inner_lr", "seed")
 SCENES = ("train_scenes", "val_scenes", "image_size")

@@ -9,6 +9,7 @@ import torch
 
 import metaloss
 from metaloss.engine import build_model, load_config
+from metaloss.engine.registry import MODELS
 from metaloss.plugins import PublishedNetwork, load_fusion, plugin_manager, records
 
 PAGE = (Path(__file__).parents[2] / "docs" / "peers.md").read_text()
@@ -40,10 +41,17 @@ def test_its_refusal(tmp_path):
     assert f"error: {str(error.value).replace(str(path), 'tardal.pt')}\n" in PAGE
 
 
-def test_its_config(tmp_path):
-    (block,) = [code for code in BLOCKS if code.startswith("_base_")]
-    (tmp_path / "mine.py").write_text(block)
+def test_its_configs(tmp_path, monkeypatch):
+    named, going_on = [code for code in BLOCKS if code.startswith("_base_")]
+    (tmp_path / "mine.py").write_text(named)
     assert type(build_model(load_config(str(tmp_path / "mine.py"))).fusion).__name__ == "SeAFusion"
+    (tmp_path / "more.py").write_text(going_on)
+    network = metaloss.build_fusion("ifcnn")
+    torch.save(network.state_dict(), tmp_path / "IFCNN-MAX.pth")
+    monkeypatch.chdir(tmp_path)
+    config = load_config("more.py")
+    assert torch.equal(MODELS.build(config.model.fusion).conv1.weight, network.conv1.weight)
+    assert (config.model.inner_update, config.train_cfg.schedule) == ("image", "interleaved")
 
 
 def test_its_plugin(tmp_path):

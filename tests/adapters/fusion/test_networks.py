@@ -159,3 +159,11 @@ _IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 
 def _replicated(layer, x):
     return layer["bn"](layer["conv"](nn.functional.pad(x, (1,) * 4, mode="replicate"))).relu()
+
+
+def test_tardal_on_the_range_of_its_authors_code():
+    halved, plain = build_fusion("tardal").eval(), build_fusion("tardal", halved=False).eval()
+    plain.load_state_dict(halved.state_dict())
+    ir, vi = torch.rand(2, 1, 1, 12, 17)
+    assert torch.allclose(plain(ir, vi) / 2 + 0.5, halved(ir, vi), rtol=0, atol=1e-6)
+    assert plain.metaloss_record["arguments"] == {"halved": False}
