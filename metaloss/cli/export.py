@@ -20,7 +20,7 @@ def export_network(
         [],
         metavar="FILE",
         help="A checkpoint of ours, or a file that the authors of a network have published; repeated where they have "
-        "published its parts. [required]",
+        "published its parts. Default: ivif, those that come with metaloss for infrared and visible images.",
     ),
     out: Path | None = typer.Option(None, metavar="FILE", help="What to write, F.onnx, F.pt2 or F.pth. [required]"),
     network: str | None = typer.Option(

@@ -459,7 +459,7 @@ def test_more_options_describe_a_folder(root, checked):
 
 def test_what_is_no_data(root, refused):
     for place in (root.parent / "yrd", root.parent / "yrd" / "ir"):
-        assert "no such folder of data or config file (did you mean 'yard'?)" in refused("data", "check", place)
+        assert "did you mean 'yard'?), and no shipped config" in refused("data", "check", place)
     said = refused("data", "check", "tdfusion/segformer_msr")
     assert "(did you mean 'tdfusion/segformer_msrs'?)" in said
     assert said.count("tdfusion/") == 2  # not all of them

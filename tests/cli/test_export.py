@@ -4,6 +4,7 @@ import pytest
 import torch
 
 import metaloss
+from metaloss.inference import pretrained
 from metaloss.runtime import files
 
 
@@ -58,8 +59,9 @@ def test_weights_alone_of_a_network_that_has_no_name(tmp_path):
     torch.testing.assert_close(other.state_dict(), network.state_dict(), rtol=0, atol=0)
 
 
-def test_what_is_missing_or_wrong_is_said_before_anything_is_built(refused, weights, tmp_path):
+def test_what_is_missing_or_wrong_is_said_before_anything_is_built(refused, weights, tmp_path, monkeypatch):
     out = tmp_path / "x.pt2"
+    monkeypatch.setattr(pretrained, "FOLDER", tmp_path)
     assert refused("export", "--out", out).startswith("--weights is missing: give a checkpoint")
     assert (
         refused("export", "--weights", tmp_path / "no.pth", "--out", out)

@@ -32,7 +32,7 @@ def test_descriptions_are_whole(command):
     [
         ("compare", ("--method", "--out")),
         ("evaluate", ("--fused",)),
-        ("export", ("--weights", "--out")),
+        ("export", ("--out",)),
         ("fuse", ("--out",)),
         ("report", ("--out",)),
         ("weights", ("--weights", "--out")),

@@ -209,8 +209,8 @@ def test_names_of_the_sources(sources, words, tmp_path):
 
 def test_kinds_of_files(tmp_path, monkeypatch):
     network = metaloss.networks.ReFusionNet()
-    with pytest.raises(ConfigError, match=r"x.pth: expected a file whose name ends in .onnx or .pt2"):
-        metaloss.export(network, tmp_path / "x.pth")
+    with pytest.raises(ConfigError, match=r"x.pt: expected a file whose name ends in .onnx, .pt2 or .pth"):
+        metaloss.export(network, tmp_path / "x.pt")
     monkeypatch.setattr(exporting, "_PACKAGES", ("no_such_package",))
     with pytest.raises(PluginError, match=r"needs no_such_package, not installed: pip install 'metaloss\[export\]'"):
         metaloss.export(network, tmp_path / "x.onnx")
