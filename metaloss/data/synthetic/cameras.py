@@ -40,9 +40,10 @@ def draw_varied(seed: int, index: int, height: int, width: int) -> SyntheticScen
 
 def _taken(image: Tensor, rng: np.random.Generator) -> Tensor:
     """What one camera makes of an image (C, H, W) in [0, 1]."""
-    values: Array = unit_range(image.numpy() * np.float32(2 ** rng.uniform(-0.8, 0.6)))
-    values = values ** np.float32(2 ** rng.uniform(-0.7, 0.7))
-    black, white = rng.uniform(0, 0.25), rng.uniform(0.7, 1)
+    gain, offset = np.float32(2 ** rng.uniform(-0.8, 0.6)), np.float32(rng.uniform(-0.25, 0.1))
+    values: Array = unit_range(image.numpy() * gain + offset) ** np.float32(2 ** rng.uniform(-0.7, 0.7))
+    # half of the images reach black, and a third of them white
+    black, white = max(0.0, rng.uniform(-0.25, 0.25)), min(1.0, rng.uniform(0.7, 1.15))
     values = np.float32(black) + np.float32(white - black) * values
     if rng.random() < _BLURRED:
         values = blur(values, float(rng.uniform(0.4, _SOFTEST)))
