@@ -21,9 +21,7 @@ def report(
     work_dirs: list[Path] = typer.Argument(
         metavar="WORK_DIR", help="Folders of runs: the work dirs of `metaloss train` or of `learner.fit`."
     ),
-    out: Path | None = typer.Option(
-        None, metavar="FILE", help="The page, a file whose name ends in .html. [required]"
-    ),
+    out: Path | None = typer.Option(None, metavar="FILE", help="The page, a file whose name ends in .html. [required]"),
 ) -> None:
     """Show trainings as one page that needs nothing else: curves, weights, pictures through the epochs, settings."""
     if out is None:
