@@ -146,7 +146,7 @@ def main(arguments: list[str] | None = None) -> None:
     reader = parser(__doc__.splitlines()[0], data="msrs_large", seeds="5-7", budget=BUDGET)
     reader.add_argument("--networks", nargs="+", default=list(NETWORKS), metavar="NAME", help=", ".join(NETWORKS))
     reader.add_argument("--rows", nargs="+", choices=ROWS, default=list(ROWS), metavar="ROW", help=", ".join(ROWS))
-    reader.add_argument("--lr", type=float, default=1e-5, help="of the fusion network")
+    reader.add_argument("--lr", type=float, default=1e-4, help="of the fusion network")
     reader.set_defaults(alpha=1.0)
     given = reader.parse_args(arguments)
     settings = replace(settings_of(given, BUDGET), lr=given.lr)

@@ -5,7 +5,7 @@ _base_ = "./yolov8_msrs.py"
 network = ""  # its name and the file that its authors publish, or several files of its parts: both have to be given
 weights = ""
 lr = 1e-4
-fusion_lr = 1e-5
+fusion_lr = 1e-4
 
 model = dict(fusion=dict(_delete_=True, type="metaloss.FusionNetwork", name=network, weights=weights))
 optim_wrapper = dict(
