@@ -23,10 +23,11 @@ from metaloss.data import Pair, write_image
 from metaloss.data.dataset import of_one_size
 from metaloss.data.images import read_image
 from metaloss.data.reading import Reading
-from metaloss.errors import CheckpointError, ConfigError
+from metaloss.errors import CheckpointError, ConfigError, nearest
 from metaloss.evaluation.results import read_result, write_result
 from metaloss.inference.cost import Cost, cost
 from metaloss.inference.fuser import Fuser
+from metaloss.inference.pretrained import shipped_weights
 from metaloss.metrics import CONVENTIONS
 from metaloss.metrics import evaluate as measure
 from metaloss.networks.spec import source_count
@@ -60,8 +61,8 @@ def compare(
     method: list[str] = typer.Option(
         [],
         metavar="NAME=FILE",
-        help="Weights to fuse with: a checkpoint of ours or a published file. Repeated for each method, and for the "
-        "parts of one under the same name. [required]",
+        help="Weights to fuse with: a checkpoint of ours, a published file, or the name of those that come with "
+        "metaloss. Repeated for each method, and for the parts of one under the same name. [required]",
     ),
     out: Path | None = typer.Option(None, help="The folder for images, tables and the contact sheet. [required]"),
     task: str | None = typer.Option(
@@ -110,11 +111,13 @@ def _files(texts: Sequence[str]) -> dict[str, tuple[Path, ...]]:
     if not texts:
         raise ConfigError("--method is missing: give weights, as FILE or NAME=FILE")
     found: dict[str, tuple[Path, ...]] = {}
+    shipped = shipped_weights()
     for text in texts:
         [(name, path)] = named([text], "--method").items()
-        if not path.is_file():
-            raise CheckpointError(f"--method {text}: no such file")
-        found[name] = (*found.get(name, ()), path)
+        file = path if path.is_file() else shipped.get(str(path), path)
+        if not file.is_file():
+            raise CheckpointError(f"--method {text}: no such file{nearest(str(path), shipped)}")
+        found[name] = (*found.get(name, ()), file)
     return found
 
 

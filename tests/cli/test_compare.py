@@ -84,6 +84,7 @@ def test_what_is_refused(refused, scenes, methods, tmp_path):
     assert refused("compare", scenes / "ir", *out).startswith("1 source given")
     assert refused("compare", *pair, *out).startswith("--method is missing")
     assert refused("compare", *pair, "--method", "x=absent.pth", *out) == "--method x=absent.pth: no such file"
+    assert "no such file (did you mean 'ivif'?)" in refused("compare", *pair, "--method", "ours=ivff", *out)
     assert refused("compare", *pair, *methods).startswith("--out is missing")
     assert "did you mean 'vifb'" in refused("compare", *pair, *methods, *out, "--convention", "vifbb")
     assert "was trained on 2 sources, and 3 are given" in refused("compare", *pair, pair[0], *methods, *out)
@@ -105,7 +106,7 @@ def of_two_sizes(tmp_path):
 
 def test_sources_of_several_sizes(command, refused, of_two_sizes, methods, tmp_path):
     out = tmp_path / "out"
-    arguments = ("compare", *of_two_sizes, *methods[2:4])
+    arguments = ("compare", *of_two_sizes, *methods[2:4], "--method", "ours=ivif")
     said = refused(*arguments, "--out", out)
     assert "150x120 pixels (width x height)" in said
     assert said.endswith("where they are registered, --size-of ir gives all of them the size of one source")
@@ -117,7 +118,7 @@ def test_sources_of_several_sizes(command, refused, of_two_sizes, methods, tmp_p
         place = ("--size-of", given, "--out", out / given)
         assert command(*arguments, *place).status == 0
         fused = read(out / given / "fused" / "datfuse" / "a.png")
-        assert fused.shape[-2:] == size
+        assert fused.shape[-2:] == read(out / given / "fused" / "ours" / "a.png").shape[-2:] == size
         images = [read_image(folder / "a.png").unsqueeze(0) for folder in of_two_sizes]
         images = [
             F.interpolate(image, size, mode="bilinear", antialias=True) if image.shape[-2:] != size else image
