@@ -92,7 +92,7 @@ def metaloss(*arguments: str) -> str:
     command = [sys.executable, "-W", "ignore", "-m", "metaloss", *arguments]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
-        raise MetaLossError(f"metaloss {' '.join(arguments)}: {done.stderr.strip()}")
+        raise MetaLossError(f"metaloss {' '.join(arguments)}: {done.stderr.strip()[-500:]}")
     return done.stdout
 
 
@@ -121,7 +121,9 @@ def table_of(name: str, weights: str, data: Path, out: Path) -> str:
             continue
         fused[method] = out / method
         if not fused[method].is_dir():
-            metaloss("fuse", first, second, "--weights", file, "--out", str(fused[method]))
+            unfinished = out / f"{method}.unfinished"
+            metaloss("fuse", first, second, "--weights", file, "--out", str(unfinished))
+            unfinished.rename(fused[method])
     for method, folder in each.published.items():
         fused[method] = data / folder
     given = [part for method, folder in fused.items() for part in ("--fused", f"{method}={folder}")]
