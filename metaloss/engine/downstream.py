@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 from mmengine.config import Config
+from mmengine.logging import MMLogger
 from mmengine.optim import build_optim_wrapper
 from mmengine.registry import DefaultScope
 from torch import nn
@@ -161,7 +164,8 @@ class Downstream:
         state = self._file(method, seed).with_suffix(".pth")
         with progress_bar(f"{method.name}, seed {seed}", self.budget.epochs) as advance:
             train_task(task, optimizer, train, self.budget, seed=seed, state=state, advance=advance)
-        metrics = score_task(task, test, self.budget, self.notes.append)  # type: ignore[arg-type]
+        with _without_tables():
+            metrics = score_task(task, test, self.budget, self.notes.append)  # type: ignore[arg-type]
         files.restore_random_state(before)
         write_result(self._file(method, seed), self._settings(method, seed), metrics)
         state.unlink(missing_ok=True)
@@ -192,6 +196,18 @@ class Downstream:
 
 
 _KEYS = ("train_dataloader", "val_dataloader")
+
+
+@contextmanager
+def _without_tables() -> Iterator[None]:
+    """Keeps from standard output, which is the command's, the tables that OpenMMLab's metrics log there."""
+    logger = MMLogger.get_current_instance()
+    before = logger.level
+    logger.setLevel(logging.WARNING)
+    try:
+        yield
+    finally:
+        logger.setLevel(before)
 
 
 def _names(dataset: Any) -> list[str]:
