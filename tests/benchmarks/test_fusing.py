@@ -1,3 +1,5 @@
+import pytest
+
 import re
 
 from benchmarks import fusing
@@ -12,6 +14,7 @@ def test_both_ways_write_the_same(capsys):
     assert most <= 1
 
 
+@pytest.mark.slow
 def test_memory_and_large_images(capsys):
     fusing.main(["--network", "densefuse", "--memory", "20"])
     fusing.main(["--network", "densefuse", "--large", "80", "--tile", "48"])
