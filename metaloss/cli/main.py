@@ -79,7 +79,7 @@ def main(arguments: list[str] | None = None) -> None:
         except (typer.Abort, KeyboardInterrupt):
             status = _fail("interrupted", debug=False, code=130)
         except Exception as error:
-            status = _fail(_words(error), debug)
+            status = _help(error) if _is_help(error) else _fail(_words(error), debug)
     sys.exit(status if isinstance(status, int) else 0)
 
 
@@ -99,6 +99,16 @@ def _words(error: Exception) -> str:
     if hasattr(error, "format_message"):  # a usage error, of click or of the copy of it inside Typer
         return f"{error.format_message()} (see --help)"
     return f"{type(error).__name__}: {error} (--debug shows where)"
+
+
+def _is_help(error: Exception) -> bool:
+    """Whether nothing was asked of a command with commands of its own: then its help is what click raises."""
+    return type(error).__name__ == "NoArgsIsHelpError"
+
+
+def _help(error: Any) -> int:
+    print(error.format_message(), file=sys.stderr)
+    return 2
 
 
 def _fail(message: str, debug: bool, code: int = 2) -> int:

@@ -185,6 +185,17 @@ def ranges_of(given: Ranges, names: Sequence[str]) -> tuple[SourceRange, ...]:
     return tuple(map(source_range, listed))
 
 
+def check_ranges(given: Ranges) -> None:
+    """Reads each range of :func:`ranges_of`, before it is known which sources there are.
+
+    Raises:
+        ConfigError: one is none.
+    """
+    each = given.values() if isinstance(given, Mapping) else [given] if _is_one(given) else _listed(given)
+    for value in each:
+        source_range(value)
+
+
 def _is_one(given: Any) -> bool:
     parts = _listed(given)
     return isinstance(given, str) or len(parts) < 2 or _is_number(parts[0]) or parts[0] == _PERCENTILES

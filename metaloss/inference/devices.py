@@ -21,7 +21,7 @@ def device_named(name: str | torch.device) -> torch.device:
         device = torch.device(name)
         torch.empty(1, device=device).cpu()  # "meta" has no numbers
     except (RuntimeError, AssertionError, NotImplementedError, TypeError) as error:
-        reason = str(error).strip().partition("\n")[0][:120]
+        reason = str(error).strip().partition("\n")[0].partition(". ")[0][:120]
         raise ConfigError(
             f"device {str(name)!r} cannot be used ({reason}): give 'cpu', or 'cuda' where there is a GPU"
         ) from None

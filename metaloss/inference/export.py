@@ -6,11 +6,8 @@ import copy
 import importlib.util
 import io
 import json
-import logging
 import os
-import warnings
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,10 +15,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from metaloss.errors import ConfigError, PluginError
+from metaloss.errors import ConfigError, PluginError, at_least
 from metaloss.inference.alone import weights_alone
-from metaloss.inference.fuse import fuse_any_size
-from metaloss.inference.tracing import ONE_SIZE, Exportable, Size, images, reason, stride_of, traced
+from metaloss.inference.tracing import ONE_SIZE, Exportable, Size, fused_by, images, reason, silence, stride_of, traced
 from metaloss.networks.calling import name_of
 from metaloss.networks.spec import source_count
 from metaloss.networks.wrappers import unwrapped
@@ -34,7 +30,6 @@ ENDINGS = f"{', '.join(SUFFIXES[:-1])} or {SUFFIXES[-1]}"
 METADATA = "metaloss.json"  # the part of a .pt2 file that says what ONNX's own metadata say
 _PACKAGES = ("onnx", "onnxruntime", "onnxscript")
 _SIZES = ((1, 48, 64), (2, 61, 83), (1, 352, 304))  # the last one is large enough for ReFusionNet's bands
-_CHATTER = ("onnxscript", "onnx_ir", "torch.onnx", "torch.export")
 
 Run = Callable[[Sequence[Tensor]], Tensor]
 
@@ -87,8 +82,8 @@ def export(
         What was written.
 
     Raises:
-        ConfigError: another suffix, names that cannot be inputs', a network that cannot be exported, or one whose file
-            gives other images; with the nearest fix.
+        ConfigError: no network, another suffix, names that cannot be inputs', a size that is none, a network that
+            fails or cannot be exported, or one whose file gives other images; with the nearest fix.
         PluginError: ONNX's packages are not installed.
         MetaLossError: the network cannot be called with that many grey sources.
 
@@ -100,6 +95,7 @@ def export(
         True
     """
     path = check_path(path)
+    _check(network, size)
     names, module = _names(network, sources), Exportable(network)
     alone = path.suffix.lower() == ".pth"
     if alone and size:
@@ -115,7 +111,7 @@ def export(
     if size:
         shapes = ((1, *size), (2, *size))
     own = copy.deepcopy(unwrapped(network)).cpu().float()
-    expected = [fuse_any_size(own, images(len(names), shape)) for shape in shapes]
+    expected = [fused_by(own, images(len(names), shape)) for shape in shapes]
     described = describe(network, names, stride, size)
     if alone:
         content, run = weights_alone(network, names, _ranges(network))
@@ -126,6 +122,23 @@ def export(
     with written_whole(path) as file:
         file.write(content)
     return Exported(path, names, size, stride, shapes, deviation, len(content))
+
+
+def _check(network: Any, size: Any) -> None:
+    if not isinstance(network, nn.Module):
+        fix = "; metaloss.load(path) makes one of a file" if isinstance(network, (str, os.PathLike)) else ""
+        fix = (
+            "; give its network, fuser.network"
+            if hasattr(network, "network") and not isinstance(network, type)
+            else fix
+        )
+        raise ConfigError(f"export({network!r}): expected a network, an nn.Module{fix}")
+    if size is None:
+        return
+    if not isinstance(size, (tuple, list)) or len(size) != 2:
+        raise ConfigError(f"size={size!r}: expected height and width in pixels, (480, 640)")
+    for side in size:
+        at_least("a side of size", side, 1, "export")
 
 
 def check_path(path: str | os.PathLike[str]) -> Path:
@@ -172,7 +185,8 @@ def _names(network: nn.Module, sources: Sequence[str] | None) -> tuple[str, ...]
     if sources is None:
         return tuple(f"source_{number + 1}" for number in range(count or 2))
     names = tuple(sources)
-    if isinstance(sources, str) or len(set(names)) < len(names) or "fused" in names or not all(map(str.strip, names)):
+    texts = all(isinstance(name, str) and name.strip() for name in names)
+    if isinstance(sources, str) or not texts or not 0 < len(set(names)) == len(names) or "fused" in names:
         raise ConfigError(f"sources={sources!r}: expected different names of the inputs, none of them 'fused'")
     if count not in (None, len(names)):
         raise ConfigError(f"sources={sources!r}: {name_of(unwrapped(network))} was built for {count} sources")
@@ -183,7 +197,7 @@ def _onnx(program: torch.export.ExportedProgram, names: Sequence[str], described
     import onnxruntime
 
     try:
-        with _silence():
+        with silence():
             converted: Any = torch.onnx.export(
                 program, dynamo=True, verbose=False, input_names=list(names), output_names=["fused"]
             )
@@ -218,7 +232,7 @@ def _name_axes(model: Any, *, free: bool) -> None:
 
 def _pt2(program: torch.export.ExportedProgram, names: Sequence[str], described: dict[str, str]) -> tuple[bytes, Run]:
     buffer = io.BytesIO()
-    with _silence():
+    with silence():
         torch.export.save(program, buffer, extra_files={METADATA: json.dumps(described, indent=1)})
         loaded = torch.export.load(io.BytesIO(buffer.getvalue())).module()
     return buffer.getvalue(), lambda sources: loaded(*sources)
@@ -249,23 +263,7 @@ def _deviation(
         if not difference <= TOLERANCE:
             raise ConfigError(
                 f"{path.name} was not written: on {size} it differs from the network by {difference:.2g}, and "
-                f"{TOLERANCE:g} is allowed; the other of {' and '.join(SUFFIXES)} may not"
+                f"{TOLERANCE:g} is allowed; another of {ENDINGS} may not"
             )
         largest = max(largest, difference)
     return largest
-
-
-@contextmanager
-def _silence() -> Iterator[None]:
-    """Keeps the exporters from talking of their own optimisations."""
-    loggers = [logging.getLogger(name) for name in _CHATTER]
-    levels = [logger.level for logger in loggers]
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        for logger in loggers:
-            logger.setLevel(logging.CRITICAL)
-        try:
-            yield
-        finally:
-            for logger, level in zip(loggers, levels, strict=True):
-                logger.setLevel(level)

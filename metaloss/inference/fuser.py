@@ -13,17 +13,19 @@ from torch import Tensor, nn
 
 from metaloss.batch import check_values
 from metaloss.colour import luma
-from metaloss.data.ranges import Ranges, SourceRange, ranges_of
-from metaloss.errors import ConfigError, DataError, at_least, one_of
+from metaloss.data.ranges import Ranges, SourceRange, check_ranges, ranges_of
+from metaloss.errors import CheckpointError, ConfigError, DataError, at_least, one_of
 from metaloss.inference.compiled import Compiled
 from metaloss.inference.devices import best_device, device_named, place_of
 from metaloss.inference.finish import Colour, Stretch, coloured, stretched
 from metaloss.inference.fuse import fuse_any_size, fuse_in_tiles
 from metaloss.inference.kinds import check_alike, float_type, give_back, read
-from metaloss.inference.pretrained import DEFAULT, shipped_file
+from metaloss.inference.pretrained import DEFAULT, shipped_file, shipped_weights
+from metaloss.networks.calling import name_of
 from metaloss.plugins.loading import load
 from metaloss.plugins.trained_range import trained_range
 from metaloss.plugins.weights import Files
+from metaloss.runtime.modes import in_evaluation
 
 SMALLEST_TILE = 32
 
@@ -34,7 +36,7 @@ class Fuser:
     The luma of the sources is fused and gets their colour; see :mod:`metaloss.inference.kinds` for what is taken.
     Sources of several kinds give a result of the first one's kind, as deep as the deepest: floats before 16 bits
     before 8. Nothing of the network is changed by a call: train and eval flags, gradients and random states are as
-    they were.
+    they were. Several threads may call it at a time.
 
     Args:
         network: any fusion network ``(*sources) -> fused``.
@@ -74,6 +76,8 @@ class Fuser:
         compile: bool = False,
     ) -> None:
         _check_network(network)
+        if range is not None:
+            check_ranges(range)
         self.colour = Colour(one_of("colour", colour, [each.value for each in Colour]))
         self.stretch = Stretch(one_of("stretch", stretch, [each.value for each in Stretch]))
         if colour_from is not None:
@@ -120,6 +124,10 @@ class Fuser:
         Example:
             ``metaloss.Fuser.load("work_dirs/demo/epoch_10.pth", tile=512)``
         """
+        if isinstance(path, str) and path in shipped_weights() and not os.path.exists(path):
+            raise CheckpointError(
+                f"{path}: no such file; Fuser.pretrained({path!r}) takes those that come with metaloss"
+            )
         loaded = load(path, fusion=fusion, network=network)
         return cls(loaded, **{"device": best_device(), **options})
 
@@ -147,7 +155,7 @@ class Fuser:
         Raises:
             ShapeError: no images, another shape, fewer than two, or of different sizes.
             DataError: a file that cannot be read, floats that were never brought into [0, 1], whole numbers that are
-                neither uint8 nor uint16, or images that do not fit into memory.
+                neither uint8 nor uint16, images that do not fit into memory, or a network that gives no numbers.
             ConfigError: ``colour_from`` is no source's number, or the network is called in another way.
         """
         ranges = self._ranges(sources)
@@ -173,7 +181,7 @@ class Fuser:
             Of each the fused image, (3, H, W) or (1, H, W), in [0, 1], on the CPU.
 
         Raises:
-            DataError: the images were never brought into [0, 1], or do not fit into memory.
+            DataError: the images were never brought into [0, 1], or do not fit into memory, or the network gives NaN.
         """
         for images in scenes:
             check_values(images)
@@ -183,7 +191,8 @@ class Fuser:
             for images in zip(*scenes, strict=True)
         ]
         try:
-            fused = fuse_any_size(self._runs, lumas) if self.tile is None else self._tiled(lumas, self.tile)
+            with in_evaluation(self.network):
+                fused = fuse_any_size(self._runs, lumas) if self.tile is None else self._tiled(lumas, self.tile)
         except RuntimeError as error:
             if not isinstance(error, torch.OutOfMemoryError) and "allocate memory" not in str(error):
                 raise
@@ -191,6 +200,11 @@ class Fuser:
                 raise DataError(_too_large(scenes[0][0], self.tile)) from error
             return [self.fuse([images])[0] for images in scenes]
         fused = fused.to("cpu", scenes[0][0].dtype)
+        if not fused.isfinite().all():
+            half = "; in half precision numbers overflow, Fuser(network.float()) has room" * (dtype == torch.float16)
+            raise DataError(
+                f"{name_of(self.network)} gave NaN or infinite values: its weights are damaged, or too large{half}"
+            )
         return [self._finished(image, images) for image, images in zip(fused, scenes, strict=True)]
 
     def _tiled(self, lumas: Sequence[Tensor], tile: int) -> Tensor:

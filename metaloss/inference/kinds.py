@@ -10,7 +10,8 @@ PIL image    grey or colour                          8 or 16 bits, F  a PIL imag
 path         of a PNG, TIFF, JPEG or BMP file        8 or 16 bits, F  a PIL image
 ============ ======================================= ================ =====================================
 
-Floats are in [0, 1]; colour is red, green, blue. The result has three channels if a source whose colour counts has.
+Floats are in [0, 1]; colour is red, green, blue. A PIL image's pixels are taken as they lie; of a path the camera's
+orientation mark is applied. The result has three channels if a source whose colour counts has.
 """
 
 from __future__ import annotations
@@ -33,6 +34,10 @@ from metaloss.errors import DataError, ShapeError
 
 FLOAT = 32  # the depth of images of floats
 _UNSIGNED = {"uint8": 8, "uint16": 16}
+_FLOATS = {2: torch.float16, 4: torch.float32}  # by bytes; NumPy's longer ones than 8 become float64
+_BEYOND = 0.5  # resizing and sharpening leave [0, 1] by less
+_GREY = ("1", "L", "LA", "La")  # modes of PIL images
+_VIA = {"P": "RGBA", "PA": "RGBA", "La": "LA"}  # the direct way warns of palettes with transparency, or there is none
 _TAKEN = (
     "expected tensors (C, H, W) or (B, C, H, W), NumPy arrays (H, W) or (H, W, 3), PIL images, or paths of image files"
 )
@@ -131,7 +136,7 @@ def float_type(sources: Sequence[Any]) -> torch.dtype:
     for source in sources:
         own: torch.dtype | None = source.dtype if isinstance(source, Tensor) else None
         if isinstance(source, np.ndarray) and source.dtype.kind == "f":
-            own = torch.from_numpy(np.zeros(0, source.dtype)).dtype
+            own = _FLOATS.get(source.dtype.itemsize, torch.float64)
         if own is not None and own.is_floating_point:
             found = own if found is None else torch.promote_types(found, own)
     return found or torch.float32
@@ -146,11 +151,22 @@ def _of_tensor(given: Tensor, name: str, range: SourceRange) -> Source:
     if given.is_floating_point():
         if not given.isfinite().all():
             raise DataError(f"{name}: values that are NaN or infinite: fill them first")
+        _check_floats(given, name)
         return Source(images.cpu() if given.dtype == torch.float64 else images.cpu().float(), FLOAT)
     depth = _depth(str(given.dtype).removeprefix("torch."), name)
     arrays = images.cpu().movedim(1, -1).numpy()
     numbers = [Numbers(Path(name), array[..., 0] if array.shape[-1] == 1 else array, depth) for array in arrays]
     return Source(torch.stack([_scaled(each, range) for each in numbers]), depth)
+
+
+def _check_floats(given: Tensor, name: str) -> None:
+    low, high = given.aminmax() if given.numel() else (0.0, 1.0)
+    if low >= -_BEYOND and high <= 1 + _BEYOND:
+        return
+    fix = "divide by the largest value of its kind (255 for 8 bits, 65535 for 16)"
+    if low < 0:
+        fix = "undo what has standardised it ((image + 1) / 2 of [-1, 1])"
+    raise DataError(f"{name} has values from {low:g} to {high:g}: expected floats in [0, 1]; {fix}")
 
 
 def _of_array(given: NDArray[Any], name: str, range: SourceRange) -> Source:
@@ -181,6 +197,12 @@ def _is_picture(given: Any) -> bool:
 
 
 def _of_picture(picture: Any, name: str) -> Numbers:
+    try:
+        picture.load()
+    except Exception as error:  # one that was opened, and not read yet: of a damaged file nearly any
+        raise DataError(
+            f"{name}: this PIL image cannot be read ({error}): it is closed, or its file damaged"
+        ) from error
     if picture.mode == "F" or picture.mode.startswith("I"):
         values = np.array(picture)
         values = values.astype(values.dtype.newbyteorder("="), copy=False)
@@ -188,10 +210,8 @@ def _of_picture(picture: Any, name: str) -> Numbers:
             raise DataError(f"{name}: pixels that are NaN or infinite: fill them first")
         deep = values.size and values.dtype.kind in "iu" and values.min() >= 0 and values.max() < 2**16
         return Numbers(Path(name), values, 16 if deep else FLOAT)
-    if picture.mode in ("1", "L", "LA"):
-        return Numbers(Path(name), np.array(picture.convert("L")), 8)
-    via = picture.convert("RGBA") if picture.mode in ("P", "PA") else picture
-    return Numbers(Path(name), np.array(via.convert("RGB")), 8)
+    via = picture.convert(_VIA[picture.mode]) if picture.mode in _VIA else picture
+    return Numbers(Path(name), np.array(via.convert("L" if picture.mode in _GREY else "RGB")), 8)
 
 
 def _scaled(numbers: Numbers, range: SourceRange) -> Tensor:

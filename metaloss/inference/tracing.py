@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import copy
+import io
+import logging
 import math
 import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, redirect_stderr
 
 import torch
 from torch import Tensor, nn
 
-from metaloss.errors import ConfigError
+from metaloss.errors import ConfigError, MetaLossError
 from metaloss.inference.fuse import fuse_any_size
 from metaloss.networks.adapted import Adapted
 from metaloss.networks.calling import name_of
@@ -19,6 +23,7 @@ Size = tuple[int, int]
 _STRIDES = (1, 2, 4, 8, 16, 32, 64, 128, 7, 14, 28, 56, 112, 224)
 _SMALLEST = 16  # height and width that a file for any size takes at least
 ONE_SIZE = "--size HxW (size=(H, W) in Python)"
+_CHATTER = ("onnxscript", "onnx_ir", "torch.onnx", "torch.export", "torch.fx")
 _SIDE = 40  # of the images that sizes are tried with: more than what pads by reflection asks for
 
 
@@ -59,6 +64,29 @@ def images(count: int, shape: tuple[int, int, int]) -> tuple[Tensor, ...]:
     return tuple(image.clone() for image in noisy.clamp(0, 1).split(batch))  # the tracer sees views of one as one
 
 
+def fused_by(network: nn.Module, sources: Sequence[Tensor]) -> Tensor:
+    """The network's own image of sources.
+
+    Raises:
+        ConfigError: the network fails on them, or gives NaN.
+        MetaLossError: it cannot be called with so many grey sources, or gives no image.
+    """
+    height, width = sources[0].shape[-2:]
+    given = f"{name_of(network)}, called with {len(sources)} sources of {height}x{width},"
+    try:
+        fused = fuse_any_size(network, sources)
+    except MetaLossError:
+        raise
+    except Exception as error:
+        raise ConfigError(
+            f"{given} fails ({reason(error)}): name each of its sources (--sources A,B,C; sources=('a', 'b', 'c')), or "
+            f"give the size that it takes, {ONE_SIZE}"
+        ) from error
+    if not fused.isfinite().all():
+        raise ConfigError(f"{given} gives NaN or infinite values: its weights are damaged, or too large")
+    return fused
+
+
 def stride_of(module: Exportable, count: int) -> int | None:
     """The smallest number of pixels whose multiples a network takes as height and width; ``None``: there is none.
 
@@ -69,7 +97,7 @@ def stride_of(module: Exportable, count: int) -> int | None:
     Raises:
         MetaLossError: it cannot be called with so many grey sources, or gives no image.
     """
-    fuse_any_size(module.network, images(count, (1, _SIDE, _SIDE)))
+    fused_by(module.network, images(count, (1, _SIDE, _SIDE)))
     if isinstance(module.network, Adapted) and module.network.square:
         return None
     for stride in (math.lcm(each, module.multiple) for each in _STRIDES):
@@ -108,8 +136,7 @@ def traced(module: Exportable, count: int, stride: int, size: Size | None) -> to
     # sizes as no layer has them, since the tracer takes equal numbers for related ones
     shape = (3, *(size or (53 * stride, 59 * stride)))
     try:
-        with warnings.catch_warnings(), torch.enable_grad():  # without grad, large images pass in bands
-            warnings.simplefilter("ignore")
+        with silence(), redirect_stderr(io.StringIO()), torch.enable_grad():  # without grad, large images pass in bands
             program = torch.export.export(
                 module, images(count, shape), dynamic_shapes={"sources": (dims,) * count}, strict=False
             )
@@ -127,3 +154,19 @@ def reason(error: BaseException) -> str:
     """An error's type and the first line of what it says."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     return f"{type(error).__name__}: {lines[0][:200]}" if lines else type(error).__name__
+
+
+@contextmanager
+def silence() -> Iterator[None]:
+    """Keeps the exporters from talking of their own optimisations."""
+    loggers = [logging.getLogger(name) for name in _CHATTER]
+    levels = [logger.level for logger in loggers]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for logger in loggers:
+            logger.setLevel(logging.CRITICAL)
+        try:
+            yield
+        finally:
+            for logger, level in zip(loggers, levels, strict=True):
+                logger.setLevel(level)

@@ -8,6 +8,7 @@ import reprlib
 import shlex
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,21 @@ _LONGEST, _MOST = 160, 40  # characters of a value, settings that are shown
 _PARTS = {"fusion": "fusion network", "loss": "loss generator", "task": "task network"}
 
 
+@dataclass(frozen=True)
+class _Called:
+    """How a file is called: in Python, in a shell, and as what makes a fuser of it."""
+
+    path: str
+    option: str
+    fuser: str
+
+    @classmethod
+    def of(cls, path: str | os.PathLike[str], given: str | None) -> _Called:
+        named = given is not None and given != str(path)  # weights that come with the package
+        fuser = f"metaloss.Fuser.pretrained({given!r})" if named else f"metaloss.Fuser.load({str(path)!r})"
+        return cls(str(path), shlex.quote(given or str(path)), fuser)
+
+
 def lines_of(path: str | os.PathLike[str], given: str | None = None) -> list[str]:
     """Describes a file of weights.
 
@@ -45,12 +61,12 @@ def lines_of(path: str | os.PathLike[str], given: str | None = None) -> list[str
     """
     content = files.load(path)
     rows = [("size", f"{Path(path).stat().st_size / 1e6:.2f} MB")]
-    called = shlex.quote(given or str(path))
+    called = _Called.of(path, given)
     ours = content.get("metaloss")
     if isinstance(ours, Mapping):
         kind = "a checkpoint of metaloss"
         rows += _of_checkpoint(content, ours)
-        rows += _uses(path, called, content)
+        rows += _uses(called, content)
     elif is_official(content):
         kind = "the published weights of the fusion network of ReFusion and TDFusion"
         rows += [("tensors", f"{_tensors(content)}; those of convolutions are there twice"), *_fused_by(called)]
@@ -61,7 +77,7 @@ def lines_of(path: str | os.PathLike[str], given: str | None = None) -> list[str
         kind = "a state dict of no network that is known here"
         first = ", ".join(_plain(name, 60) for name in list(weights)[:4])
         rows += [("tensors", _tensors(weights)), ("first", first)]
-        rows += [("use", f"metaloss.load({given or str(path)!r}, fusion=network), with the network that it belongs to")]
+        rows += [("use", f"metaloss.load({called.path!r}, fusion=network), with the network that it belongs to")]
     else:
         kind = "a file of plain values, without weights"
         rows += [("keys", ", ".join(_plain(key, 60) for key in list(content)[:12]) or "none")]
@@ -89,30 +105,30 @@ def _of_checkpoint(content: Mapping[str, Any], ours: Mapping[str, Any]) -> Itera
             yield name, ", ".join([*shown, *more])
 
 
-def _uses(path: str | os.PathLike[str], called: str, content: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+def _uses(called: _Called, content: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """Commands that work with a checkpoint, found out by loading it."""
     spec = spec_of(content, "fusion") or {}
     if "name" in spec:
         try:
-            load_fusion(path)
+            load_fusion(called.path)
         except MetaLossError as error:
             yield "problem", _plain(str(error), 400)
         else:
             yield from _fused_by(called)
     elif "config" in spec:
-        yield "use", f"metaloss fuse IR VI --weights {called} --config CONFIG --out fused, where it has imports"
+        yield "use", f"metaloss fuse IR VI --weights {called.option} --config CONFIG --out fused, where it has imports"
     else:
-        yield "use", f"metaloss fuse IR VI --weights {called} --network FILE.py:FUNCTION --out fused"
-        yield "in Python", f"metaloss.load({called!r}, fusion=network)"
+        yield "use", f"metaloss fuse IR VI --weights {called.option} --network FILE.py:FUNCTION --out fused"
+        yield "in Python", f"metaloss.load({called.path!r}, fusion=network)"
     if spec_of(content, "generator") is not None:
-        yield "its loss", f"metaloss weights IR VI --weights {called} --out maps"
+        yield "its loss", f"metaloss weights IR VI --weights {called.option} --out maps"
 
 
-def _fused_by(called: str, names: list[str] | None = None) -> list[tuple[str, str]]:
+def _fused_by(called: _Called, names: list[str] | None = None) -> list[tuple[str, str]]:
     network = f" --network {names[0]}" if names and len(names) > 1 else ""
     return [
-        ("use", f"metaloss fuse IR VI --weights {called}{network} --out fused"),
-        ("in Python", f"metaloss.Fuser.load({called!r})(ir, vi)"),
+        ("use", f"metaloss fuse IR VI --weights {called.option}{network} --out fused"),
+        ("in Python", f"{called.fuser}(ir, vi)"),
     ]
 
 

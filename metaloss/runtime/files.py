@@ -36,6 +36,8 @@ def save(path: str | os.PathLike[str], content: dict[str, Any]) -> None:
             running code; what was there before is as it was.
     """
     content = as_plain(content)
+    if Path(path).is_dir():
+        raise CheckpointError(f"{str(path)!r} is a folder, and cannot be written as a file; give a file in it (.pth)")
     try:
         with written_whole(path) as file:
             torch.save(content, file)

@@ -27,6 +27,13 @@ def test_descriptions_are_whole(command):
     assert "..." not in shown.partition("Commands:")[2]
 
 
+@pytest.mark.parametrize("words", [(), ("data",)])
+def test_nothing_asked_is_answered_with_the_help(command, words):
+    asked, nothing = command(*words, "--help"), command(*words)
+    assert (nothing.status, plain(nothing.out + nothing.err)) == (2, plain(asked.out))
+    assert len(nothing.err.splitlines()) > 10
+
+
 @pytest.mark.parametrize(
     ("name", "options"),
     [

@@ -47,7 +47,7 @@ def test_a_checkpoint_of_a_network_of_a_script(command, tmp_path):
     out = command("info", tmp_path / "a b.pth").out
     assert "toys:PlainNet, which no name stands for; 117 numbers in 6 tensors" in out
     assert f"--weights '{tmp_path / 'a b.pth'}' --network FILE.py:FUNCTION" in out
-    assert "fusion=network)" in out
+    assert f"metaloss.load({str(tmp_path / 'a b.pth')!r}, fusion=network)" in out
 
 
 def test_published_and_unknown_files(told, tmp_path):
@@ -63,6 +63,15 @@ def test_published_and_unknown_files(told, tmp_path):
     assert rows["first"] == "model.weight, model.bias"
     torch.save({"lr": 3}, tmp_path / "y.pth")
     assert told(tmp_path / "y.pth")[0].endswith("a file of plain values, without weights")
+
+
+def test_what_is_said_of_use_in_python_can_be_run(command, weights, tmp_path):
+    images = torch.rand(2, 1, 9, 12)
+    weights = weights.rename(tmp_path / "it's a b.pth")
+    for given in (weights, "ivif"):
+        code = command("info", given).out.partition("in Python")[2].partition("\n")[0].strip()
+        fused = eval(code, {"metaloss": metaloss, "ir": images[0], "vi": images[1]})
+        assert fused.shape == (1, 9, 12)
 
 
 def test_those_that_come_with_it(command, refused, monkeypatch, weights, tmp_path):

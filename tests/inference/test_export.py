@@ -199,12 +199,52 @@ def test_nothing_is_written_where_the_file_would_give_another_image(tmp_path):
         (("ir", "ir"), "expected different names"),
         ("ir", "expected different names"),
         (("ir", "fused"), "none of them 'fused'"),
+        ((), "expected different names"),
+        ((1, 2), "expected different names"),
         (("ir", "vi", "pet"), "ReFusionNet was built for 2 sources"),
     ],
 )
 def test_names_of_the_sources(sources, words, tmp_path):
     with pytest.raises(ConfigError, match=words):
         metaloss.export(metaloss.networks.ReFusionNet(), tmp_path / "x.pt2", sources=sources)
+
+
+class Three(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.mix = nn.Conv2d(3, 1, 3, padding=1)
+
+    def forward(self, *sources):
+        return self.mix(torch.cat(sources, 1))
+
+
+@pytest.mark.parametrize("suffix", [".onnx", ".pt2", ".pth"])
+def test_a_network_that_fails_or_gives_nan_is_said_in_one_line(suffix, tmp_path, capfd):
+    fails = r"Three, called with 2 sources of \d+x\d+, fails \(RuntimeError: .*sources=\('a', 'b', 'c'\)"
+    with pytest.raises(ConfigError, match=fails):
+        metaloss.export(Three(), tmp_path / f"x{suffix}")
+    broken = Three()
+    nn.init.constant_(broken.mix.weight, float("nan"))
+    with pytest.raises(ConfigError, match=r"Three, called with 3 sources .* gives NaN"):
+        metaloss.export(broken, tmp_path / f"x{suffix}", sources=("a", "b", "c"))
+    if suffix != ".pth":
+        with pytest.raises(ConfigError, match="Deciding"):
+            metaloss.export(Deciding(), tmp_path / f"x{suffix}")
+    assert not list(tmp_path.iterdir())
+    assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize("size", [(0, 4), (-1, 3), (3,), "20x30", (20.0, 30), 20])
+def test_a_size_that_is_none(size, tmp_path):
+    with pytest.raises(ConfigError, match="size"):
+        metaloss.export(Three(), tmp_path / "x.pt2", sources=("a", "b", "c"), size=size)
+
+
+def test_what_is_no_network(tmp_path):
+    fuser = metaloss.Fuser(Three())
+    for given, words in ((Three, "expected a network"), ("x.pth", "metaloss.load"), (fuser, "fuser.network")):
+        with pytest.raises(ConfigError, match=words):
+            metaloss.export(given, tmp_path / "x.pt2")
 
 
 def test_kinds_of_files(tmp_path, monkeypatch):

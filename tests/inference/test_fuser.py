@@ -1,3 +1,5 @@
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 import torch
@@ -8,7 +10,7 @@ from toys import BatchNormNet, DropoutNet, held, same
 from metaloss import Fuser
 from metaloss.colour import rgb_to_ycbcr, ycbcr_to_rgb
 from metaloss.data import read_image, write_image
-from metaloss.errors import ConfigError, DataError, MetaLossError, ShapeError
+from metaloss.errors import CheckpointError, ConfigError, DataError, MetaLossError, ShapeError
 from metaloss.inference.fuse import fuse_any_size, fuse_in_tiles
 from metaloss.networks import ReFusionNet
 
@@ -26,6 +28,11 @@ class Mean(nn.Module):
 class First(nn.Module):
     def forward(self, *sources):
         return sources[0] + 0
+
+
+class Broken(nn.Module):
+    def forward(self, *sources):
+        return sources[0] * float("nan")
 
 
 @pytest.fixture
@@ -83,6 +90,51 @@ def test_pictures_and_paths(mean, tmp_path):
     assert np.array_equal(np.asarray(mean(tmp_path / "c.png", tmp_path / "c.png")), DEEP)
     palette = Image.fromarray(RGB).quantize(16)
     assert np.array_equal(np.asarray(mean(palette, palette)), np.asarray(palette.convert("RGB")))
+
+
+@pytest.mark.parametrize("kind", [">f2", ">f4", ">f8", ">u2", np.longdouble])
+def test_arrays_in_whatever_order_of_bytes_and_length(mean, kind):
+    given = (DEEP if kind == ">u2" else GREY / 255).astype(kind)
+    fused = mean(given, given)
+    assert fused.dtype == (np.float64 if kind is np.longdouble else given.dtype.newbyteorder("="))
+    assert np.allclose(fused, given.astype(fused.dtype), rtol=0, atol=1e-7)
+
+
+@pytest.mark.parametrize(
+    "mode", ["1", "L", "LA", "La", "P", "PA", "RGB", "RGBA", "RGBa", "RGBX", "CMYK", "YCbCr", "HSV"]
+)
+def test_every_mode_of_pillow(mean, mode):
+    via = {"La": "LA", "RGBa": "RGBA", "PA": "P"}.get(mode, "RGB")
+    fused = mean(Image.fromarray(GREY), Image.fromarray(RGB).convert(via).convert(mode))
+    assert fused.mode == ("L" if mode in ("1", "L", "LA", "La") else "RGB")
+
+
+def test_pictures_that_cannot_be_read(mean, tmp_path):
+    Image.fromarray(RGB).save(tmp_path / "a.png")
+    with Image.open(tmp_path / "a.png") as closed:
+        pass
+    (tmp_path / "b.png").write_bytes((tmp_path / "a.png").read_bytes()[:200])
+    with Image.open(tmp_path / "b.png") as cut:
+        for picture in (closed, cut):
+            with pytest.raises(DataError, match="source 1: this PIL image cannot be read"):
+                mean(GREY, picture)
+
+
+@pytest.mark.parametrize("sources", [(GREY, RGB), (tensor(GREY), tensor(RGB)), (Image.fromarray(GREY),) * 2])
+def test_a_network_that_gives_no_numbers(sources):
+    with pytest.raises(DataError, match="Broken gave NaN or infinite values"):
+        Fuser(Broken())(*sources)
+
+
+def test_threads_use_one_network_and_its_flags_come_back():
+    """A network that is being trained: each thread's images are those of evaluation, and the flags as they were."""
+    network = DropoutNet().train()
+    fuser = Fuser(network)
+    expected = fuser(GREY, RGB)
+    with ThreadPoolExecutor(8) as pool:
+        several = list(pool.map(lambda _: fuser(GREY, RGB), range(80)))
+    assert all(np.array_equal(fused, expected) for fused in several)
+    assert all(module.training for module in network.modules())
 
 
 def test_colour_is_kept(mean):
@@ -204,6 +256,8 @@ def test_a_checkpoints_range_is_gone_on_with():
         (("absent.png", GREY), DataError, r"absent\.png: no such file"),
         ((torch.zeros(2, 1, 4, 4), torch.zeros(3, 1, 4, 4)), ShapeError, "source 1 has 3 images and source 0 2"),
         ((torch.zeros(1, 0, 4), torch.zeros(1, 0, 4)), ShapeError, "there is none"),
+        ((2 * tensor(GREY) - 1, tensor(OTHER)), DataError, r"source 0 has values from -1 to 1: .*\(image \+ 1\) / 2"),
+        ((GREY, -tensor(OTHER, 1.0)), DataError, "source 1 has values from -25"),
     ],
 )
 def test_what_is_refused(mean, sources, error, reason):
@@ -221,6 +275,9 @@ def test_what_is_refused(mean, sources, error, reason):
         ({"tile": 8}, "tile=8: expected a whole number of at least 32"),
         ({"colour_from": -1}, "colour_from=-1: expected"),
         ({"device": "gpu"}, "device 'gpu' cannot be used"),
+        ({"range": "dat"}, r"range='dat' \(did you mean 'data'\?\)"),
+        ({"range": {"ir": (9, 3)}}, "expected low below high"),
+        ({"range": ["full", "percentile"]}, "range='percentile'"),
         ({"device": "meta"}, "device 'meta' cannot be used"),
     ],
 )
@@ -232,6 +289,8 @@ def test_settings_out_of_range(options, reason):
 def test_a_file_is_no_network(tmp_path):
     with pytest.raises(ConfigError, match=r"Fuser.load\('x.pth'\) reads a file"):
         Fuser("x.pth")
+    with pytest.raises(CheckpointError, match=r"ivif: no such file; Fuser.pretrained\('ivif'\) takes those"):
+        Fuser.load("ivif")
 
 
 def test_memory_that_does_not_suffice_is_said_and_batches_go_one_by_one(monkeypatch):

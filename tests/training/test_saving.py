@@ -57,6 +57,8 @@ def test_what_cannot_be_saved_leaves_the_file_that_was_there(tmp_path):
     with pytest.raises(MetaGradientError):
         subject.save(tmp_path / "mine.pth")
     assert (tmp_path / "mine.pth").read_bytes() == before
-    with pytest.raises(CheckpointError, match="cannot be written"):
+    with pytest.raises(CheckpointError, match="is a folder, and cannot be written"):
         learner().save(tmp_path)
+    with pytest.raises(CheckpointError, match="is a folder"):
+        learner().save("")
     assert [path.name for path in tmp_path.iterdir()] == ["mine.pth"]
