@@ -122,8 +122,10 @@ def _operator(error: RuntimeError) -> str:
         if found:
             return found[1].rstrip(".,:;")
     for frame, _ in traceback.walk_tb(error.__traceback__):
-        owner = frame.f_locals.get("cls")
-        if frame.f_code.co_name == "apply" and isinstance(owner, type) and issubclass(owner, torch.autograd.Function):
+        called, owner = frame.f_code.co_name, frame.f_locals.get("cls")
+        if called == "apply_jvp":
+            owner = getattr(frame.f_locals.get("self"), "_forward_cls", None)
+        if called in ("apply", "apply_jvp") and isinstance(owner, type) and issubclass(owner, torch.autograd.Function):
             return owner.__name__
     return "a compiled module" if "torch.compile" in str(error) else "an operator"
 
