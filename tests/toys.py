@@ -3,6 +3,7 @@
 import copy
 import warnings
 
+import pytest
 import torch
 import torch.autograd.forward_ad as fwd
 import torch.nn.functional as F
@@ -91,6 +92,21 @@ class AttentionNet(nn.Module):
 class CheckpointedNet(PlainNet):
     def features(self, *sources):
         return checkpoint(super().features, *sources, use_reentrant=False)
+
+
+def grid_sample_can_be_differentiated_twice():
+    x, grid = torch.rand(1, 1, 3, 3, requires_grad=True), torch.rand(1, 2, 2, 2)
+    [first] = torch.autograd.grad(F.grid_sample(x, grid, align_corners=False).square().sum(), x, create_graph=True)
+    try:
+        first.sum().backward()
+    except RuntimeError:
+        return False
+    return True
+
+
+needs_grid_sample_twice = pytest.mark.skipif(
+    not grid_sample_can_be_differentiated_twice(), reason="grid_sample of this torch (2.4) has no second derivative"
+)
 
 
 class WarpNet(PlainNet):

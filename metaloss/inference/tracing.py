@@ -22,6 +22,7 @@ from metaloss.networks.wrappers import unwrapped
 Size = tuple[int, int]
 _STRIDES = (1, 2, 4, 8, 16, 32, 64, 128, 7, 14, 28, 56, 112, 224)
 _SMALLEST = 16  # height and width that a file for any size takes at least
+_LARGEST = 2**20  # in steps of the network's stride: as good as none, which torch 2.4 does not take
 ONE_SIZE = "--size HxW (size=(H, W) in Python)"
 _CHATTER = ("onnxscript", "onnx_ir", "torch.onnx", "torch.export", "torch.fx")
 _SIDE = 40  # of the images that sizes are tried with: more than what pads by reflection asks for
@@ -132,7 +133,8 @@ def traced(module: Exportable, count: int, stride: int, size: Size | None) -> to
     dims = {0: torch.export.Dim("batch", min=1)}
     if size is None:
         least = -(-_SMALLEST // stride)
-        dims |= {2: stride * torch.export.Dim("height", min=least), 3: stride * torch.export.Dim("width", min=least)}
+        sides = [torch.export.Dim(name, min=least, max=_LARGEST) for name in ("height", "width")]
+        dims |= {2: stride * sides[0], 3: stride * sides[1]}
     # sizes as no layer has them, since the tracer takes equal numbers for related ones
     shape = (3, *(size or (53 * stride, 59 * stride)))
     try:
@@ -146,7 +148,7 @@ def traced(module: Exportable, count: int, stride: int, size: Size | None) -> to
         if "(batch)" in str(error):
             fix = "it computes sizes from the number of images, which torch.export does not follow"
         raise ConfigError(f"{name} cannot be exported for {kind} ({reason(error)}): {fix}") from error
-    program.example_inputs = None  # a file would hold the images
+    program._example_inputs = None  # a file would hold the images; torch 2.4 has no public way
     return program
 
 

@@ -4,7 +4,18 @@ import warnings
 import pytest
 import torch
 from torch import nn
-from toys import AttentionNet, DropoutNet, PlainNet, WarpNet, learner, loss_of, problem, relative_error, scenes
+from toys import (
+    AttentionNet,
+    DropoutNet,
+    PlainNet,
+    WarpNet,
+    learner,
+    loss_of,
+    needs_grid_sample_twice,
+    problem,
+    relative_error,
+    scenes,
+)
 
 import metaloss
 from metaloss.hypergradient import Auto, finite_difference, forward, reverse
@@ -63,7 +74,10 @@ def test_forward_mode_where_every_operator_has_it():
     assert torch.equal(after, moved)
 
 
-@pytest.mark.parametrize(("network", "operator"), [(WarpNet, "grid_sampler_2d"), (CustomNet, "Square")])
+@pytest.mark.parametrize(
+    ("network", "operator"),
+    [pytest.param(WarpNet, "grid_sampler_2d", marks=needs_grid_sample_twice), (CustomNet, "Square")],
+)
 @pytest.mark.parametrize("steps", [1, 2])
 def test_falls_back_to_reverse_with_one_warning(network, operator, steps):
     asked = problem(network(), steps=steps)

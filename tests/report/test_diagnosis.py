@@ -1,7 +1,7 @@
 import pytest
 import torch
 from faulty import TensorHook
-from toys import AttentionNet, PlainNet, WarpNet, held, learner, same, scenes
+from toys import AttentionNet, PlainNet, WarpNet, held, learner, needs_grid_sample_twice, same, scenes
 
 import metaloss
 from metaloss.plugins import records
@@ -29,6 +29,7 @@ def test_every_method_is_tried_and_nothing_changes():
     assert torch.equal(torch.get_rng_state(), state)
 
 
+@needs_grid_sample_twice
 def test_forward_mode_blocked():
     findings = found(learner(WarpNet()))
     assert not findings["forward"].works

@@ -2,7 +2,7 @@ import pytest
 import torch
 from faulty import TensorHook
 from torch import nn
-from toys import USER_NETWORKS, AttentionNet, PlainNet, WarpNet, held, same, scenes
+from toys import USER_NETWORKS, AttentionNet, PlainNet, WarpNet, held, needs_grid_sample_twice, same, scenes
 
 import metaloss
 from metaloss.errors import ConfigError, ShapeError
@@ -146,6 +146,7 @@ def test_every_broken_point_is_named(network, reason):
         check_fusion(network(), *SOURCES)
 
 
+@needs_grid_sample_twice
 def test_ranges_and_missing_methods_are_noted():
     class Open(PlainNet):
         def forward(self, *sources):

@@ -17,6 +17,7 @@ from toys import (
     held,
     learner,
     loss_of,
+    needs_grid_sample_twice,
     same,
     scenes,
 )
@@ -148,6 +149,7 @@ def test_nothing_changes(network, inner_update):
     assert same(found.gradients, other.meta_gradient(TRAIN, TEST).gradients)
 
 
+@needs_grid_sample_twice
 def test_a_method_that_falls_back_does_so_again_in_training():
     made = subject(WarpNet())
     with pytest.warns(UserWarning, match="falling back to hypergradient='reverse'") as said:

@@ -31,6 +31,8 @@ def same(first, second):
 
 @pytest.mark.parametrize("name", [name for name in NAMES if name != "cddfuse"])
 def test_files_in_the_published_form(name, tmp_path):
+    if name == "u2fusion" and not hasattr(torch.serialization, "safe_globals"):
+        pytest.skip("torch 2.4 reads no numbers of NumPy")
     network = filled(name)
     paths = write(tmp_path, name, network.state_dict())
     for weights in (paths, paths[::-1], tuple(map(str, paths))):
