@@ -12,6 +12,7 @@ from torch import Tensor
 from metaloss.errors import DataError, ShapeError
 
 _FAR = 10.0  # no image in [0, 1], and no standardised one, comes near
+DIVIDE = "divide by the largest value of its kind (255 for 8 bits, 65535 for 16)"
 
 
 @dataclass(frozen=True)
@@ -151,11 +152,13 @@ def check_values(sources: Sequence[Tensor], name: str = "") -> None:
     """
     for number, source in enumerate(sources):
         if isinstance(source, Tensor) and source.is_floating_point() and source.numel() and source.amax() > _FAR:
-            low, high = source.aminmax()
-            raise DataError(
-                f"{name}{': ' * bool(name)}source {number} has values from {low:g} to {high:g}: expected floats in "
-                "[0, 1]; divide by the largest value of its kind (255 for 8 bits, 65535 for 16)"
-            )
+            raise out_of_range(f"{name}{': ' * bool(name)}source {number}", source)
+
+
+def out_of_range(name: str, image: Tensor, fix: str = DIVIDE) -> DataError:
+    """The error that tells of an image that was never brought into [0, 1]."""
+    low, high = image.aminmax()
+    return DataError(f"{name} has values from {low:g} to {high:g}: expected floats in [0, 1]; {fix}")
 
 
 def _move(value: Any, device: torch.device, non_blocking: bool) -> Any:

@@ -126,12 +126,11 @@ def export(
 
 def _check(network: Any, size: Any) -> None:
     if not isinstance(network, nn.Module):
-        fix = "; metaloss.load(path) makes one of a file" if isinstance(network, (str, os.PathLike)) else ""
-        fix = (
-            "; give its network, fuser.network"
-            if hasattr(network, "network") and not isinstance(network, type)
-            else fix
-        )
+        fix = ""
+        if isinstance(network, (str, os.PathLike)):
+            fix = "; metaloss.load(path) makes one of a file"
+        elif isinstance(getattr(network, "network", None), nn.Module):
+            fix = "; give its network, fuser.network"
         raise ConfigError(f"export({network!r}): expected a network, an nn.Module{fix}")
     if size is None:
         return

@@ -28,6 +28,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from metaloss.batch import DIVIDE, out_of_range
 from metaloss.data.images import read_numbers
 from metaloss.data.ranges import Numbers, SourceRange
 from metaloss.errors import DataError, ShapeError
@@ -36,6 +37,7 @@ FLOAT = 32  # the depth of images of floats
 _UNSIGNED = {"uint8": 8, "uint16": 16}
 _FLOATS = {2: torch.float16, 4: torch.float32}  # by bytes; NumPy's longer ones than 8 become float64
 _BEYOND = 0.5  # resizing and sharpening leave [0, 1] by less
+_UNDO = "undo what has standardised it ((image + 1) / 2 of [-1, 1])"
 _GREY = ("1", "L", "LA", "La")  # modes of PIL images
 _VIA = {"P": "RGBA", "PA": "RGBA", "La": "LA"}  # the direct way warns of palettes with transparency, or there is none
 _TAKEN = (
@@ -161,12 +163,8 @@ def _of_tensor(given: Tensor, name: str, range: SourceRange) -> Source:
 
 def _check_floats(given: Tensor, name: str) -> None:
     low, high = given.aminmax() if given.numel() else (0.0, 1.0)
-    if low >= -_BEYOND and high <= 1 + _BEYOND:
-        return
-    fix = "divide by the largest value of its kind (255 for 8 bits, 65535 for 16)"
-    if low < 0:
-        fix = "undo what has standardised it ((image + 1) / 2 of [-1, 1])"
-    raise DataError(f"{name} has values from {low:g} to {high:g}: expected floats in [0, 1]; {fix}")
+    if low < -_BEYOND or high > 1 + _BEYOND:
+        raise out_of_range(name, given, _UNDO if low < 0 else DIVIDE)
 
 
 def _of_array(given: NDArray[Any], name: str, range: SourceRange) -> Source:
