@@ -50,17 +50,19 @@ def draw_comparison(path: Path, scenes: Sequence[Scene]) -> None:
 
 
 def detail_of(images: Sequence[Tensor]) -> tuple[int, int, int, int]:
-    """Finds the part of a scene in which the methods differ most.
+    """Finds the part of a scene in which the methods' local contrast differs most, not how bright they make a sky.
 
     Args:
-        images: of the methods, each (C, H, W); of one alone, where its contrast is largest.
+        images: of the methods, each (C, H, W); of one alone, where its local contrast is largest.
 
     Returns:
         Top, left, height and width: a quarter of the image's.
     """
     stacked = torch.stack([luma(image) if len(image) == 3 else image for image in images])
-    spread = stacked.var(0) if len(images) > 1 else (stacked[0] - stacked[0].mean()).square()
-    height, width = (max(side // _PART, 1) for side in spread.shape[-2:])
+    height, width = (max(side // _PART, 1) for side in stacked.shape[-2:])
+    window = 2 * (min(height, width) // 4) + 1  # half of the detail
+    structure = stacked - F.avg_pool2d(stacked, window, stride=1, padding=window // 2, count_include_pad=False)
+    spread = structure.var(0) if len(images) > 1 else structure[0].square()
     means = F.avg_pool2d(spread.unsqueeze(0), (height, width), stride=1)[0, 0]
     top, left = divmod(int(means.argmax()), means.shape[1])
     return top, left, height, width
