@@ -6,7 +6,7 @@ import sys
 import time
 import warnings
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack, nullcontext
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -19,7 +19,7 @@ from metaloss.errors import CheckpointError, ConfigError, at_least
 from metaloss.runtime import files
 from metaloss.runtime.modes import flags_kept
 from metaloss.runtime.processes import average_buffers, rank, take_from_first, world_size
-from metaloss.runtime.progress_bar import progress_bar
+from metaloss.runtime.progress_bar import Advance, progress_bar
 from metaloss.runtime.signals import Interrupted, StopRequest, stop_requests
 from metaloss.training.changes import run_of
 from metaloss.training.epoch import EpochLog, EpochRun, fetched
@@ -146,8 +146,9 @@ def fit(
         for name in PARTS:
             getattr(learner, name).train()
         waiting = Waiting(num_workers, "num_workers")
+        advance = stack.enter_context(_bar(learner, planned, epochs))
         while learner.progress["epoch"] < epochs:
-            _epoch(learner, planned, epochs, stop, store, callbacks, waiting)
+            _epoch(learner, planned, epochs, stop, store, callbacks, waiting, advance)
         if store is not None:
             store.check_best(learner.progress["log"])
     return list(learner.progress["log"])
@@ -161,6 +162,14 @@ def _check_schedulers(learner: Trained) -> None:
         )
 
 
+def _bar(learner: Trained, schedule: Schedule, epochs: int) -> AbstractContextManager[Advance]:
+    """A progress bar over the steps that are left of all epochs, where process 0 has a terminal."""
+    if rank() > 0:
+        return nullcontext(lambda note: None)
+    steps = sum(schedule.length(number) for number in range(learner.progress["epoch"], epochs))
+    return progress_bar("training", steps - learner.progress["step"])
+
+
 def _epoch(
     learner: Trained,
     schedule: Schedule,
@@ -169,19 +178,19 @@ def _epoch(
     store: Store | None,
     callbacks: Sequence[Callback],
     waiting: Waiting,
+    advance: Advance,
 ) -> None:
     epoch, device, began = EpochRun(learner, schedule, epochs), _device(learner), time.monotonic()
     label = f"epoch {epoch.number + 1}/{epochs}"
-    bar = progress_bar(label, epoch.length - epoch.done) if rank() == 0 else nullcontext(lambda note: None)
-    with bar as advance:
-        for phase, batches in fetched(waiting.timed(epoch.steps()), stop):
-            epoch.take(phase, *(batch.to(device) for batch in batches))
-            advance(f"{phase} phase")
-            if stop.everywhere(device):
-                break
-        if number := stop.everywhere(device):
-            begun = epoch.number or epoch.done
-            _end(number, learner, None if store is None or not begun else store.save(learner))
+    for phase, batches in fetched(waiting.timed(epoch.steps()), stop):
+        values = epoch.take(phase, *(batch.to(device) for batch in batches))
+        told = next(key for key in ("outer_loss", "loss", "task_loss") if key in values)
+        advance(f"{label}, {phase} phase, {told.replace('_', ' ')} {float(values[told]):.3f}")
+        if stop.everywhere(device):
+            break
+    if number := stop.everywhere(device):
+        begun = epoch.number or epoch.done
+        _end(number, learner, None if store is None or not begun else store.save(learner))
     for name in PARTS:
         average_buffers(getattr(learner, name))
     log = epoch.close()

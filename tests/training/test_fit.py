@@ -1,5 +1,6 @@
 import copy
 import warnings
+from contextlib import contextmanager
 
 import pytest
 import torch
@@ -9,6 +10,7 @@ from toys import BatchNormNet, DropoutNet, Scenes, TinyGenerator, held, learner,
 import metaloss
 from metaloss.plugins import load_fusion
 from metaloss.runtime import files
+from metaloss.training import fit
 from metaloss.training.epoch import warn_of_collapse
 
 
@@ -53,6 +55,27 @@ def test_algorithm_1():
     assert "outer_loss" not in log[0]
     assert {"outer_loss", "loss", "task_loss", "weight_0", "weight_1", "entropy"} < set(log[1])
     assert all(isinstance(value, (int, float)) for each in log for value in each.values())
+
+
+def test_the_bar_counts_what_is_left_of_the_whole_run(monkeypatch, tmp_path):
+    bars, notes = [], []
+
+    @contextmanager
+    def bar(label, total):
+        bars.append((label, total))
+        yield notes.append
+
+    monkeypatch.setattr(fit, "progress_bar", bar)
+    settings = {"meta_steps": 4, "warmup_epochs": 1, "work_dir": tmp_path, "resume": True}
+    recording().fit(Scenes(7), epochs=2, **settings)
+    assert bars.pop() == ("training", len(notes)) == ("training", 4 + 8)
+    notes.clear()
+    log = recording().fit(Scenes(7), epochs=4, **settings)
+    assert bars == [("training", len(notes))] == [("training", 8 + 8)]
+    assert notes[0].startswith("epoch 3/4, meta phase, outer loss ")
+    assert notes[-1].startswith("epoch 4/4, fusion phase, loss ")
+    shown = [float(note.split()[-1]) for note in notes[-4:]]
+    assert sum(shown) / 4 == pytest.approx(log[-1]["loss"], abs=1e-3)
 
 
 def test_uniform_weights_leave_the_meta_steps_out():
