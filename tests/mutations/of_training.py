@@ -62,8 +62,8 @@ MUTATIONS = (
     Mutation(
         name="signal waits for the end of the epoch",
         file="metaloss/training/fit.py",
-        find="""            if stop.everywhere(device):
-                break""",
+        find="""        if stop.everywhere(device):
+            break""",
         replace="",
         tests=("tests/training/test_interrupted.py",),
     ),
