@@ -1,4 +1,5 @@
 import contextlib
+import gc
 import importlib
 import importlib.util
 import os
@@ -19,6 +20,12 @@ for _name in ("toys", "traces", "unrolled", "faulty", "published", "weight_files
     if _spec and _spec.loader and _name not in sys.modules:
         sys.modules[_name] = importlib.util.module_from_spec(_spec)
         _spec.loader.exec_module(sys.modules[_name])
+
+
+def pytest_collection_finish() -> None:
+    """Keeps what the frameworks' modules hold out of every later garbage collection, of which tests cause many."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture
