@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import uuid
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
@@ -15,6 +14,7 @@ import torch
 from torch import Tensor
 
 from metaloss.errors import DataError, PluginError
+from metaloss.runtime.files import partial_name
 
 VIDEO_SUFFIXES = (".avi", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".ts", ".webm", ".wmv")
 # array format and the lossless codec's pixel format, by colour and bits
@@ -129,7 +129,7 @@ class VideoWriter:
         self.path = Path(path)
         self.bits = bits
         self._array_format, pixel_format = _WRITTEN[colour, bits]
-        self._beside = self.path.with_name(f".{self.path.name}.{uuid.uuid4().hex[:8]}.tmp")
+        self._beside = self.path.with_name(partial_name(self.path.name))
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             self._container: Any = self._av.open(str(self._beside), "w", format="matroska")

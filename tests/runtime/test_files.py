@@ -124,6 +124,13 @@ def test_a_link_in_the_place_of_a_partial_file_is_never_followed(tmp_path, monke
     assert victim.read_text() == "mine"
 
 
+@pytest.mark.parametrize("name", ["x" * 251 + ".pth", "ü" * 125 + ".pth"])
+def test_names_as_long_as_a_system_allows(tmp_path, name):
+    files.save(tmp_path / name, {"a": 1})
+    assert files.load(tmp_path / name) == {"a": 1}
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+
+
 FULL = """
 import resource, sys, torch
 from metaloss.errors import CheckpointError
