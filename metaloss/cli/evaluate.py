@@ -32,6 +32,7 @@ from metaloss.report.box_plots import SUFFIXES, draw_box_plots
 from metaloss.report.scores import FORMATS, Score, with_means
 from metaloss.runtime.folders import check_folder
 from metaloss.runtime.progress_bar import progress_bar
+from metaloss.runtime.signals import interrupts_blocked
 
 Format = Enum("Format", {name: name for name in FORMATS}, type=str)  # type: ignore[misc]
 
@@ -174,10 +175,15 @@ def _run(jobs: list[Job], processes: int) -> Iterator[tuple[Job, dict[str, float
     if processes == 1:
         yield from ((job, measure_job(job)) for job in jobs)
         return
-    with ProcessPoolExecutor(
+    pool = ProcessPoolExecutor(
         processes, mp_context=get_context("spawn"), initializer=torch.set_num_threads, initargs=(1,)
-    ) as pool:
-        yield from zip(jobs, pool.map(measure_job, jobs), strict=True)
+    )
+    try:
+        with interrupts_blocked():  # its processes start here, and are ended below
+            results = pool.map(measure_job, jobs)
+        yield from zip(jobs, results, strict=True)
+    finally:
+        pool.shutdown(cancel_futures=True)
 
 
 def measure_job(job: Job) -> dict[str, float] | str:
