@@ -80,7 +80,7 @@ def main(arguments: list[str] | None = None) -> None:
             with terminable():
                 status: Any = _app(given)(spread(given), standalone_mode=False)
             if status == _INTERRUPTED:  # a newer Typer gives Ctrl-C back as this status, without a word
-                raise KeyboardInterrupt
+                status = _fail("interrupted", debug=False, code=_INTERRUPTED)
         except (typer.Abort, KeyboardInterrupt):
             status = _fail("interrupted", debug=False, code=_INTERRUPTED)
         except Exception as error:
