@@ -103,6 +103,8 @@ def _words(error: Exception) -> str:
         return str(error)
     if hasattr(error, "format_message"):  # a usage error, of click or of the copy of it inside Typer
         return f"{error.format_message()} (see --help)"
+    if isinstance(error, OSError) and error.filename and error.strerror:
+        return f"{error.filename}: {error.strerror} (--debug shows where)"
     return f"{type(error).__name__}: {error} (--debug shows where)"
 
 

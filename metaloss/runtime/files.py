@@ -104,6 +104,9 @@ def written_whole(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
 
     Args:
         path: the file; its folder is made when missing.
+
+    Raises:
+        OSError: it cannot be written, the disk is full say; the error names it, and what was there is as it was.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -114,6 +117,10 @@ def written_whole(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
             file.flush()
             os.fsync(file.fileno())
         partial.replace(path)
+    except OSError as error:
+        if error.filename in (None, str(partial)):
+            error.filename = str(path)
+        raise
     finally:
         partial.unlink(missing_ok=True)
 

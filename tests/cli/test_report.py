@@ -57,6 +57,12 @@ def test_mistakes(refused, run_dir, tmp_path, monkeypatch):
     assert not out.exists()
 
 
+def test_a_full_disk(refused, run_dir, tmp_path, full_disk):
+    out = tmp_path / "report.html"
+    assert refused("report", run_dir, "--out", out) == f"{out}: No space left on device (--debug shows where)"
+    assert not out.exists()
+
+
 def test_runs_are_named_by_what_tells_them_apart():
     assert distinct_names([Path("/a/b/seed_0")]) == ["seed_0"]
     assert distinct_names([Path("/a/b/seed_0"), Path("/a/c/seed_0")]) == ["b/seed_0", "c/seed_0"]
