@@ -53,17 +53,19 @@ class Job:
 
 def evaluate(
     sources: list[Path] = typer.Argument(
+        metavar="SOURCE",
         help="Two or more folders of source images, or quoted patterns ('ir/*.png'); IMAGES:rgb and IMAGES:alpha are "
-        "colour and fourth channel of files with four."
+        "colour and fourth channel of files with four.",
     ),
     fused: list[str] = typer.Option(
         [],
-        metavar="[NAME=]DIR",
+        metavar="[NAME=]FOLDER",
         help="A folder or a quoted pattern of fused images, named by stem as the sources; may be repeated. [required]",
     ),
     source_range: list[str] = RANGE,
     convention: str = typer.Option(
         "tdfusion",
+        metavar="NAME",
         help=f"Definitions to follow: {', '.join(CONVENTIONS)}. Each table says what is done with colour.",
     ),
     metrics: str = typer.Option(
@@ -85,7 +87,7 @@ def evaluate(
         None, metavar="FILE", help=f"Draw a box plot per metric, a box per method: {', '.join(SUFFIXES)}."
     ),
     skip_bad: bool = typer.Option(False, "--skip-bad", help="Leave out images that are missing or unreadable."),
-    processes: int = typer.Option(1, min=1, help="Images measured at a time."),
+    processes: int = typer.Option(1, min=1, metavar="NUMBER", help="Images measured at a time."),
 ) -> None:
     """Measure fused images with the metrics of the field, by a stated convention."""
     if len(sources) < 2:

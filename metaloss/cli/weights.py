@@ -29,8 +29,9 @@ from metaloss.runtime.progress_bar import progress_bar
 
 def weights(
     sources: list[Path] = typer.Argument(
+        metavar="SOURCE",
         help="Two or more folders or quoted patterns ('ir/*.png'), paired by file stem, or as many single files; "
-        "IMAGES:rgb and IMAGES:alpha are colour and fourth channel of files with four."
+        "IMAGES:rgb and IMAGES:alpha are colour and fourth channel of files with four.",
     ),
     checkpoints: list[str] = typer.Option(
         [],
@@ -38,10 +39,12 @@ def weights(
         metavar="[NAME=]FILE",
         help="A checkpoint with a loss generator; may be repeated, for each task. [required]",
     ),
-    out: Path | None = typer.Option(None, help="The folder for the pictures. [required]"),
+    out: Path | None = typer.Option(None, metavar="FOLDER", help="The folder for the pictures. [required]"),
     source_range: list[str] = RANGE,
     config: str | None = typer.Option(
-        None, help="The training config of the weights, where it imports modules of its own: those are allowed."
+        None,
+        metavar="CONFIG",
+        help="The training config of the weights, where it imports modules of its own: those are allowed.",
     ),
 ) -> None:
     """Draw the weights that a trained loss gives each source, as heat maps over the sources.

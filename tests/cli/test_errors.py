@@ -218,7 +218,7 @@ def test_fuse_into_a_file(fuse, weights):
     ("arguments", "reason"),
     [
         (["trian"], "No such command 'trian'"),
-        (["train"], "Missing argument 'config'"),
+        (["train"], "Missing argument 'CONFIG'"),
         (["train", SYNTHETIC, "--epochs", "3"], "No such option: --epochs"),
         (["train", SYNTHETIC, "extra"], "unexpected extra argument"),
         (["train", SYNTHETIC, "--work-dir"], "requires an argument"),
