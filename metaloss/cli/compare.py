@@ -246,4 +246,5 @@ def _write(
         scenes.append(Scene(pair.name, images, methods))
     draw_comparison(out / "comparison.png", scenes)
     typer.echo(tables["md"], nl=False)
-    typer.echo(f"comparison.md, .csv, .tex and .png, and the images of {len(pairs)} scenes, in {out}/")
+    count = f"{len(pairs)} scene{'s' * (len(pairs) != 1)}"
+    typer.echo(f"comparison.md, .csv, .tex and .png, and the images of {count}, in {out}/")
