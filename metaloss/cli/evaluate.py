@@ -119,7 +119,8 @@ def evaluate(
                 scores.append(Score(job.pair.name, job.method, result))
             advance(job.pair.name)
     for message in bad:
-        print(f"{'skipped' if skip_bad else 'bad'}: {message}", file=sys.stderr)
+        line = " ".join(message.splitlines())  # names of files may have several
+        print(f"{'skipped' if skip_bad else 'bad'}: {line}", file=sys.stderr)
     if bad and not skip_bad:
         raise DataError(f"{len(bad)} image{'s' * (len(bad) != 1)} cannot be measured; --skip-bad leaves them out")
     if not scores:
