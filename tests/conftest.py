@@ -1,4 +1,5 @@
 import contextlib
+import errno
 import gc
 import importlib
 import importlib.util
@@ -79,3 +80,13 @@ def published(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]
         return written[name]
 
     return tree
+
+
+@pytest.fixture
+def full_disk(monkeypatch):
+    """A disk that takes no more, as a file finds when it is made sure of."""
+
+    def fail(file):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr("metaloss.runtime.files.os.fsync", fail)

@@ -36,13 +36,19 @@ Format = Enum("Format", {name: name for name in FORMATS}, type=str)  # type: ign
 
 
 def ablation(
-    config: str = typer.Argument(autocompletion=config_names, help="A training config, or the name of a shipped one."),
+    config: str = typer.Argument(
+        autocompletion=config_names, metavar="CONFIG", help="A training config, or the name of a shipped one."
+    ),
     only: list[str] = typer.Option(
         [], metavar="|".join(EXPERIMENTS), help="Run just this row of the table; may be repeated."
     ),
-    seeds: int = typer.Option(1, min=1, help="How many trainings per row, with the config's seed set to 0, 1, ..."),
+    seeds: int = typer.Option(
+        1, min=1, metavar="NUMBER", help="How many trainings per row, with the config's seed set to 0, 1, ..."
+    ),
     device: str | None = DEVICE,
-    work_dir: Path | None = typer.Option(None, help="Where runs go; default: work_dirs/ablation/FOLDER/NAME."),
+    work_dir: Path | None = typer.Option(
+        None, metavar="FOLDER", help="Where runs go; default: work_dirs/ablation/FOLDER/NAME."
+    ),
     output: Format = typer.Option(Format["table"], "--format", help="csv and json go to stdout at the end."),
     cfg_options: list[str] = CFG_OPTIONS,
 ) -> None:

@@ -57,20 +57,26 @@ class Method:
 
 
 def compare(
-    sources: list[Path] = typer.Argument(help="Two or more folders or quoted patterns of source images."),
+    sources: list[Path] = typer.Argument(
+        metavar="SOURCE", help="Two or more folders or quoted patterns of source images."
+    ),
     method: list[str] = typer.Option(
         [],
         metavar="NAME=FILE",
         help="Weights to fuse with: a checkpoint of ours, a published file, or the name of those that come with "
         "metaloss. Repeated for each method, and for the parts of one under the same name. [required]",
     ),
-    out: Path | None = typer.Option(None, help="The folder for images, tables and the contact sheet. [required]"),
+    out: Path | None = typer.Option(
+        None, metavar="FOLDER", help="The folder for images, tables and the contact sheet. [required]"
+    ),
     task: str | None = typer.Option(
         None, metavar="CONFIG", help="A training config whose fresh task networks judge each method on its data."
     ),
-    seeds: int = typer.Option(1, min=1, help="Task networks per method, with seeds 0, 1, ..."),
-    epochs: int | None = typer.Option(None, min=1, help="Of each of them; default: the config's max_epochs."),
-    convention: str = typer.Option("tdfusion", help=f"Of the metrics: {', '.join(CONVENTIONS)}."),
+    seeds: int = typer.Option(1, min=1, metavar="NUMBER", help="Task networks per method, with seeds 0, 1, ..."),
+    epochs: int | None = typer.Option(
+        None, min=1, metavar="NUMBER", help="Of each of them; default: the config's max_epochs."
+    ),
+    convention: str = typer.Option("tdfusion", metavar="NAME", help=f"Of the metrics: {', '.join(CONVENTIONS)}."),
     device_name: str | None = DEVICE,
     source_range: list[str] = RANGE,
     size_of: str | None = SIZE_OF,
@@ -240,4 +246,5 @@ def _write(
         scenes.append(Scene(pair.name, images, methods))
     draw_comparison(out / "comparison.png", scenes)
     typer.echo(tables["md"], nl=False)
-    typer.echo(f"comparison.md, .csv, .tex and .png, and the images of {len(pairs)} scenes, in {out}/")
+    count = f"{len(pairs)} scene{'s' * (len(pairs) != 1)}"
+    typer.echo(f"comparison.md, .csv, .tex and .png, and the images of {count}, in {out}/")

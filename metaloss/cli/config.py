@@ -10,7 +10,9 @@ from metaloss.cli.options import CFG_OPTIONS, SEED, config_names
 
 def config(
     config: str = typer.Argument(
-        autocompletion=config_names, help="A config file, or the name of a shipped config (see `metaloss list`)."
+        autocompletion=config_names,
+        metavar="CONFIG",
+        help="A config file, or the name of a shipped config (see `metaloss list`).",
     ),
     seed: int | None = SEED,
     cfg_options: list[str] = CFG_OPTIONS,

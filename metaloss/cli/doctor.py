@@ -42,7 +42,7 @@ _PACKAGES = {
 
 def doctor(
     config: str | None = typer.Argument(
-        None, autocompletion=config_names, help="A config file, or the name of a shipped config."
+        None, autocompletion=config_names, metavar="CONFIG", help="A config file, or the name of a shipped config."
     ),
     signal: bool = typer.Option(
         False,
@@ -52,9 +52,11 @@ def doctor(
     ),
     weights: Path | None = typer.Option(None, metavar="FILE", help="With --signal: a checkpoint of this config."),
     steps: int | None = typer.Option(
-        None, min=0, help=f"With --signal: the most steps of the warm-up; default: {STEPS}."
+        None, min=0, metavar="NUMBER", help=f"With --signal: the most steps of the warm-up; default: {STEPS}."
     ),
-    pairs: int | None = typer.Option(None, min=2, help=f"With --signal: how many pairs of batches; default: {PAIRS}."),
+    pairs: int | None = typer.Option(
+        None, min=2, metavar="NUMBER", help=f"With --signal: how many pairs of batches; default: {PAIRS}."
+    ),
     maps: Path | None = typer.Option(
         None, metavar="FILE", help="With --signal: the PNG of the maps; default: work_dirs/signal/FOLDER/NAME.png."
     ),

@@ -23,18 +23,26 @@ Format = Enum("Format", {name: name for name in FORMATS}, type=str)  # type: ign
 
 def downstream(
     config: str = typer.Argument(
-        autocompletion=config_names, help="A training config, or its name: its data and its task network are used."
+        autocompletion=config_names,
+        metavar="CONFIG",
+        help="A training config, or its name: its data and its task network are used.",
     ),
     fused: list[str] = typer.Option(
-        [], metavar="[NAME=]DIR", help="A folder of fused images of the training and test scenes; may be repeated."
+        [], metavar="[NAME=]FOLDER", help="A folder of fused images of the training and test scenes; may be repeated."
     ),
     weights: list[str] = typer.Option(
         [], metavar="[NAME=]FILE", help="Weights of a fusion network that fuses the scenes first; may be repeated."
     ),
-    seeds: int = typer.Option(3, min=1, help="How many task networks are trained per row, with seeds 0, 1, ..."),
-    epochs: int | None = typer.Option(None, min=1, help="Of each training; default: the config's max_epochs."),
+    seeds: int = typer.Option(
+        3, min=1, metavar="NUMBER", help="How many task networks are trained per row, with seeds 0, 1, ..."
+    ),
+    epochs: int | None = typer.Option(
+        None, min=1, metavar="NUMBER", help="Of each training; default: the config's max_epochs."
+    ),
     device: str | None = DEVICE,
-    work_dir: Path | None = typer.Option(None, help="Where results go; default: work_dirs/downstream/FOLDER/NAME."),
+    work_dir: Path | None = typer.Option(
+        None, metavar="FOLDER", help="Where results go; default: work_dirs/downstream/FOLDER/NAME."
+    ),
     source_range: list[str] = RANGE,
     output: Format = typer.Option(Format["table"], "--format", help="csv and json go to stdout alone."),
     cfg_options: list[str] = CFG_OPTIONS,

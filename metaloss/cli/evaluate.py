@@ -32,6 +32,7 @@ from metaloss.report.box_plots import SUFFIXES, draw_box_plots
 from metaloss.report.scores import FORMATS, Score, with_means
 from metaloss.runtime.folders import check_folder
 from metaloss.runtime.progress_bar import progress_bar
+from metaloss.runtime.signals import interrupts_blocked
 
 Format = Enum("Format", {name: name for name in FORMATS}, type=str)  # type: ignore[misc]
 
@@ -52,17 +53,19 @@ class Job:
 
 def evaluate(
     sources: list[Path] = typer.Argument(
+        metavar="SOURCE",
         help="Two or more folders of source images, or quoted patterns ('ir/*.png'); IMAGES:rgb and IMAGES:alpha are "
-        "colour and fourth channel of files with four."
+        "colour and fourth channel of files with four.",
     ),
     fused: list[str] = typer.Option(
         [],
-        metavar="[NAME=]DIR",
+        metavar="[NAME=]FOLDER",
         help="A folder or a quoted pattern of fused images, named by stem as the sources; may be repeated. [required]",
     ),
     source_range: list[str] = RANGE,
     convention: str = typer.Option(
         "tdfusion",
+        metavar="NAME",
         help=f"Definitions to follow: {', '.join(CONVENTIONS)}. Each table says what is done with colour.",
     ),
     metrics: str = typer.Option(
@@ -84,7 +87,7 @@ def evaluate(
         None, metavar="FILE", help=f"Draw a box plot per metric, a box per method: {', '.join(SUFFIXES)}."
     ),
     skip_bad: bool = typer.Option(False, "--skip-bad", help="Leave out images that are missing or unreadable."),
-    processes: int = typer.Option(1, min=1, help="Images measured at a time."),
+    processes: int = typer.Option(1, min=1, metavar="NUMBER", help="Images measured at a time."),
 ) -> None:
     """Measure fused images with the metrics of the field, by a stated convention."""
     if len(sources) < 2:
@@ -116,7 +119,8 @@ def evaluate(
                 scores.append(Score(job.pair.name, job.method, result))
             advance(job.pair.name)
     for message in bad:
-        print(f"{'skipped' if skip_bad else 'bad'}: {message}", file=sys.stderr)
+        line = " ".join(message.splitlines())  # names of files may have several
+        print(f"{'skipped' if skip_bad else 'bad'}: {line}", file=sys.stderr)
     if bad and not skip_bad:
         raise DataError(f"{len(bad)} image{'s' * (len(bad) != 1)} cannot be measured; --skip-bad leaves them out")
     if not scores:
@@ -174,10 +178,15 @@ def _run(jobs: list[Job], processes: int) -> Iterator[tuple[Job, dict[str, float
     if processes == 1:
         yield from ((job, measure_job(job)) for job in jobs)
         return
-    with ProcessPoolExecutor(
+    pool = ProcessPoolExecutor(
         processes, mp_context=get_context("spawn"), initializer=torch.set_num_threads, initargs=(1,)
-    ) as pool:
-        yield from zip(jobs, pool.map(measure_job, jobs), strict=True)
+    )
+    try:
+        with interrupts_blocked():  # its processes start here, and are ended below
+            results = pool.map(measure_job, jobs)
+        yield from zip(jobs, results, strict=True)
+    finally:
+        pool.shutdown(cancel_futures=True)
 
 
 def measure_job(job: Job) -> dict[str, float] | str:

@@ -38,7 +38,9 @@ def export_network(
         None, metavar="HxW", help="Height and width, where the network takes no others; default: any."
     ),
     config: str | None = typer.Option(
-        None, help="The training config of the weights, where it imports modules of its own: those are allowed."
+        None,
+        metavar="CONFIG",
+        help="The training config of the weights, where it imports modules of its own: those are allowed.",
     ),
 ) -> None:
     """Write a fusion network as a file of its own: ONNX, or a program of torch, or its weights alone."""

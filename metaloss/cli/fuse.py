@@ -22,9 +22,10 @@ from metaloss.runtime.folders import check_folder
 
 def fuse(
     sources: list[Path] = typer.Argument(
+        metavar="SOURCE",
         help="Two or more folders or quoted patterns ('ir/*.png'), paired by file stem or by what the stars match "
         "('d/*_ir.png' 'd/*_vi.png'); or as many single images, or videos. IMAGES:rgb and IMAGES:alpha are colour and "
-        "fourth channel of files with four."
+        "fourth channel of files with four.",
     ),
     weights: list[Path] = typer.Option(
         [],
@@ -40,7 +41,7 @@ def fuse(
         "default: what they fit.",
     ),
     out: Path | None = typer.Option(
-        None, help="The folder for the fused images (PNG) or video (MKV, lossless). [required]"
+        None, metavar="FOLDER", help="The folder for the fused images (PNG) or video (MKV, lossless). [required]"
     ),
     colour: Colour = typer.Option(Colour.auto, help="auto: keep the sources' colour; grey: luma only."),
     colour_from: str | None = typer.Option(
@@ -50,14 +51,18 @@ def fuse(
         Stretch.none, help="minmax: scale each image to its full range, as in published results."
     ),
     tile: int | None = typer.Option(
-        None, help="Fuse in tiles of this many pixels, overlapping and blended, where whole images do not fit."
+        None,
+        metavar="PIXELS",
+        help="Fuse in tiles of this many pixels, overlapping and blended, where whole images do not fit.",
     ),
     device: str | None = DEVICE,
     source_range: list[str] = RANGE,
     size_of: str | None = SIZE_OF,
     compile: bool = typer.Option(False, "--compile", help="Compile the network first: pays off from some 50 images."),
     config: str | None = typer.Option(
-        None, help="The training config of the weights, where it imports modules of its own: those are allowed."
+        None,
+        metavar="CONFIG",
+        help="The training config of the weights, where it imports modules of its own: those are allowed.",
     ),
 ) -> None:
     """Fuse registered images or videos with a trained network."""

@@ -12,7 +12,9 @@ from metaloss.report.file_contents import lines_of
 
 
 def info(
-    file: Path = typer.Argument(help="A file of weights, or the name of those that come with metaloss: ivif, say."),
+    file: Path = typer.Argument(
+        metavar="FILE", help="A file of weights, or the name of those that come with metaloss: ivif, say."
+    ),
 ) -> None:
     """Say what a file of weights holds, and how it is used next. Nothing in it is run."""
     shipped = shipped_weights()

@@ -15,7 +15,9 @@ import metaloss
 from metaloss.cli.commands import add_commands
 from metaloss.cli.options import spread
 from metaloss.errors import ConfigError, MetaLossError
+from metaloss.runtime.signals import terminable
 
+_INTERRUPTED = 130  # 128 and the number of the signal, as shells count
 _COMMANDS = {
     "train": "train.train",
     "fuse": "fuse.fuse",
@@ -62,7 +64,7 @@ def _options(
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Runs the command line; exits with 0, or with 2 and one line on stderr.
+    """Runs the command line; exits with 0, or with 2 and one line on stderr; with 130 after Ctrl-C, 143 after SIGTERM.
 
     Args:
         arguments: default: the process's own.
@@ -75,9 +77,12 @@ def main(arguments: list[str] | None = None) -> None:
             warnings.showwarning = _one_line
         try:
             _check_empty(given)
-            status: Any = _app(given)(spread(given), standalone_mode=False)
+            with terminable():
+                status: Any = _app(given)(spread(given), standalone_mode=False)
+            if status == _INTERRUPTED:  # a newer Typer gives Ctrl-C back as this status, without a word
+                status = _fail("interrupted", debug=False, code=_INTERRUPTED)
         except (typer.Abort, KeyboardInterrupt):
-            status = _fail("interrupted", debug=False, code=130)
+            status = _fail("interrupted", debug=False, code=_INTERRUPTED)
         except Exception as error:
             status = _help(error) if _is_help(error) else _fail(_words(error), debug)
     sys.exit(status if isinstance(status, int) else 0)
@@ -98,6 +103,8 @@ def _words(error: Exception) -> str:
         return str(error)
     if hasattr(error, "format_message"):  # a usage error, of click or of the copy of it inside Typer
         return f"{error.format_message()} (see --help)"
+    if isinstance(error, OSError) and error.filename and error.strerror:
+        return f"{error.filename}: {error.strerror} (--debug shows where)"
     return f"{type(error).__name__}: {error} (--debug shows where)"
 
 

@@ -26,7 +26,9 @@ def report(
     """Show trainings as one page that needs nothing else: curves, weights, pictures through the epochs, settings."""
     if out is None:
         raise ConfigError("--out is missing: give the page's file, report.html say")
-    if out.suffix.lower() not in _SUFFIXES or out.is_dir():
+    if out.is_dir():
+        raise ConfigError(f"--out {out}: is a folder; give a file in it, {out / 'report.html'} say")
+    if out.suffix.lower() not in _SUFFIXES:
         raise ConfigError(f"--out {out}: expected a file whose name ends in .html")
     names = distinct_names(work_dirs)
     runs = [read_run(folder, name) for folder, name in zip(work_dirs, names, strict=True)]

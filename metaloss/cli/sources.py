@@ -57,10 +57,18 @@ class Sources:
         if len(given) < 2:
             raise ConfigError(f"{len(given)} source given ({given[0]}): fusion needs at least two")
         sources = cls.of(given)
-        for source in sources.paths:
+        sources.check_there()
+        return sources
+
+    def check_there(self) -> None:
+        """Checks that each is a file, a folder or a pattern.
+
+        Raises:
+            DataError: there is no such file or folder.
+        """
+        for source in self.paths:
             if not source.exists() and not is_pattern(source):
                 raise DataError(f"source {source}: {what_is_missing(source, 'file or folder')}")
-        return sources
 
     def number_of(self, option: str, source: str) -> int:
         """The place of the source that an option names, by name or position.

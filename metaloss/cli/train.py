@@ -37,10 +37,14 @@ from metaloss.training.schedule import Schedule
 
 def train(
     config: str = typer.Argument(
-        autocompletion=config_names, help="A config file, or the name of a shipped config (see `metaloss list`)."
+        autocompletion=config_names,
+        metavar="CONFIG",
+        help="A config file, or the name of a shipped config (see `metaloss list`).",
     ),
     work_dir: Path | None = typer.Option(
-        None, help="Where checkpoints, logs and pictures go; default: work_dirs/FOLDER/NAME of the config."
+        None,
+        metavar="FOLDER",
+        help="Where checkpoints, logs and pictures go; default: work_dirs/FOLDER/NAME of the config.",
     ),
     resume: bool = typer.Option(False, "--resume", help="Go on from the newest whole checkpoint in the work dir."),
     overwrite: bool = typer.Option(False, "--overwrite", help="Remove the checkpoints of a run in the work dir."),

@@ -17,7 +17,8 @@ from metaloss.cli.sources import Sources, warn_narrow
 from metaloss.colour import luma
 from metaloss.data import check_pairs, pair_folders, write_image
 from metaloss.data.reading import Reading
-from metaloss.errors import CheckpointError, ConfigError, DataError, PluginError
+from metaloss.errors import CheckpointError, ConfigError, PluginError
+from metaloss.inference.pretrained import shipped_weights
 from metaloss.networks.spec import source_count
 from metaloss.plugins import install_hint, load_generator
 from metaloss.report.tables import aligned
@@ -28,8 +29,9 @@ from metaloss.runtime.progress_bar import progress_bar
 
 def weights(
     sources: list[Path] = typer.Argument(
-        help="Two or more folders, paired by file stem, or as many single files; IMAGES:rgb and IMAGES:alpha are "
-        "colour and fourth channel of files with four."
+        metavar="SOURCE",
+        help="Two or more folders or quoted patterns ('ir/*.png'), paired by file stem, or as many single files; "
+        "IMAGES:rgb and IMAGES:alpha are colour and fourth channel of files with four.",
     ),
     checkpoints: list[str] = typer.Option(
         [],
@@ -37,10 +39,12 @@ def weights(
         metavar="[NAME=]FILE",
         help="A checkpoint with a loss generator; may be repeated, for each task. [required]",
     ),
-    out: Path | None = typer.Option(None, help="The folder for the pictures. [required]"),
+    out: Path | None = typer.Option(None, metavar="FOLDER", help="The folder for the pictures. [required]"),
     source_range: list[str] = RANGE,
     config: str | None = typer.Option(
-        None, help="The training config of the weights, where it imports modules of its own: those are allowed."
+        None,
+        metavar="CONFIG",
+        help="The training config of the weights, where it imports modules of its own: those are allowed.",
     ),
 ) -> None:
     """Draw the weights that a trained loss gives each source, as heat maps over the sources.
@@ -51,16 +55,15 @@ def weights(
     if len(sources) < 2:
         raise ConfigError(f"{len(sources)} source given ({sources[0]}): weights are shared by at least two")
     given = Sources.of(sources)
-    for source in given.paths:
-        if not source.exists():
-            raise DataError(f"source {source}: no such file or folder")
+    given.check_there()
     ranges = given.ranges(source_range)
     if not checkpoints:
         raise ConfigError("--weights is missing: give a checkpoint with a loss generator, as FILE or NAME=FILE")
     files = named(checkpoints, "--weights")
     for text, file in zip(checkpoints, files.values(), strict=True):
         if not file.is_file():
-            raise CheckpointError(f"--weights {text}: no such file")
+            shipped = ", and the weights that come with metaloss have none" if text in shipped_weights() else ""
+            raise CheckpointError(f"--weights {text}: no such file; give a checkpoint with a loss generator{shipped}")
     if out is None:
         raise ConfigError("--out is missing: give the folder for the pictures")
     check_folder(out, "--out")

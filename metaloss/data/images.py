@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import os
-import uuid
 import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
@@ -18,6 +17,7 @@ from metaloss.data.formats import FORMATS
 from metaloss.data.metadata import NONE, Metadata
 from metaloss.data.ranges import Numbers, Range, source_range
 from metaloss.errors import ConfigError, DataError, ShapeError, nearest
+from metaloss.runtime.files import partial_name
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -192,7 +192,7 @@ def write_image(path: str | os.PathLike[str], image: Tensor, bits: int = 8, *, m
     levels = values.clamp(0, 1).mul(2**bits - 1).round().permute(1, 2, 0).numpy()
     pixels = levels.astype(np.uint8 if bits == 8 else np.uint16)
     encoded = _encode(path, pixels[..., 0] if pixels.shape[-1] == 1 else pixels, metadata)
-    beside = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.tmp")
+    beside = path.with_name(partial_name(path.name))
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         beside.write_bytes(encoded)

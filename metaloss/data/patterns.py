@@ -106,7 +106,5 @@ def _expression(part: str) -> str:
 def _token(token: str) -> str:
     if token in "*?":
         return "[^/]*" if token == "*" else "[^/]"
-    inner = token[1:-1].replace("\\", r"\\")
-    negated = inner.startswith("!")
-    inner = inner[negated:]
-    return f"[{'^' * negated}{'' if negated or not inner.startswith('^') else chr(92)}{inner}]"
+    # in brackets as `fnmatch` has it, which knows what a regular expression takes otherwise
+    return fnmatch.translate(token)[len("(?s:") : -len(r")\Z")]

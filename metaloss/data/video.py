@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-import uuid
 from collections.abc import Iterator
+from contextlib import contextmanager
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from metaloss.errors import DataError, PluginError
+from metaloss.runtime.files import partial_name
 
 VIDEO_SUFFIXES = (".avi", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".ts", ".webm", ".wmv")
 # array format and the lossless codec's pixel format, by colour and bits
@@ -129,12 +130,10 @@ class VideoWriter:
         self.path = Path(path)
         self.bits = bits
         self._array_format, pixel_format = _WRITTEN[colour, bits]
-        self._beside = self.path.with_name(f".{self.path.name}.{uuid.uuid4().hex[:8]}.tmp")
-        try:
+        self._beside = self.path.with_name(partial_name(self.path.name))
+        with self._said():
             self.path.parent.mkdir(parents=True, exist_ok=True)
             self._container: Any = self._av.open(str(self._beside), "w", format="matroska")
-        except OSError as error:
-            raise DataError(f"{self.path}: cannot be written ({_reason(error)})") from error
         self._container.metadata.update(metadata or {})
         self._stream = self._container.add_stream("ffv1", rate=rate, options={"level": "3"})
         self._stream.height, self._stream.width = size
@@ -147,7 +146,8 @@ class VideoWriter:
         if pixels.shape[-1] == 1:
             pixels = pixels[..., 0]
         picture = self._av.VideoFrame.from_ndarray(pixels, format=self._array_format)
-        self._container.mux(self._stream.encode(picture))
+        with self._said():
+            self._container.mux(self._stream.encode(picture))
 
     def __enter__(self) -> VideoWriter:
         """Gives itself."""
@@ -156,13 +156,25 @@ class VideoWriter:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
         """Finishes the file and puts it in its place; after an error nothing is left of it."""
         try:
-            if kind is None:
-                self._container.mux(self._stream.encode(None))
-            self._container.close()
-            if kind is None:
-                self._beside.replace(self.path)
+            with self._said():
+                if kind is None:
+                    self._container.mux(self._stream.encode(None))
+                self._container.close()
+                if kind is None:
+                    self._beside.replace(self.path)
+        except DataError:
+            if kind is None:  # else it follows from the first
+                raise
         finally:
             self._beside.unlink(missing_ok=True)
+
+    @contextmanager
+    def _said(self) -> Iterator[None]:
+        """Says of which file an error of the system is, a full disk say."""
+        try:
+            yield
+        except OSError as error:
+            raise DataError(f"{self.path}: cannot be written ({_reason(error)})") from error
 
 
 def _av() -> Any:

@@ -35,6 +35,7 @@ from metaloss.training.parts import PARTS
 from metaloss.training.structure import check_structure
 
 _REVISED = ((r"^module\.", ""),)
+_LENGTHS = ("end", "total_iters", "T_max", "total_steps")  # of MMEngine's schedulers: how long they act
 
 
 @RUNNERS.register_module()
@@ -122,7 +123,7 @@ class MetaLossRunner(ShortLog):
         content, loop = load(filename), self.train_loop
         self.call_hook("after_load_checkpoint", checkpoint=content)
         learner, fresh = self.learner, None
-        ends = [getattr(scheduler, "end", None) for scheduler in learner.schedulers]
+        lengths = [{name: own for name, own in vars(each).items() if name in _LENGTHS} for each in learner.schedulers]
         try:
             check_structure(content)
             if isinstance(loop, MetaLossTrainLoop):
@@ -138,9 +139,8 @@ class MetaLossRunner(ShortLog):
             learner.load_state_dict(content)
         except CheckpointError as error:
             raise CheckpointError(f"{filename}: {error}") from None
-        for scheduler, end in zip(learner.schedulers, ends, strict=True):
-            if end is not None:  # a longer run than the saved one goes on with its rates
-                scheduler.end = end
+        for scheduler, own in zip(learner.schedulers, lengths, strict=True):
+            vars(scheduler).update(own)  # a longer run than the saved one goes on from its rates to an end of its own
         if fresh:
             learner.progress.update(step=0, means={})
         if isinstance(loop, MetaLossTrainLoop):

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from metaloss.colour import ycbcr_to_rgb
 from metaloss.data import write_image
+from metaloss.runtime.files import written_whole
 
 
 @dataclass(frozen=True)
@@ -108,8 +109,8 @@ def _overview(path: Path, scenes: Sequence[Scene], source_names: Sequence[str]) 
         for axis in row:
             axis.set_axis_off()
     for axis, title in zip(axes[0], titles, strict=True):
-        axis.set_title(title, fontsize=10)
+        axis.set_title(title, fontsize=10, parse_math=False)
     if drawn is not None:
         figure.colorbar(drawn, ax=axes[:, -1].tolist(), shrink=0.8)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=110)
+    with written_whole(path) as file:
+        figure.savefig(file, dpi=110, format="png")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -91,7 +92,9 @@ def fuse_files(
         return scene
 
     opened = mapped_ahead(partial(Opened.of, readings=readings), pairs, workers=_READERS, weight=_pixels, room=_ROOM)
-    yield from mapped_ahead(write, fused(opened), workers=_WRITERS, weight=lambda done: done[1].numel(), room=_ROOM)
+    written = mapped_ahead(write, fused(opened), workers=_WRITERS, weight=lambda done: done[1].numel(), room=_ROOM)
+    with closing(opened), closing(written):  # at once where a signal ends it: threads would read all the rest
+        yield from written
 
 
 def _pixels(pair: Pair) -> int:

@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass, replace
 from metaloss.errors import DataError
 from metaloss.metrics import METRICS
 from metaloss.report.scores import MEAN, Score, stated
-from metaloss.report.tables import aligned, escaped, latex, markdown
+from metaloss.report.tables import aligned, escaped, latex, markdown, unmarked
 
 TEST = "two-sided Wilcoxon signed-rank test over images; Holm: corrected for the number of metrics"
 
@@ -136,7 +136,8 @@ def as_json(differences: Sequence[Difference], first: str, second: str, conventi
 
 def as_markdown(differences: Sequence[Difference], first: str, second: str, convention: str) -> str:
     """A Markdown table, a row per metric."""
-    return f"Convention: {stated(convention)}; {TEST}\n\n{markdown(_rows(differences, first, second))}"
+    header, *rows = _rows(differences, first, second)
+    return f"Convention: {stated(convention)}; {TEST}\n\n{markdown([list(map(unmarked, header)), *rows])}"
 
 
 def as_latex(differences: Sequence[Difference], first: str, second: str, convention: str) -> str:

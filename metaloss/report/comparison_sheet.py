@@ -12,6 +12,7 @@ from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
 from metaloss.colour import luma
+from metaloss.runtime.files import written_whole
 
 _WIDTH, _GAP, _LINE = 240, 6, 18
 _PART = 4  # of a picture's sides is the detail's side
@@ -45,8 +46,8 @@ def draw_comparison(path: Path, scenes: Sequence[Scene]) -> None:
     for block in blocks:
         sheet.paste(block, (_GAP, top))
         top += block.height + _GAP
-    path.parent.mkdir(parents=True, exist_ok=True)
-    sheet.save(path)
+    with written_whole(path) as file:
+        sheet.save(file, "PNG")
 
 
 def detail_of(images: Sequence[Tensor]) -> tuple[int, int, int, int]:

@@ -13,6 +13,7 @@ from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
 from metaloss.data.ignored import IGNORED
+from metaloss.runtime.files import written_whole
 
 _CELL = (240, 200)  # of a picture at most, pixels
 _GAP, _LINE, _FONT = 6, 16, 12
@@ -75,8 +76,8 @@ def draw_contact_sheet(path: Path, scenes: Sequence[Shown], background: int | No
             sheet.paste(block, (_GAP + column * (width + _GAP), top))
         top += max(block.height for block in row) + _GAP
     sheet.paste(legend, (_GAP, top))
-    path.parent.mkdir(parents=True, exist_ok=True)
-    sheet.save(path)
+    with written_whole(path) as file:
+        sheet.save(file, "PNG")
 
 
 def colour_of(number: int) -> tuple[int, int, int]:

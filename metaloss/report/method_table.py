@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from metaloss.inference.cost import Cost
 from metaloss.metrics import METRICS
-from metaloss.report.tables import escaped, latex, markdown, marked, ranks
+from metaloss.report.tables import escaped, latex, markdown, marked, ranks, unmarked
 
 COSTS = ("parameters", "multiply-adds, G", "images/s")
 
@@ -51,7 +51,8 @@ def as_csv(methods: list[Compared]) -> str:
 
 def as_markdown(methods: list[Compared]) -> str:
     """A Markdown table: best bold, second best underlined."""
-    return markdown(_rows(methods, "md"))
+    header, *rows = _rows(methods, "md")
+    return markdown([list(map(unmarked, header)), *([unmarked(row[0]), *row[1:]] for row in rows)])
 
 
 def as_latex(methods: list[Compared]) -> str:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from metaloss.metrics import METRICS, get_convention
-from metaloss.report.tables import aligned, escaped, latex, legend, markdown, marked, mean_ranks
+from metaloss.report.tables import aligned, escaped, latex, legend, markdown, marked, mean_ranks, unmarked
 from metaloss.report.tables import ranks as rank_values
 
 MEAN = "mean"
@@ -74,7 +74,9 @@ def as_json(scores: Sequence[Score], convention: str, *, per_image: bool = False
 
 def as_markdown(scores: Sequence[Score], convention: str, *, per_image: bool = False) -> str:
     """The means as a Markdown table: best bold, second best underlined."""
-    return f"Convention: {stated(convention)}\n\n{markdown(_rows(scores, 'md', 'method', per_image))}"
+    named = 2 if per_image else 1
+    rows = [[*map(unmarked, row[:named]), *row[named:]] for row in _rows(scores, "md", "method", per_image)]
+    return f"Convention: {stated(convention)}\n\n{markdown(rows)}"
 
 
 def as_latex(scores: Sequence[Score], convention: str, *, per_image: bool = False) -> str:

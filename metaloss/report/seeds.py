@@ -14,7 +14,7 @@ import statistics
 from collections.abc import Callable, Mapping, Sequence
 
 from metaloss.metrics import METRICS
-from metaloss.report.tables import aligned, escaped, latex, legend, markdown, marked, ranks
+from metaloss.report.tables import aligned, escaped, latex, legend, markdown, marked, ranks, unmarked
 
 Values = Mapping[str, Mapping[int, Mapping[str, float]]]
 """Metrics by method, seed and metric name."""
@@ -51,7 +51,8 @@ def as_json(values: Values) -> str:
 
 def as_markdown(values: Values) -> str:
     """Mean ± standard deviation as a Markdown table: best bold, second best underlined."""
-    return markdown(_rows(values, "md"))
+    header, *rows = _rows(values, "md")
+    return markdown([list(map(unmarked, header)), *([unmarked(row[0]), *row[1:]] for row in rows)])
 
 
 def as_latex(values: Values) -> str:

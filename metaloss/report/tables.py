@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 
 Rows = Sequence[Sequence[str]]
@@ -35,10 +36,15 @@ def aligned(rows: Rows, *, named: int = 1) -> str:
 
 
 def markdown(rows: Rows) -> str:
-    """A Markdown table; the first row is the header."""
+    """A Markdown table; the first row is the header, and names are given through :func:`unmarked`."""
     lines = ["| " + " | ".join(row) + " |" for row in rows]
     lines.insert(1, "|---" * len(rows[0]) + "|")
     return "\n".join(lines) + "\n"
+
+
+def unmarked(text: str) -> str:
+    """Text in which what Markdown would take for the end of a cell, or for a mark, is plain."""
+    return re.sub(r"[\\|*<`]", r"\\\g<0>", text)
 
 
 def latex(rows: Rows, *, named: int = 1) -> str:

@@ -7,6 +7,8 @@ from pathlib import Path
 
 from torch import Tensor
 
+from metaloss.runtime.files import written_whole
+
 Maps = Mapping[str, Tensor]
 """Weights (n, H, W) by row title."""
 
@@ -34,12 +36,12 @@ def draw_weight_maps(path: Path, sources: Sequence[Tensor], maps: Maps, names: S
         for column, axis in enumerate(row):
             axis.imshow(sources[column][0].numpy(), cmap="gray", vmin=0, vmax=1)
             if weights is None:
-                axis.set_title(names[column], fontsize=10)
+                axis.set_title(names[column], fontsize=10, parse_math=False)
             else:
                 drawn = axis.imshow(weights[column].numpy(), cmap="turbo", vmin=0, vmax=1, alpha=0.6)
-                axis.set_title(f"{title}: mean {float(weights[column].mean()):.3f}", fontsize=9)
+                axis.set_title(f"{title}: mean {float(weights[column].mean()):.3f}", fontsize=9, parse_math=False)
             axis.set_axis_off()
     if drawn is not None:
         figure.colorbar(drawn, ax=axes[1:, -1].tolist(), shrink=0.8, label="weight")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=110)
+    with written_whole(path) as file:
+        figure.savefig(file, dpi=110, format="png")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
@@ -19,7 +19,7 @@ def mapped_ahead(
     workers: int,
     weight: Callable[[Item], int],
     room: int,
-) -> Iterator[Result]:
+) -> Generator[Result, None, None]:
     """Gives ``function(item)`` of every item, while threads work on the next ones.
 
     Args:

@@ -23,6 +23,8 @@ from metaloss.runtime.numpy_scalars import STAND_INS
 if sys.platform != "win32":
     import fcntl
 
+_BEGINNING = 50  # characters of a name, of up to 4 of the 255 bytes that a name may have
+
 
 def save(path: str | os.PathLike[str], content: dict[str, Any]) -> None:
     """Writes a checkpoint beside its place and renames it into it.
@@ -102,6 +104,9 @@ def written_whole(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
 
     Args:
         path: the file; its folder is made when missing.
+
+    Raises:
+        OSError: it cannot be written, the disk is full say; the error names it, and what was there is as it was.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -112,13 +117,20 @@ def written_whole(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
             file.flush()
             os.fsync(file.fileno())
         partial.replace(path)
+    except OSError as error:
+        if error.filename in (None, str(partial)):
+            error.filename = str(path)
+        raise
     finally:
         partial.unlink(missing_ok=True)
 
 
 def partial_name(name: str) -> str:
-    """The name of a file that is being written, which nobody can guess and put a link in its place."""
-    return f".{name}.{secrets.token_hex(8)}.partial"
+    """The name of a file that is being written, which nobody can guess and put a link in its place.
+
+    It is no longer than a system allows, where the file's own just fits: of that only the beginning is in it.
+    """
+    return f".{name[:_BEGINNING]}.{secrets.token_hex(8)}.partial"
 
 
 def remove_partials(folder: str | os.PathLike[str]) -> None:

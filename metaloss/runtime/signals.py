@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 import threading
@@ -84,8 +85,12 @@ def terminable() -> Iterator[None]:
     Raises:
         Interrupted: SIGTERM has arrived.
     """
+    own = os.getpid()
 
     def end(number: int, frame: Any) -> None:
+        if os.getpid() != own:  # a copy of this process, a data worker say, ends without a word
+            signal.signal(number, signal.SIG_DFL)
+            os.kill(os.getpid(), number)
         met = Interrupted(number, "stopped; what was saved is whole")
         print(met, file=sys.stderr, flush=True)
         raise met
@@ -98,3 +103,19 @@ def terminable() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGTERM, signal.SIG_DFL if before is None else before)
+
+
+@contextmanager
+def interrupts_blocked() -> Iterator[None]:
+    """Lets Ctrl-C wait for the end of the block. Processes that begin in it never hear of one: their parent ends them.
+
+    Where the system has no such masks, on Windows, it acts as ever.
+    """
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)

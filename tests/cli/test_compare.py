@@ -130,6 +130,9 @@ def test_sources_of_several_sizes(command, refused, of_two_sizes, methods, tmp_p
         weights = ("--weights", methods[3].partition("=")[2])
         assert command("fuse", *of_two_sizes, *weights, *place[:2], "--out", tmp_path / "fused" / given).status == 0
         assert read(tmp_path / "fused" / given / "a.png").shape[-2:] == size
+    one = [folder / "a*.png" for folder in of_two_sizes]
+    done = command("compare", *one, "--method", "ours=ivif", "--size-of", "ir", "--out", tmp_path / "one")
+    assert "and the images of 1 scene, in" in done.out
 
 
 @pytest.mark.slow

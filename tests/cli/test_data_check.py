@@ -294,6 +294,13 @@ def test_what_is_right_is_shown_in_tables(root, command):
     assert not (root.parent / "work_dirs").exists()
 
 
+def test_a_full_disk_leaves_no_half_picture(root, command, full_disk):
+    done = command("data", "check", root, "--out", root.parent / "out")
+    assert done.status == 2
+    assert done.err.startswith(f"error: {root.parent / 'out' / 'overview.png'}: No space left on device")
+    assert not list(root.parent.glob("out/*"))
+
+
 def test_options_describe_a_folder(root, command, refused):
     for name in ("ir", "vi"):
         (root / name).rename(root / f"my_{name}")

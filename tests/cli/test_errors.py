@@ -3,14 +3,17 @@
 import gc
 import os
 import shutil
+import signal
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
 import torch
 from PIL import Image
 
+from metaloss.cli import fuse_images
 from metaloss.networks import ReFusionNet
 from metaloss.runtime import files
 
@@ -215,7 +218,7 @@ def test_fuse_into_a_file(fuse, weights):
     ("arguments", "reason"),
     [
         (["trian"], "No such command 'trian'"),
-        (["train"], "Missing argument 'config'"),
+        (["train"], "Missing argument 'CONFIG'"),
         (["train", SYNTHETIC, "--epochs", "3"], "No such option: --epochs"),
         (["train", SYNTHETIC, "extra"], "unexpected extra argument"),
         (["train", SYNTHETIC, "--work-dir"], "requires an argument"),
@@ -244,6 +247,18 @@ def test_wrong_arguments(refused, monkeypatch, tmp_path, arguments, reason):
 
 def test_fuse_says_what_is_missing_in_the_order_of_the_arguments(refused, weights, scenes):
     assert "--out is missing" in refused("fuse", scenes / "ir", scenes / "vi", "--weights", weights)
+
+
+@pytest.mark.parametrize(
+    ("number", "status", "line"),
+    [(signal.SIGINT, 130, "error: interrupted"), (signal.SIGTERM, 143, "SIGTERM: stopped; what was saved is whole")],
+)
+def test_a_signal_ends_a_command_with_one_line(command, scenes, mean, tmp_path, monkeypatch, number, status, line):
+    monkeypatch.setattr(fuse_images, "warn_of", lambda *_: signal.raise_signal(number))
+    done = command("fuse", scenes / "ir", scenes / "vi", "--weights", mean, "--out", tmp_path / "out")
+    assert (done.status, done.out, done.err) == (status, "", f"{line}\n")
+    assert {path.suffix for path in (tmp_path / "out").iterdir()} == {".png"}
+    assert not [thread for thread in threading.enumerate() if "ThreadPoolExecutor" in thread.name]
 
 
 def test_debug_shows_the_traceback(command):

@@ -92,6 +92,15 @@ def test_bad_files_are_named_and_skipped_only_when_asked(folders, capsys, fault)
     assert "two.png" in err
 
 
+def test_a_name_of_two_lines_is_said_in_one(folders, capsys):
+    ir, vi, fused = folders
+    (fused / "two.png").rename(fused / "two\nlines.png")
+    status, _, err = run(capsys, ir, vi, "--fused", fused, "--skip-bad")
+    assert status == 0
+    assert "two lines.png: no image of that name" in err
+    assert all(line.startswith("skipped: ") for line in err.splitlines())
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [

@@ -2,6 +2,7 @@
 
 import importlib
 import os
+import re
 import subprocess
 import sys
 
@@ -50,6 +51,15 @@ def test_options_that_have_to_be_given_say_so(command, name, options):
     for option in options:
         told = shown[shown.index(f" {option} ") :]
         assert "[required]" in told[: told.index(" --", 3)], option
+
+
+@pytest.mark.parametrize("name", [*sorted(set(_COMMANDS) - {"data"}), "data list", "data check", "data convert"])
+def test_what_options_and_arguments_take_has_a_name(command, name):
+    usage, _, rest = command(*name.split(), "--help").out.partition("\n\n")
+    places = re.findall(r"[{[]([^]}]+)[]}]", usage) or usage.split()[3:]
+    assert [place for place in places if place != "OPTIONS" and not place.isupper()] == []
+    options = rest.partition("Options:")[2]
+    assert re.findall(r"--[\w-]+ +(?:<(?:path|str|int|float)|TEXT|PATH|INTEGER)", options) == []
 
 
 def test_an_unknown_command_names_the_nearest(refused):

@@ -38,6 +38,7 @@ def test_mistakes(refused, run_dir, tmp_path, monkeypatch):
     for arguments, words in (
         ([run_dir], "--out is missing"),
         ([run_dir, "--out", tmp_path / "report.pdf"], "expected a file whose name ends in .html"),
+        ([run_dir, "--out", tmp_path], f"is a folder; give a file in it, {tmp_path}/report.html say"),
         ([run_dir, tmp_path / "none", "--out", out], "none: no such folder"),
         ([run_dir, run_dir, "--out", out], "given twice"),
         ([tmp_path / "runs", "--out", out], f"no run, but in it are some; give these: {run_dir}"),
@@ -53,6 +54,12 @@ def test_mistakes(refused, run_dir, tmp_path, monkeypatch):
 
     monkeypatch.setattr(builtins, "__import__", without)
     assert "needs plotly, not installed: pip install" in refused("report", run_dir, "--out", out)
+    assert not out.exists()
+
+
+def test_a_full_disk(refused, run_dir, tmp_path, full_disk):
+    out = tmp_path / "report.html"
+    assert refused("report", run_dir, "--out", out) == f"{out}: No space left on device (--debug shows where)"
     assert not out.exists()
 
 

@@ -69,7 +69,8 @@ def test_maps_show_what_the_generator_prefers(command, scenes, tmp_path) -> None
         generator = Sure()
         generator.metaloss_record = {"name": "sure", "arguments": {}}
         path = fitted(tmp_path / "a", metaloss.LearnableFusionLoss(generator))
-        command("weights", scenes / "ir", scenes / "vi", "--weights", f"sure={path}", "--out", tmp_path / "maps")
+        sources = (scenes / "ir" / "*.png", scenes / "vi")
+        assert command("weights", *sources, "--weights", f"sure={path}", "--out", tmp_path / "maps").status == 0
     finally:
         plugin_manager().unregister(plugin)
     ir, vi = (grey(scenes / name / "03.png") for name in ("ir", "vi"))
@@ -83,7 +84,9 @@ def test_mistakes(refused, scenes, tmp_path) -> None:
     assert "at least two" in refused("weights", ir)
     assert "no such file or folder" in refused("weights", ir, tmp_path / "absent")
     assert refused("weights", ir, vi).startswith("--weights is missing")
-    assert "no such file" in refused("weights", ir, vi, "--weights", tmp_path / "absent.pth")
+    assert "no such file; give a check" in refused("weights", ir, vi, "--weights", tmp_path / "absent.pth")
+    line = refused("weights", ir, vi, "--weights", "ivif")
+    assert line.endswith("with a loss generator, and the weights that come with metaloss have none")
     assert refused("weights", ir, vi, "--weights", uniform).startswith("--out is missing")
     told = refused("weights", ir, vi, "--weights", uniform, "--out", tmp_path / "maps")
     assert "holds no loss generator" in told

@@ -203,7 +203,7 @@ def test_ids_in_colours_fractions_or_jpeg_are_refused(tmp_path):
         assert one_line(error, tmp_path / name)
 
 
-@pytest.mark.parametrize("name", ["a.png", "deep/er/a.tiff", "a.bmp"])
+@pytest.mark.parametrize("name", ["a.png", "deep/er/a.tiff", "a.bmp", "x" * 251 + ".png"])
 @pytest.mark.parametrize("channels", [1, 3])
 def test_writes_and_reads_back(tmp_path, name, channels):
     image = torch.rand(channels, 5, 7, generator=torch.Generator().manual_seed(0))

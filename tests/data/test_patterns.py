@@ -20,6 +20,13 @@ from metaloss.data.patterns import literal, scene_names, wild_parts, words
         ("d*/**/ir/x_*.png", "day/1/ir/x_2.png", [("ay", "folder"), ("1", "subfolders"), ("2", "file")]),
         ("ir/**", "ir/a/1.png", [("a", "subfolders"), ("1", "file")]),
         ("a[1.png", "a[1.png", [("a[1", "file")]),
+        ("a[[]1]_*.png", "a[1]_2.png", [("[", "file"), ("2", "file")]),
+        ("[a&&b~~c||d--]*.png", "&b.png", [("&b", "file")]),
+        ("[!^a]?.png", "b1.png", [("b1", "file")]),
+        ("[^a]?.png", "^1.png", [("^1", "file")]),
+        ("[]a]?.png", "]1.png", [("]1", "file")]),
+        ("x[\\]*.png", "x\\1.png", [("\\1", "file")]),
+        ("[z-a0]*.png", "01.png", [("01", "file")]),
     ],
 )
 def test_what_the_wild_parts_match(pattern, name, parts):

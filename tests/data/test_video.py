@@ -86,6 +86,25 @@ def test_nothing_is_left_after_an_error(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_full_disk_is_said_of_the_file_and_nothing_is_left(tmp_path):
+    images = frames(2, 3, 8)
+
+    class Full:
+        def encode(self, frame):
+            raise OSError(28, "No space left on device")
+
+    def write(count):
+        with VideoWriter(tmp_path / "a.mkv", size=images.shape[-2:], rate=Fraction(25), colour=True) as writer:
+            writer._stream = Full()
+            for image in images[:count]:
+                writer.write(image)
+
+    for count in (1, 0):  # as a frame is written, and as the file is finished
+        with pytest.raises(DataError, match=r"a\.mkv: cannot be written \(No space left on device\)"):
+            write(count)
+        assert list(tmp_path.iterdir()) == []
+
+
 def test_a_folder_that_cannot_be_made(tmp_path):
     (tmp_path / "out").write_text("")
     with pytest.raises(DataError, match="cannot be written"):

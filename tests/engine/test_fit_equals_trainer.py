@@ -19,6 +19,7 @@ from metaloss.training.folder import newest
 
 LOOP = {"meta_steps": 3, "warmup_epochs": 1, "fusion_crop": (16, 12), "task_size": (24, 24), "exchange": True}
 SCHEDULED = ("fusion", "loss", "task")
+HALVED = {"type": "ExponentialLR", "gamma": 0.5}
 SETTINGS = {"inner_lr": 0.1, "accumulate": 2, "inner_steps": 2}
 
 
@@ -65,7 +66,7 @@ class Start(Hook):
             self.random, self.seed = files.random_state(), runner.seed
 
 
-def by_trainer(folder, epochs, scenes, scheduled=SCHEDULED, resume=False, end=None, **loop):
+def by_trainer(folder, epochs, scenes, scheduled=SCHEDULED, resume=False, end=None, rate=HALVED, **loop):
     start, model = Start(), MetaLossModel(**parts(), **SETTINGS)
     config = load_config("tdfusion/segformer_synthetic")
     runner = MetaLossRunner(
@@ -76,8 +77,7 @@ def by_trainer(folder, epochs, scenes, scheduled=SCHEDULED, resume=False, end=No
         default_hooks={"param_scheduler": config.default_hooks.param_scheduler},
         optim_wrapper=config.optim_wrapper,
         param_scheduler={
-            name: [{"type": "ExponentialLR", "gamma": 0.5, "end": end or epochs}] if name in scheduled else []
-            for name in ("fusion", "loss", "task")
+            name: [{**rate, "end": end or epochs}] if name in scheduled else [] for name in ("fusion", "loss", "task")
         },
         load_from=str(newest(folder)) if resume is True else None,
         resume=bool(resume),
@@ -146,6 +146,24 @@ def test_a_longer_run_goes_on_with_its_own_rates(tmp_path):
     assert_equal(again.learner, whole)
     for name in SCHEDULED:
         assert found[name].param_groups[0]["lr"] == expected[name].param_groups[0]["lr"], name
+
+
+@pytest.mark.parametrize(
+    "rate",
+    [{"type": "PolyLR", "power": 2.0}, {"type": "CosineAnnealingLR"}, {"type": "LinearLR", "end_factor": 0.1}],
+    ids=lambda rate: rate["type"],
+)
+def test_a_longer_run_falls_to_its_own_end(tmp_path, rate):
+    scenes = SyntheticScenes(4, size=(32, 40))
+    options = {"rate": rate, "warmup_epochs": 0, "meta_steps": 2}
+    by_trainer(tmp_path / "whole", 4, scenes, **options)
+    by_trainer(tmp_path / "part", 1, scenes, end=2, **options)
+    by_trainer(tmp_path / "part", 4, scenes, resume=True, **options)
+    first, second = (files.load(newest(tmp_path / name))["schedulers"] for name in ("whole", "part"))
+    for one, other in zip(first, second, strict=True):
+        lengths = one["state"].keys() & {"end", "total_iters", "T_max"}
+        assert {name: one["state"][name] for name in lengths} == {name: other["state"][name] for name in lengths}
+        assert one["state"]["last_step"] == other["state"]["last_step"] == 3
 
 
 def test_a_runner_finds_the_newest_whole_checkpoint_by_itself(tmp_path):

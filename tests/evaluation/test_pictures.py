@@ -75,3 +75,12 @@ def test_names_lead_to_no_other_folder_and_overwrite_nothing(tmp_path):
     weights = sorted(path.name for path in (folder / "weights").iterdir())
     assert weights == [f"{name}_{k}_train.png" for name in (".._out", "day_1") for k in (0, 1)]
     assert [path.name for path in tmp_path.iterdir()] == ["pictures"]
+
+
+def test_names_are_no_formulas_and_a_full_disk_leaves_no_half_picture(tmp_path, request):
+    write_pictures(tmp_path, [scene("a")], (r"$\ir$", r"$\vi$"))
+    before = (tmp_path / "overview.png").read_bytes()
+    request.getfixturevalue("full_disk")
+    with pytest.raises(OSError, match=r"No space left on device: '.*overview\.png'"):
+        write_pictures(tmp_path, [scene("a", fused=0.9)], ("ir", "vi"))
+    assert (tmp_path / "overview.png").read_bytes() == before

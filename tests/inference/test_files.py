@@ -61,3 +61,17 @@ def test_a_file_that_breaks_in_between_ends_the_run_and_leaves_whole_files(folde
         list(fuse_files(Fuser(ReFusionNet()), pairs, READINGS, lambda pair: folders / "out" / f"{pair.name}.png"))
     assert threading.active_count() == threads
     assert sorted(file.name for file in (folders / "out").iterdir()) == [f"{number:02d}.png" for number in range(5)]
+
+
+def test_what_ends_the_network_ends_the_threads_that_read_for_it(folders):
+    def stop(module, sources):
+        raise SystemExit(143)
+
+    network = ReFusionNet()
+    network.register_forward_pre_hook(stop)
+    pairs = pair_folders([folders / "ir", folders / "vi"])
+    threads = threading.active_count()
+    with pytest.raises(SystemExit) as held:  # and with it all that was running
+        list(fuse_files(Fuser(network), pairs, READINGS, lambda pair: folders / "out" / f"{pair.name}.png"))
+    assert threading.active_count() == threads
+    assert held.value.code == 143

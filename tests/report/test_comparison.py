@@ -93,7 +93,9 @@ def test_for_people(differences):
     assert "Wilcoxon signed-rank" in lines[0]
     assert lines[2].split() == ["EN", "↑", "3.5", "0", "6", "0", "6", "0.031", "0.062"]
     assert lines[3].split() == ["MSE", "↓", "3.5", "0.5", "0", "6", "6", "0.031", "0.062"]
-    assert "| EN ↑ | 3.5 | 0 | 6 | 0 | 6 | 0.031 | 0.062 |" in FORMATS["md"](differences, "ours", "a_b", "vifb")
+    text = FORMATS["md"](differences, "ours", "a|b", "vifb")
+    assert "| EN ↑ | 3.5 | 0 | 6 | 0 | 6 | 0.031 | 0.062 |" in text
+    assert r"| metric | ours | a\|b | better: ours | better: a\|b |" in text
     text = FORMATS["latex"](differences, "ours", "a_b", "vifb")
     assert r"metric & ours & a\_b & better: ours & better: a\_b & images & p & p (Holm) \\" in text
 

@@ -127,6 +127,12 @@ def test_names_are_plain_text_in_latex():
     assert r"50\%\_\textasciitilde{}\textasciicircum{} & " in text
 
 
+def test_markdown_keeps_names_in_their_cells() -> None:
+    scores = with_means([Score("<b>", name, {"EN": 1.0}) for name in ("a|b", "*c*\\")])
+    lines = FORMATS["md"](scores, "clean", per_image=True).splitlines()
+    assert [line.split("** |")[0] for line in lines[4:6]] == [r"| \<b> | a\|b | **1", r"| \<b> | \*c\*\\ | **1"]
+
+
 @pytest.mark.parametrize("form", ["table", "md", "latex"])
 def test_tables_say_what_is_done_with_colour(scores, form):
     assert "clean (colour by its luma, rounded)" in FORMATS[form](scores, "clean")

@@ -124,6 +124,23 @@ def test_a_link_in_the_place_of_a_partial_file_is_never_followed(tmp_path, monke
     assert victim.read_text() == "mine"
 
 
+@pytest.mark.parametrize("name", ["x" * 251 + ".pth", "ü" * 125 + ".pth"])
+def test_names_as_long_as_a_system_allows(tmp_path, name):
+    files.save(tmp_path / name, {"a": 1})
+    assert files.load(tmp_path / name) == {"a": 1}
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+
+
+def test_a_full_disk_leaves_what_was_there_and_is_said_of_the_file(tmp_path, full_disk):
+    path = tmp_path / "a.txt"
+    path.write_text("old")
+    with pytest.raises(OSError, match="No space left") as error, files.written_whole(path) as file:
+        file.write(b"new")
+    assert error.value.filename == str(path)
+    assert path.read_text() == "old"
+    assert [each.name for each in tmp_path.iterdir()] == ["a.txt"]
+
+
 FULL = """
 import resource, sys, torch
 from metaloss.errors import CheckpointError

@@ -2,7 +2,10 @@
 
 import os
 import signal
+import subprocess
+import sys
 import threading
+from multiprocessing import get_context
 
 import pytest
 import torch
@@ -10,7 +13,7 @@ from toys import DropoutNet, Scenes, TinyTask, held, learner, same
 
 import metaloss
 from metaloss.runtime import files
-from metaloss.runtime.signals import ENDING, terminable
+from metaloss.runtime.signals import ENDING, interrupts_blocked, terminable
 
 SETTINGS = {"epochs": 3, "meta_steps": 3, "warmup_epochs": 1, "fusion_crop": 6, "num_workers": 0}
 STEPS = 3 + 6 + 6  # of six scenes in batches of two
@@ -150,3 +153,27 @@ def test_where_nothing_is_to_be_saved_sigterm_ends_the_block_with_one_line(capfd
     assert caught.value.code == 143
     assert capfd.readouterr().err == "SIGTERM: stopped; what was saved is whole\n"
     assert signal.getsignal(signal.SIGTERM) == before
+
+
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")  # newer Pythons warn of a fork beside threads
+def test_a_copy_of_the_process_ends_by_sigterm_without_a_word(capfd):
+    with terminable():
+        copy = get_context("fork").Process(target=signal.raise_signal, args=(signal.SIGTERM,))
+        copy.start()
+        copy.join(60)
+    assert copy.exitcode == -signal.SIGTERM
+    assert capfd.readouterr().err == ""
+
+
+def test_ctrl_c_waits_for_the_end_of_a_block_and_its_processes_hear_of_none():
+    raising = "import os, signal; os.kill(os.getpid(), signal.SIGINT); print('goes on')"
+    ended = []
+
+    def work():
+        with interrupts_blocked():
+            signal.raise_signal(signal.SIGINT)
+            ended.append(subprocess.run([sys.executable, "-c", raising], check=False).returncode)
+
+    with pytest.raises(KeyboardInterrupt):
+        work()
+    assert ended == [0]

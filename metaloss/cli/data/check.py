@@ -47,7 +47,7 @@ def check(
     ),
     source_range: list[str] = RANGE,
     out: Path | None = typer.Option(
-        None, metavar="DIR", help="Where overview.png goes; default: work_dirs/data_check/NAME."
+        None, metavar="FOLDER", help="Where overview.png goes; default: work_dirs/data_check/NAME."
     ),
     output: Format = typer.Option(Format.table, "--format", help="json goes to stdout alone, and is complete."),
 ) -> None:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def list_known(
-    name: str | None = typer.Argument(None, help="One of them, of which all that is known is shown."),
+    name: str | None = typer.Argument(None, metavar="NAME", help="One of them, of which all that is known is shown."),
     output: Format = typer.Option(Format.table, "--format", help="json: all that is known."),
 ) -> None:
     """Show the published data sets that are read as they unpack: classes, splits, licences, trees."""

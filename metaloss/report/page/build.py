@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Sequence
 
 import metaloss
 from metaloss.report.page.charts import Chart
@@ -11,7 +11,7 @@ from metaloss.report.page.curves import Curves, run_colour, run_dash
 from metaloss.report.page.document import Document, text
 from metaloss.report.page.picture_section import add_pictures
 from metaloss.report.page.run import Run
-from metaloss.report.page.scalars import FUSION, META, VALIDATION
+from metaloss.report.page.scalars import META, VALIDATION, Points
 from metaloss.report.page.settings import differing
 from metaloss.report.page.signal_section import add_signals
 
@@ -85,26 +85,27 @@ def _summary(page: Document, curves: Curves) -> None:
     notes = [f"{run.name}: {note}" if len(runs) > 1 else note for run in runs for note in run.notes]
     if notes:
         page.add(f'<ul class="notes" role="note">{"".join(f"<li>{text(note)}</li>" for note in notes)}</ul>')
-    names = _names_of_results(curves)
-    if names:
-        rows = [[label, *(_from_to(run.scalars.epochs.get(name, {})) for run in runs)] for name, label in names.items()]
+    if rows := [[label, *map(_from_to, points)] for label, points in _results(curves) if any(points)]:
         page.add('<p class="about">First and last value; a validation\'s first is before the training.</p>')
         page.table(["", *(run.name for run in runs)], rows, numbers=True)
 
 
-def _names_of_results(curves: Curves) -> dict[str, str]:
+def _results(curves: Curves) -> Iterator[tuple[str, list[Points]]]:
+    """What the first table tells: names, and of each run the values by epoch."""
     epochs = [run.scalars.epochs for run in curves.runs]
     known = list(dict.fromkeys(name for each in epochs for name in each))
     names = {f"{META}outer_loss": "outer loss", "task_loss": "task loss, validation"}
-    names |= {name: name for name in known if curves.is_of_task(name)}
-    validated = any(name.startswith("weight_") for name in known)
-    for number, source in enumerate(curves.sources):
-        names[f"weight_{number}" if validated else f"{FUSION}weight_{number}"] = f"mean weight of {source}"
-    names |= {name: name.partition("/")[2] for name in known if name.startswith("fusion/")}
-    return {name: label for name, label in names.items() if name in known}
+    for name, label in (names | {name: name for name in known if curves.is_of_task(name)}).items():
+        yield label, [each.get(name, {}) for each in epochs]
+    weights = [curves.mean_weights(run) for run in curves.runs]
+    for source in curves.sources:
+        yield f"mean weight of {source}", [each.get(source, {}) for each in weights]
+    for name in known:
+        if name.startswith("fusion/"):
+            yield name.partition("/")[2], [each.get(name, {}) for each in epochs]
 
 
-def _from_to(points: Mapping[int, float]) -> str:
+def _from_to(points: Points) -> str:
     if not points:
         return "-"
     first, last = points[min(points)], points[max(points)]
@@ -147,7 +148,7 @@ def _weights(page: Document, curves: Curves) -> None:
         return
     page.add("<h3>By class of the validation's labels</h3>")
     page.figures(curves.weights_by_class())
-    page.add('<h3>After the last epoch</h3><p class="about">Mean ± one standard deviation over pixels.</p>')
+    page.add('<h3>At the last validation</h3><p class="about">Mean ± one standard deviation over pixels.</p>')
     columns = [(source, where) for source in curves.sources for where in ("on", "off")]
     header = [f"{source} {'on' if where == 'on' else 'elsewhere'}" for source, where in columns]
     rows = [

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from metaloss.metrics import METRICS
 from metaloss.report.page.charts import DASHES, RUN_COLOURS, SOURCE_COLOURS, Chart, Line, line_chart
 from metaloss.report.page.run import Run
-from metaloss.report.page.scalars import FUSION, META, VALIDATION
+from metaloss.report.page.scalars import FUSION, META, VALIDATION, Series
 
 _AIM = (
     (
@@ -106,14 +106,21 @@ class Curves:
             found += [chart] if chart else []
         return found
 
+    def mean_weights(self, run: Run) -> Series:
+        """Over all pixels, by source: of the validations where there were any, else of the training's fusion steps."""
+        phase = "" if self._validated(run) else FUSION
+        return {source: run.scalars.epochs.get(f"{phase}weight_{k}", {}) for k, source in enumerate(run.sources)}
+
+    @staticmethod
+    def _validated(run: Run) -> bool:
+        return any(f"weight_{k}" in run.scalars.epochs for k in range(len(run.sources)))
+
     def weights(self) -> list[Chart]:
         """The mean weight of each source over all pixels, and how undecided the weights are."""
         lines, words = [], set()
         for number, run in enumerate(self.runs):
-            validated = any(f"weight_{k}" in run.scalars.epochs for k in range(len(run.sources)))
-            words.add("of the validation scenes" if validated else "of the training's fusion steps")
-            for k, source in enumerate(run.sources):
-                points = run.scalars.epochs.get(f"weight_{k}" if validated else f"{FUSION}weight_{k}", {})
+            words.add("of the validation scenes" if self._validated(run) else "of the training's fusion steps")
+            for source, points in self.mean_weights(run).items():
                 spread = run.scalars.epochs.get(f"{VALIDATION}spread/{source}", {}) if self._alone else {}
                 if points:
                     name = self._label(source, run)
@@ -125,8 +132,10 @@ class Curves:
             if any(each.spread for each in lines)
             else ""
         )
-        uniform = 1 / max(len(self.sources), 1)
-        about = f"Mean over all pixels {' or '.join(sorted(words))}; dots: equal weights.{band}"
+        counts = {len(run.sources) for run in self.runs if run.sources}
+        uniform = 1 / counts.pop() if len(counts) == 1 else None  # of two sources others than of three
+        dots = "" if uniform is None else "; dots: equal weights"
+        about = f"Mean over all pixels {' or '.join(sorted(words))}{dots}.{band}"
         charts = [line_chart("weight of each source", about, lines, axis="weight", limits=(0, 1), level=uniform)]
         undecided = "1: all sources have equal weights; 0: each pixel has one source alone. Of a validation."
         entropy = self._of_runs("entropy", "entropy of the weights", undecided, axis="entropy / log n", limits=(0, 1))

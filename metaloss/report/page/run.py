@@ -166,7 +166,8 @@ def _pictures(starts: Sequence[Path], begins: Mapping[Path, int]) -> Pictures:
 def _signal(run: Run) -> SavedSignal | None:
     """What ``metaloss doctor --signal`` has left in the run's folder, or where it leaves it by itself."""
     folder = run.folder.resolve()
-    for place in (folder / "signal.json", folder.parents[1] / "signal" / folder.parent.name / f"{folder.name}.json"):
+    by_itself = folder.parent.parent / "signal" / folder.parent.name / f"{folder.name}.json"
+    for place in (folder / "signal.json", by_itself):
         if place.is_file():
             try:
                 return read_signal(place)

@@ -14,7 +14,9 @@ _OF_META = ("inner_loss", "task_inner_loss", "outer_loss")
 _OF_FUSION = re.compile(r"loss|intensity|gradient|task_loss|entropy|weight_\d+")
 _IDLE = {"step", "iter", "epoch", "time", "data_time", "memory"}
 
-Series = dict[str, dict[int, float]]
+Points = dict[int, float]
+"""Values by epoch or by step."""
+Series = dict[str, Points]
 """By name, and then by epoch or by step."""
 
 

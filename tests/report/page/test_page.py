@@ -100,6 +100,7 @@ def test_curves_of_one_run(leave):
     assert bands[0]["fillcolor"].startswith(SOURCE_COLOURS[0])
     assert person["layout"]["yaxis"]["title"]["text"] == "weight"
     assert person["layout"]["xaxis"]["title"]["text"] == "epoch"
+    assert "At the last validation" in page.words
     assert "person 0.900 ± 0.200 0.500 0.100 ± 0.200 0.500" in page.words
     for words in ("outer loss 0.5 → 0.125", "mIoU 0 → 40", "EN 6 → 10", "4 of 4", "EN ↑", "higher is better"):
         assert words in page.words, words
@@ -142,6 +143,22 @@ def test_several_runs(leave):
     assert "person, two 0.700 ± 0.100 0.500 0.300" in page.words
     assert sum(tag == "img" for tag, _ in page.tags) == 10
     assert "fused, scene night, run two" in {attrs.get("alt") for _, attrs in page.tags}
+
+
+def test_runs_of_other_sources_keep_their_own_weights(leave):
+    first, second = read_run(leave("a/one"), "one"), read_run(leave("a/two", done=2), "two")
+    second.sources = ["mri", "pet"]
+    third = read_run(leave("a/three", done=2), "three")
+    for k in (0, 1):  # never validated: what the training's steps had
+        third.scalars.epochs[f"epoch/fusion/weight_{k}"] = third.scalars.epochs.pop(f"weight_{k}")
+    page = page_of(first, second, third)
+    for words in ("of ir 0.5 → 0.9 - 0.5 → 0.7", "of mri - 0.5 → 0.7 -", "of pet - 0.5 → 0.3 -"):
+        assert f"mean weight {words}" in page.words, words
+    assert page.chart("weight of each source")["layout"]["shapes"][0]["y0"] == 0.5
+    third.sources = ["ir", "vi", "depth"]
+    page = page_of(first, second, third)  # no one line of equal weights
+    assert "shapes" not in page.chart("weight of each source")["layout"]
+    assert "equal weights." not in page.words
 
 
 def test_names_from_files_are_no_markup(leave):

@@ -1,6 +1,7 @@
 """What is read of a run's folder, whole and damaged."""
 
 import json
+from pathlib import Path
 
 import pytest
 from run_folders import draw_strip, trained, validation
@@ -144,3 +145,9 @@ def test_folders_that_are_no_run(leave, tmp_path):
     (tmp_path / "empty").mkdir()
     with pytest.raises(ConfigError, match="an empty folder"):
         read_run(tmp_path / "empty", "mine")
+
+
+def test_a_run_right_below_the_root(leave, monkeypatch):
+    folder = leave()
+    monkeypatch.setattr(Path, "resolve", lambda path: Path("/run") if path == folder else path)
+    assert read_run(folder, "run").notes == []
