@@ -4,6 +4,7 @@ import gc
 import importlib
 import importlib.util
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -21,6 +22,11 @@ for _name in ("toys", "traces", "unrolled", "faulty", "published", "weight_files
     if _spec and _spec.loader and _name not in sys.modules:
         sys.modules[_name] = importlib.util.module_from_spec(_spec)
         _spec.loader.exec_module(sys.modules[_name])
+
+
+def pytest_configure() -> None:
+    """Lets Ctrl-C act as in a terminal, also where a shell that runs the tests in the background has it ignored."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_finish() -> None:

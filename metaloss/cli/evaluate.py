@@ -31,8 +31,8 @@ from metaloss.report import comparison
 from metaloss.report.box_plots import SUFFIXES, draw_box_plots
 from metaloss.report.scores import FORMATS, Score, with_means
 from metaloss.runtime.folders import check_folder
+from metaloss.runtime.interrupts import interrupts_blocked
 from metaloss.runtime.progress_bar import progress_bar
-from metaloss.runtime.signals import interrupts_blocked
 
 Format = Enum("Format", {name: name for name in FORMATS}, type=str)  # type: ignore[misc]
 

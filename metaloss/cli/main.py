@@ -15,7 +15,7 @@ import metaloss
 from metaloss.cli.commands import add_commands
 from metaloss.cli.options import spread
 from metaloss.errors import ConfigError, MetaLossError
-from metaloss.runtime.signals import terminable
+from metaloss.runtime.interrupts import terminable
 
 _INTERRUPTED = 130  # 128 and the number of the signal, as shells count
 _COMMANDS = {

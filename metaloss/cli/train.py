@@ -26,9 +26,9 @@ from metaloss.data import as_size, check_dataset, paired_datasets
 from metaloss.errors import CheckpointError, ConfigError, MetaLossError
 from metaloss.runtime import files
 from metaloss.runtime.folders import check_folder, no_empty_folders
+from metaloss.runtime.interrupts import terminable
 from metaloss.runtime.processes import rank
 from metaloss.runtime.progress_bar import progress_bar
-from metaloss.runtime.signals import terminable
 from metaloss.training import folder
 from metaloss.training.changes import check_changes, run_of
 from metaloss.training.checkpoint import check_networks

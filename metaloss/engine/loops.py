@@ -16,7 +16,8 @@ from metaloss.batch import FusionBatch
 from metaloss.data import as_size
 from metaloss.engine.build import dataset_of, model_of
 from metaloss.engine.registry import LOOPS
-from metaloss.runtime.signals import Interrupted, StopRequest, stop_requests
+from metaloss.runtime.interrupts import Interrupted
+from metaloss.runtime.signals import StopRequest, stop_requests
 from metaloss.training import folder
 from metaloss.training.changes import run_of
 from metaloss.training.epoch import EpochRun, fetched

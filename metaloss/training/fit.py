@@ -17,10 +17,11 @@ from torch.utils.data import Dataset
 from metaloss.data.views import Size, as_size
 from metaloss.errors import CheckpointError, ConfigError, at_least
 from metaloss.runtime import files
+from metaloss.runtime.interrupts import Interrupted
 from metaloss.runtime.modes import flags_kept
 from metaloss.runtime.processes import average_buffers, rank, take_from_first, world_size
 from metaloss.runtime.progress_bar import Advance, progress_bar
-from metaloss.runtime.signals import Interrupted, StopRequest, stop_requests
+from metaloss.runtime.signals import StopRequest, stop_requests
 from metaloss.training.changes import run_of
 from metaloss.training.epoch import EpochLog, EpochRun, fetched
 from metaloss.training.parts import PARTS

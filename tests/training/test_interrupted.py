@@ -13,7 +13,8 @@ from toys import DropoutNet, Scenes, TinyTask, held, learner, same
 
 import metaloss
 from metaloss.runtime import files
-from metaloss.runtime.signals import ENDING, interrupts_blocked, terminable
+from metaloss.runtime.interrupts import interrupts_blocked, terminable
+from metaloss.runtime.signals import ENDING
 
 SETTINGS = {"epochs": 3, "meta_steps": 3, "warmup_epochs": 1, "fusion_crop": 6, "num_workers": 0}
 STEPS = 3 + 6 + 6  # of six scenes in batches of two
