@@ -26,7 +26,6 @@ from metaloss.data import as_size, check_dataset, paired_datasets
 from metaloss.errors import CheckpointError, ConfigError, MetaLossError
 from metaloss.runtime import files
 from metaloss.runtime.folders import check_folder, no_empty_folders
-from metaloss.runtime.interrupts import terminable
 from metaloss.runtime.processes import rank
 from metaloss.runtime.progress_bar import progress_bar
 from metaloss.training import folder
@@ -71,7 +70,6 @@ def train(
     if dry and (resume or overwrite):
         raise ConfigError(f"--dry-run and --{'resume' if resume else 'overwrite'}: a dry run touches no files of a run")
     with ExitStack() as stack:
-        stack.enter_context(terminable())
         engine = load_engine("train")
         if device is not None:
             engine.use_device(device_of(device))
