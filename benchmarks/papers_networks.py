@@ -22,13 +22,11 @@ from pathlib import Path
 
 from benchmarks.demo import SHOWN, DemoRun
 from benchmarks.evidence.arguments import run_command, seeds_from
-from benchmarks.evidence.differences import HEADER, difference
-from benchmarks.evidence.pages import gains, swing_table
+from benchmarks.evidence.pages import apart_table, gains, swing_table
 from benchmarks.evidence.runs import Folders
 from metaloss.errors import MetaLossError
 from metaloss.evaluation.results import read_result, write_result
 from metaloss.report.seeds import Values, as_markdown
-from metaloss.report.tables import markdown
 from metaloss.runtime.progress_bar import progress_bar
 
 EPOCHS = 16
@@ -107,14 +105,8 @@ def page(judged: Sequence[Judged]) -> str:
     pairs = [(row, "uniform") for row in histories if "uniform" in values]
     pairs += [(row, "network") for row in histories if row != "network" and "network" in values]
     parts += [gains(values, pairs)] if pairs else []
-    rows = [["row", "weight of", "on objects of", "on - off", *HEADER[1:]]]
-    for row, several in histories.items():
-        last = [history[-1] for history in several]
-        for source, kind in SHOWN:
-            apart = [each[f"{source} on {kind}"] - each[f"{source} off {kind}"] for each in last]
-            rows.append([row, source, f"{kind}s", *difference(apart).cells(3)])
     if histories:
-        parts += ["Mean weights on the validation's scenes after training:\n", markdown(rows)]
+        parts += ["Mean weights on the validation's scenes after training:\n", apart_table(histories, SHOWN)]
         parts += ["Largest change of a class's mean weight between epochs:\n", swing_table(histories)]
     return "\n".join(parts)
 

@@ -37,6 +37,16 @@ def weight_table(histories: Mapping[str, Sequence[History]], problem: Problem) -
     return markdown(rows)
 
 
+def apart_table(histories: Mapping[str, Sequence[History]], shown: Sequence[tuple[str, str]]) -> str:
+    """How far the weights of sources on and off classes lie apart at the end, by row."""
+    rows = [["row", "weight of", "on objects of", "on - off", *HEADER[1:]]]
+    for row, runs in histories.items():
+        for source, kind in shown:
+            apart = [run[-1][f"{source} on {kind}"] - run[-1][f"{source} off {kind}"] for run in runs]
+            rows.append([row, source, f"{kind}s", *difference(apart).cells(3)])
+    return markdown(rows)
+
+
 def swing(history: History, settled: int = 5) -> float:
     """The largest change of a source's mean weight on a class from one epoch to the next, after the fifth."""
     late = [epoch for epoch in history if epoch["epoch"] >= settled]
