@@ -44,8 +44,8 @@ def test_one_row_alone_has_no_differences(tmp_path):
 
 @pytest.mark.slow
 def test_a_run_says_where_the_weights_lie_on_classes_that_training_does_not_see(tmp_path, monkeypatch):
-    small = "max_epochs=1 warmup_epochs=0 meta_steps=1 train_scenes=4 val_scenes=2 image_size=(32,32) crop_size=32"
-    monkeypatch.setattr(reconstruction, "BUDGET", (*small.split(), "task_size=32", reconstruction.BUDGET[-1]))
+    small = "max_epochs=1 warmup_epochs=0 meta_steps=1 train_scenes=4 val_scenes=2 image_size=(48,48) crop_size=48"
+    monkeypatch.setattr(reconstruction, "BUDGET", (*small.split(), "task_size=48", reconstruction.BUDGET[-1]))
     (run,) = runs_of(["image"], [3], Folders(tmp_path / "results", tmp_path / "work"))["image"]
     run.execute()
     content = json.loads(run.result.read_text())
