@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -79,32 +79,31 @@ def synthetic() -> Problem:
     )
 
 
-def msrs(folder: str = "msrs_det") -> Problem:
-    """Persons, bicycles and cars in infrared and visible images of streets, day and night apart."""
-    train, test = (_resized(_folder(folder, "labels", split), (240, 320)) for split in ("train.txt", "test.txt"))
+def msrs_large() -> Problem:
+    """Persons, bicycles and cars in infrared and visible images of streets, day and night apart.
+
+    Beside them the images that SeAFusion's authors published of the same scenes.
+    """
+    name = "msrs_det_large"
+    train, test = (_resized(_folder(name, "labels", split), (240, 320)) for split in ("train.txt", "test.txt"))
     return Problem(
         sources=("ir", "vi"),
         train=train,
         test={
-            name: [scene for scene in test if scene["names"].endswith(letter)]
-            for name, letter in (("day", "D"), ("night", "N"))
+            group: [scene for scene in test if scene["names"].endswith(letter)]
+            for group, letter in (("day", "D"), ("night", "N"))
         },
         task=lambda: Detection(("person", "bicycle", "car")),
         regions=_boxes,
         crop=(96, 128),
         budget={"warmup": 4, "crops": 400, "task_epochs": 10},
+        published={"seafusion": DATA / name / "fused_seafusion"},
     )
-
-
-def msrs_large() -> Problem:
-    """The same in 241 other pairs, with the images that SeAFusion's authors published of them."""
-    return replace(msrs("msrs_det_large"), published={"seafusion": DATA / "msrs_det_large" / "fused_seafusion"})
 
 
 PROBLEMS: dict[str, Callable[[], Problem]] = {
     "cwfid": cwfid,
     "synthetic": synthetic,
-    "msrs": msrs,
     "msrs_large": msrs_large,
 }
 

@@ -269,14 +269,14 @@ def documented(study):
 
 def test_the_documentation_has_a_command_for_each_data_set():
     given = [command.split()[1] for command in documented("learned_vs_uniform")]
-    assert set(given) == set(problems.PROBLEMS) - {"msrs_large"}
+    assert set(given) == set(problems.PROBLEMS)
     assert len(documented("sensitivity")) == 1
 
 
 @pytest.mark.slow
 def test_a_problem_has_a_budget_of_its_own(real_data):
-    real_data("msrs_det")
-    given = parser("", seeds="5", budget=learned_vs_uniform.BUDGET).parse_args(["--data", "msrs", "--crops", "8"])
+    real_data("msrs_det_large")
+    given = parser("", seeds="5", budget=learned_vs_uniform.BUDGET).parse_args(["--data", "msrs_large", "--crops", "8"])
     found = settings_of(given, learned_vs_uniform.BUDGET)
     assert (found.warmup, found.crops, found.task_epochs, found.meta_steps) == (4, 8, 10, Settings.meta_steps)
 
@@ -351,7 +351,7 @@ def test_every_row_of_the_sensitivity_changes_what_it_says(settings, change, mon
 def test_the_documented_command(command, real_data, tmp_path, capsys):
     given = command.split()
     data, alpha = given[given.index("--data") + 1], given[given.index("--alpha") + 1]
-    for folder in {"cwfid": ["cwfid_seg"], "msrs": ["msrs_det"]}.get(data, []):
+    for folder in {"cwfid": ["cwfid_seg"], "msrs_large": ["msrs_det_large"]}.get(data, []):
         real_data(folder)
     rows = ["--rows", "uniform", "network", "weighted sum"] if data == "cwfid" else ["--rows", "uniform", "recommended"]
     places = ["--out", str(tmp_path / "work"), "--results", str(tmp_path / "results")]
