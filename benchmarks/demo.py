@@ -23,7 +23,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from benchmarks.evidence.arguments import run_command, seeds_from
+from benchmarks.evidence.arguments import add_runs, run_command
 from benchmarks.evidence.differences import HEADER, difference
 from benchmarks.evidence.pages import swing
 from benchmarks.evidence.runs import Folders
@@ -189,10 +189,7 @@ def main(arguments: list[str] | None = None) -> None:
     """Trains and prints."""
     reader = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     reader.add_argument("--configs", nargs="+", default=CONFIGS)
-    reader.add_argument("--seeds", type=seeds_from, default="10", help="how many from 0, or the first and last as 5-9")
-    reader.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="trainings at a time")
-    reader.add_argument("--out", type=Path, default=Folders.work, help="for checkpoints and logs")
-    reader.add_argument("--results", type=Path, default=Folders.results, help="of finished runs")
+    add_runs(reader, seeds="10")
     reader.add_argument("--options", nargs="+", default=[], metavar="KEY=VALUE", help="further settings of the configs")
     given = reader.parse_args(arguments)
     folders = Folders(given.results, given.out).of("demo")

@@ -12,13 +12,11 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 from benchmarks.demo import SHOWN, DemoRun
-from benchmarks.evidence.arguments import run_command, seeds_from
+from benchmarks.evidence.arguments import add_runs, run_command
 from benchmarks.evidence.pages import apart_table, gains, swing_table
 from benchmarks.evidence.runs import Folders
 from metaloss.report.seeds import Values, as_markdown
@@ -64,10 +62,7 @@ def main(arguments: list[str] | None = None) -> None:
     """Trains and prints."""
     reader = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     reader.add_argument("--rows", nargs="+", choices=ROWS, default=list(ROWS), metavar="ROW", help=", ".join(ROWS))
-    reader.add_argument("--seeds", type=seeds_from, default="5", help="how many from 0, or the first and last as 5-9")
-    reader.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="trainings at a time")
-    reader.add_argument("--out", type=Path, default=Folders.work, help="for checkpoints and logs")
-    reader.add_argument("--results", type=Path, default=Folders.results, help="of finished runs")
+    add_runs(reader, seeds="5")
     given = reader.parse_args(arguments)
     runs = runs_of(given.rows, given.seeds, Folders(given.results, given.out).of("reconstruction"))
     in_turn = [run for several in zip(*runs.values(), strict=True) for run in several]

@@ -29,13 +29,19 @@ def parser(
     made = argparse.ArgumentParser(description=description)
     made.add_argument("--data", choices=PROBLEMS, default=data, required=data is None)
     made.add_argument("--alpha", type=float, default=0.0, help="of the loss's gradient term")
-    made.add_argument("--seeds", type=seeds_from, default=seeds, help="how many from 0, or the first and last as 5-9")
-    made.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="runs at a time, a thread each")
-    made.add_argument("--out", type=Path, default=Folders.work, help="for checkpoints and pictures")
-    made.add_argument("--results", type=Path, default=Folders.results, help="of finished runs")
+    add_runs(made, seeds)
     for name in budget:
         made.add_argument(f"--{name.replace('_', '-')}", type=int, dest=name, help="default: the problem's own")
     return made
+
+
+def add_runs(parser: argparse.ArgumentParser, seeds: str) -> None:
+    """Adds which seeds, how many runs at a time, and the folders."""
+    shown = "how many from 0, or the first and last as 5-9"
+    parser.add_argument("--seeds", type=seeds_from, default=seeds, help=shown)
+    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="runs at a time, a thread each")
+    parser.add_argument("--out", type=Path, default=Folders.work, help="for checkpoints and pictures")
+    parser.add_argument("--results", type=Path, default=Folders.results, help="of finished runs")
 
 
 def seeds_from(text: str) -> list[int]:
