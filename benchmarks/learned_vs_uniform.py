@@ -32,11 +32,12 @@ def main(arguments: list[str] | None = None) -> None:
     rows = {name: seeds_of(name, replace(settings, **ROWS[name]), own, given.seeds) for name in given.rows}
     in_turn = [run for runs in zip(*rows.values(), strict=True) for run in runs]
     values = execute([*in_turn, *simple_runs(settings, folders, given.seeds)], given.jobs)
-    learned = {name: runs for name, runs in rows.items() if name != UNIFORM}
+    learned = {name: runs for name, runs in rows.items() if runs[0].settings.weights == "learned"}
     found = {name: [run.history for run in runs] for name, runs in learned.items()}
     seeds = f"seeds {given.seeds[0]} to {given.seeds[-1]}"
-    pairs = [(name, UNIFORM) for name in learned if UNIFORM in rows]
-    pairs += [(name, "network") for name in learned if name != "network" and "network" in rows]
+    pairs = [(name, UNIFORM) for name in rows if name != UNIFORM and UNIFORM in rows]
+    others = [name for name in ("uniform both", "network") if name in rows]
+    pairs += [(name, other) for other in others for name in learned if name != other]
     parts = [f"# {given.data}, alpha {given.alpha:g}: mean ± standard deviation, {seeds}\n", as_markdown(values)]
     parts += [pages.gains(values, pairs)] if pairs else []
     if learned:

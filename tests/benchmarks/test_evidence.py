@@ -313,7 +313,7 @@ def test_the_swing_is_the_largest_change_after_the_fifth_epoch():
 @pytest.mark.parametrize("row", ROWS)
 def test_every_row_of_the_study_is_what_it_says(settings, row):
     learner = make_learner(replace(settings, **ROWS[row]), load("synthetic"))
-    assert learner.learns_loss == (row != "uniform")
+    assert learner.learns_loss == (not row.startswith("uniform"))
     assert learner.weighted_sum == (row == "weighted sum")
     assert learner.settings["inner_update"] == ("image" if row in ("image", "recommended") else "network")
 
