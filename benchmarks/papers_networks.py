@@ -22,7 +22,7 @@ from pathlib import Path
 
 from benchmarks.demo import SHOWN, DemoRun
 from benchmarks.evidence.arguments import add_runs, run_command
-from benchmarks.evidence.pages import apart_table, gains, swing_table
+from benchmarks.evidence.pages import after_training, gains
 from benchmarks.evidence.runs import Folders
 from metaloss.errors import MetaLossError
 from metaloss.evaluation.results import read_result, write_result
@@ -105,17 +105,14 @@ def page(judged: Sequence[Judged]) -> str:
     pairs = [(row, "uniform") for row in histories if "uniform" in values]
     pairs += [(row, "network") for row in histories if row != "network" and "network" in values]
     parts += [gains(values, pairs)] if pairs else []
-    if histories:
-        parts += ["Mean weights on the validation's scenes after training:\n", apart_table(histories, SHOWN)]
-        parts += ["Largest change of a class's mean weight between epochs:\n", swing_table(histories)]
+    parts += after_training(histories, SHOWN) if histories else []
     return "\n".join(parts)
 
 
 def main(arguments: list[str] | None = None) -> None:
     """Trains, judges and prints."""
     reader = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    reader.add_argument("--rows", nargs="+", choices=ROWS, default=list(ROWS), metavar="ROW", help=", ".join(ROWS))
-    add_runs(reader, seeds="5")
+    add_runs(reader, seeds="5", rows=ROWS)
     given = reader.parse_args(arguments)
     by_seed = runs_of(given.seeds, given.rows, Folders(given.results, given.out).of("papers_networks"))
     judged = [each for several in by_seed.values() for each in several]

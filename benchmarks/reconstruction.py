@@ -17,7 +17,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from benchmarks.demo import SHOWN, DemoRun
 from benchmarks.evidence.arguments import add_runs, run_command
-from benchmarks.evidence.pages import apart_table, gains, swing_table
+from benchmarks.evidence.pages import after_training, gains
 from benchmarks.evidence.runs import Folders
 from metaloss.report.seeds import Values, as_markdown
 from metaloss.runtime.progress_bar import progress_bar
@@ -52,17 +52,14 @@ def page(runs: dict[str, list[DemoRun]]) -> str:
     score = METRICS[0]
     scores = {row: {seed: {score: each[score]} for seed, each in several.items()} for row, several in values.items()}
     parts += [gains(scores, pairs)] if pairs else []
-    if histories:
-        parts += ["Mean weights on the validation's scenes after training:\n", apart_table(histories, SHOWN)]
-        parts += ["Largest change of a class's mean weight between epochs:\n", swing_table(histories)]
+    parts += after_training(histories, SHOWN) if histories else []
     return "\n".join(parts)
 
 
 def main(arguments: list[str] | None = None) -> None:
     """Trains and prints."""
     reader = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    reader.add_argument("--rows", nargs="+", choices=ROWS, default=list(ROWS), metavar="ROW", help=", ".join(ROWS))
-    add_runs(reader, seeds="5")
+    add_runs(reader, seeds="5", rows=ROWS)
     given = reader.parse_args(arguments)
     runs = runs_of(given.rows, given.seeds, Folders(given.results, given.out).of("reconstruction"))
     in_turn = [run for several in zip(*runs.values(), strict=True) for run in several]

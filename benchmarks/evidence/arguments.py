@@ -6,7 +6,7 @@ import argparse
 import os
 import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 
 from benchmarks.evidence.problems import PROBLEMS, load
@@ -35,8 +35,11 @@ def parser(
     return made
 
 
-def add_runs(parser: argparse.ArgumentParser, seeds: str) -> None:
-    """Adds which seeds, how many runs at a time, and the folders."""
+def add_runs(parser: argparse.ArgumentParser, seeds: str, rows: Collection[str] = ()) -> None:
+    """Adds which rows, where there are several, which seeds, how many runs at a time, and the folders."""
+    if rows:
+        shown = ", ".join(rows)
+        parser.add_argument("--rows", nargs="+", choices=rows, default=list(rows), metavar="ROW", help=shown)
     shown = "how many from 0, or the first and last as 5-9"
     parser.add_argument("--seeds", type=seeds_from, default=seeds, help=shown)
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="runs at a time, a thread each")

@@ -64,6 +64,16 @@ def swing_table(histories: Mapping[str, Sequence[History]]) -> str:
     return markdown(rows)
 
 
+def after_training(histories: Mapping[str, Sequence[History]], shown: Sequence[tuple[str, str]]) -> list[str]:
+    """Where the weights lie on classes that the validation knows, and how far they swung on the way, with headings."""
+    return [
+        "Mean weights on the validation's scenes after training:\n",
+        apart_table(histories, shown),
+        "Largest change of a class's mean weight between epochs:\n",
+        swing_table(histories),
+    ]
+
+
 def sensitivity(values: Values, histories: Mapping[str, Sequence[History]], problem: Problem) -> str:
     """Every setting's first metric, and where the first source's weight went, with its extremes on the way."""
     metric, source = metric_names(values)[0], problem.sources[0]
