@@ -1,6 +1,7 @@
 import json
 import math
 import re
+import shlex
 import subprocess
 import sys
 import time
@@ -349,7 +350,7 @@ def test_every_row_of_the_sensitivity_changes_what_it_says(settings, change, mon
     "command", {command.split()[1]: command for command in documented("learned_vs_uniform")}.values()
 )
 def test_the_documented_command(command, real_data, tmp_path, capsys):
-    given = command.split()
+    given = shlex.split(command)
     data, alpha = given[given.index("--data") + 1], given[given.index("--alpha") + 1]
     for folder in {"cwfid": ["cwfid_seg"], "msrs_large": ["msrs_det_large"]}.get(data, []):
         real_data(folder)
@@ -375,7 +376,7 @@ def test_the_documented_sensitivity(tmp_path, capsys):
     chosen = ["--data", "synthetic", "--seeds", "1", "--only", "5 meta steps", "plain G"]
     budget = ["--epochs", "3", "--crops", "4", "--task-epochs", "1"]
     places = ["--out", str(tmp_path / "work"), "--results", str(tmp_path / "results")]
-    sensitivity.main([*command.split(), *chosen, *budget, "--jobs", "2", *places])
+    sensitivity.main([*shlex.split(command), *chosen, *budget, "--jobs", "2", *places])
     printed = capsys.readouterr().out
     assert "| 5 meta steps |" in printed
     assert "| plain G |" in printed
