@@ -6,7 +6,7 @@ import importlib.util
 import sys
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from multiprocessing import get_context
 from pathlib import Path
@@ -16,9 +16,8 @@ import typer
 
 from metaloss.cli.convention import check_convention
 from metaloss.cli.named import named
-from metaloss.cli.options import RANGE
+from metaloss.cli.options import RANGE, SIZE_OF
 from metaloss.cli.sources import Sources, warn_narrow
-from metaloss.data import Pair
 from metaloss.data.listing import is_pattern
 from metaloss.data.ranges import FULL
 from metaloss.data.reading import Reading
@@ -63,6 +62,7 @@ def evaluate(
         help="A folder or a quoted pattern of fused images, named by stem as the sources; may be repeated. [required]",
     ),
     source_range: list[str] = RANGE,
+    size_of: str | None = SIZE_OF,
     convention: str = typer.Option(
         "tdfusion",
         metavar="NAME",
@@ -103,13 +103,14 @@ def evaluate(
             raise DataError(f"--fused {text}: no such folder")
     given = Sources.of(sources)
     readings = (Reading(), *given.readings(given.ranges(source_range) or [FULL] * len(sources)))
+    number = None if size_of is None else given.number_of("--size-of", size_of)
     jobs: list[Job] = []
     bad: list[str] = []
     for method, folder in folders.items():
         pairs, unpaired = pair_fused(folder, given.paths)
-        jobs += [Job(method, pair, readings, convention, chosen) for pair in pairs]
+        jobs += [Job(method, replace(pair, size_of=number), readings, convention, chosen) for pair in pairs]
         bad += unpaired
-    warn_narrow([Pair(job.pair.name, job.pair.files[1:]) for job in jobs], readings[1:])
+    warn_narrow([job.pair.sources for job in jobs], readings[1:])
     scores: list[Score] = []
     with progress_bar("measuring", len(jobs)) as advance:
         for job, result in _run(jobs, processes):
@@ -119,7 +120,7 @@ def evaluate(
                 scores.append(Score(job.pair.name, job.method, result))
             advance(job.pair.name)
     for message in bad:
-        line = " ".join(message.splitlines())  # names of files may have several
+        line = " ".join(given.with_size_cure(message).splitlines())  # names of files may have several
         print(f"{'skipped' if skip_bad else 'bad'}: {line}", file=sys.stderr)
     if bad and not skip_bad:
         raise DataError(f"{len(bad)} image{'s' * (len(bad) != 1)} cannot be measured; --skip-bad leaves them out")

@@ -105,11 +105,16 @@ class Sources:
             try:
                 check_pairs(pairs, lambda done, total: advance(""), readings=readings)
             except DataError as error:
-                if ONE_SIZE not in str(error):
-                    raise
-                cure = f"where they are registered, --size-of {self.names[0]} gives all of them the size of one source"
-                raise DataError(f"{error}; {cure}") from None
+                raise DataError(self.with_size_cure(str(error))) from None
         warn_narrow(pairs, readings)
+
+    def with_size_cure(self, message: str) -> str:
+        """Adds what helps to a message about images of several sizes; others are given back as they are."""
+        if ONE_SIZE not in message:
+            return message
+        return (
+            f"{message}; where they are registered, --size-of {self.names[0]} gives all of them the size of one source"
+        )
 
     def ranges(self, texts: Sequence[str]) -> tuple[SourceRange, ...] | None:
         """Reads ``--range``, ``None`` where it is not given.

@@ -10,7 +10,9 @@ from pathlib import Path
 from torch import Tensor
 
 from metaloss.colour import luma
+from metaloss.data.dataset import of_one_size, size_mismatches
 from metaloss.data.listing import is_pattern
+from metaloss.data.pairing import Pair
 from metaloss.data.reading import Reading
 from metaloss.data.scene_files import files_by_scene, images_by_stem
 from metaloss.errors import DataError
@@ -26,10 +28,18 @@ class FusedFile:
     Attributes:
         name: of the scene.
         files: the fused image, then its sources.
+        size_of: the number of the source to whose size the others are resized, where they are registered at several;
+            ``None`` where all have one size.
     """
 
     name: str
     files: tuple[Path, ...]
+    size_of: int | None = None
+
+    @property
+    def sources(self) -> Pair:
+        """The sources alone."""
+        return Pair(self.name, self.files[1:], size_of=self.size_of)
 
     def read(self, readings: Sequence[Reading], colour: Colour) -> tuple[Tensor, list[Tensor]]:
         """Reads the images.
@@ -42,16 +52,17 @@ class FusedFile:
             The fused image and its sources, each (1, C, H, W) in whole grey levels, 0-255; C is 1, or 3 by bands.
 
         Raises:
-            DataError: a file cannot be read, or has another size than the fused image.
+            DataError: a file cannot be read, or the images differ in size.
         """
         fused, *sources = (_read(*each, colour) for each in zip(self.files, readings, strict=True))
-        for path, image in zip(self.files[1:], sources, strict=True):
-            if image.shape[-2:] != fused.shape[-2:]:
-                raise DataError(
-                    f"{self.files[0]} is {fused.shape[-1]}x{fused.shape[-2]} pixels and {path} "
-                    f"{image.shape[-1]}x{image.shape[-2]}"
-                )
-        return fused, sources
+        for message in size_mismatches(self.sources, sources).values():
+            raise DataError(message)
+        sources = of_one_size(self.sources, sources)
+        size, other = ((image.shape[-1], image.shape[-2]) for image in (fused, sources[0]))
+        if size != other:
+            measured = self.files[1 + (self.size_of or 0)]
+            raise DataError(f"{self.files[0]} is {size[0]}x{size[1]} pixels and {measured} {other[0]}x{other[1]}")
+        return _grey_levels(fused), list(map(_grey_levels, sources))
 
 
 def pair_fused(fused: Path, sources: Sequence[Path]) -> tuple[list[FusedFile], list[str]]:
@@ -111,5 +122,8 @@ def all_paired(fused: str | os.PathLike[str], sources: Sequence[str | os.PathLik
 
 def _read(path: Path, reading: Reading, colour: Colour) -> Tensor:
     image = reading.image(path)
-    taken = luma(image) if colour == "luma" and len(image) == 3 else image
-    return (taken * 255).round().unsqueeze(0)
+    return luma(image) if colour == "luma" and len(image) == 3 else image
+
+
+def _grey_levels(image: Tensor) -> Tensor:
+    return (image * 255).round().unsqueeze(0)

@@ -11,6 +11,7 @@ import torch
 from metaloss.cli.main import main
 from metaloss.colour import luma
 from metaloss.data import read_image, write_image
+from metaloss.data.views import resize
 from metaloss.metrics import evaluate
 
 
@@ -90,6 +91,27 @@ def test_bad_files_are_named_and_skipped_only_when_asked(folders, capsys, fault)
     assert status == 0
     assert "two" not in out
     assert "two.png" in err
+
+
+def test_sources_registered_at_several_sizes(folders, tmp_path, capsys):
+    ir, vi, fused = folders
+    for stem in ("one", "two"):
+        write_image(vi / f"{stem}.png", torch.rand(3, 96, 90))
+    status, _, err = run(capsys, ir, vi, "--fused", fused)
+    assert status == 2
+    assert "--size-of ir" in err
+    options = ("--format", "json", "--metrics", "EN,SSIM,MI")
+    status, out, _ = run(capsys, ir, vi, "--fused", fused, "--size-of", "ir", *options)
+    assert status == 0
+    for row in json.loads(out)[:2]:
+        one, other, result = (read_image(folder / f"{row['image']}.png") for folder in (ir, vi, fused))
+        grey = [(image * 255).round()[None] for image in (one, luma(resize(other, (48, 50))), result)]
+        for name, value in evaluate(grey[2], grey[:2], metrics=("EN", "SSIM", "MI")).items():
+            assert row[name] == pytest.approx(float(value), abs=2e-5), name
+    status, _, err = run(capsys, ir, vi, "--fused", fused, "--size-of", "vi")
+    assert status == 2
+    assert "one.png is 50x48 pixels" in err
+    assert "vi/one.png 90x96" in err
 
 
 def test_a_name_of_two_lines_is_said_in_one(folders, capsys):
