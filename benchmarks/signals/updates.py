@@ -63,10 +63,10 @@ class _Jacobian:
 
     def __post_init__(self) -> None:
         self.params = {name: tensor.detach() for name, tensor in trainable(self.learner.fusion).items()}
-        self.buffers = cloned_buffers(self.learner.fusion)
 
     def fused(self, params: Tensors) -> Tensor:
-        image: Tensor = functional_call(self.learner.fusion, {**self.buffers, **params}, self.batch.sources)
+        buffers = cloned_buffers(self.learner.fusion)  # batch norm changes them, and may not from outside a transform
+        image: Tensor = functional_call(self.learner.fusion, {**buffers, **params}, self.batch.sources)
         return image
 
     def times(self, tangents: Tensors) -> Tensor:
