@@ -3,10 +3,11 @@
     python -m benchmarks.finetune [--networks NAME ...] [--rows ROW ...] [--seeds 5-7] [--jobs 2]
 
 The networks begin with their authors' weights (``$METALOSS_DATA/peers/NAME``) and are judged by a fresh detector as
-published, fine-tuned with uniform weights, and fine-tuned with the learned loss; both fine-tunings have the same
-budget, order of data and seeds. The fusion metrics of their images of the test scenes say what was paid for it. What is
-finished is kept in ``benchmarks/results/finetune``: the same command goes on where it was stopped. Prints and writes a
-page.
+published, fine-tuned with uniform weights, and fine-tuned with the learned loss; all fine-tunings have the same budget,
+order of data and seeds. The learned loss has another form of the gradient term than uniform weights: ``uniform both``
+is that form with uniform weights. The fusion metrics of their images of the test scenes say what was paid for it. What
+is finished is kept in ``benchmarks/results/finetune``: the same command goes on where it was stopped. Prints and writes
+a page.
 """
 
 from __future__ import annotations
@@ -33,14 +34,15 @@ from metaloss.report.seeds import Values, as_markdown
 from metaloss.report.tables import markdown
 
 NETWORKS = ("ifcnn", "densefuse", "datfuse", "seafusion")
-PUBLISHED, UNIFORM, LEARNED = "published", "uniform", "learned"
+PUBLISHED, UNIFORM, BOTH, LEARNED = "published", "uniform", "uniform both", "learned"
 ROWS: dict[str, dict[str, Any]] = {
     PUBLISHED: {},
     UNIFORM: TRAININGS["uniform"],
     LEARNED: TRAININGS["recommended"],
+    BOTH: TRAININGS[BOTH],
 }
 """What each changes in the settings of a training; the first has none."""
-COMPARED = ((UNIFORM, PUBLISHED), (LEARNED, PUBLISHED), (LEARNED, UNIFORM))
+COMPARED = ((UNIFORM, PUBLISHED), (LEARNED, PUBLISHED), (LEARNED, UNIFORM), (LEARNED, BOTH))
 PAID = ("EN", "SD", "SF", "MI", "SCD", "VIF", "Qabf", "SSIM")
 BUDGET = ("epochs", "warmup", "meta_steps", "crops", "task_epochs")
 

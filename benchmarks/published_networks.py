@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import re
 import statistics
 import sys
 from collections.abc import Callable, Iterator
@@ -180,14 +181,18 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--out", type=Path, default=Path("work_dirs/bench"))
     given = parser.parse_args(arguments)
+    there = [name for name in given.networks if (given.repositories / AUTHORS[name].folder).is_dir()]
+    if not there:
+        folders = ", ".join(AUTHORS[name].folder for name in given.networks)
+        parser.error(f"--repositories {given.repositories}: none of {folders} is in it")
+    if re.fullmatch(r"\d+x\d+", given.size) is None:
+        parser.error(f"--size {given.size}: expected height and width, as 480x640")
     torch.set_num_threads(given.threads)
     machine = describe_machine(torch.device("cpu"), given.threads)
     print(machine, flush=True)
     header = ("network", "theirs, s", "ours, s", "times faster", "largest difference")
     table = Table(f"One pair of {given.size} pixels, float32", header)
-    for name in given.networks:
-        if not (given.repositories / AUTHORS[name].folder).is_dir():
-            continue
+    for name in there:
         figures = measured(name, given.repositories, given.size, given.repeats)
         times = (f"{figures['theirs']:.3f}", f"{figures['ours']:.3f}", f"{figures['times faster']:.2f}")
         table.rows.append((name, *times, f"{figures['difference']:.0e}"))

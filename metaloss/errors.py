@@ -42,7 +42,7 @@ class CheckpointError(MetaLossError):
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
-    """Says which of the known names is closest to a mistyped one.
+    """Says which of the known names is closest to a mistyped one; capitals do not count.
 
     Args:
         name: what was given.
@@ -51,8 +51,9 @@ def nearest(name: str, known: Iterable[str]) -> str:
     Returns:
         ``" (did you mean 'x'?)"``, or an empty string when nothing is close.
     """
-    close = difflib.get_close_matches(name, list(known), n=1, cutoff=0.6)
-    return f" (did you mean {close[0]!r}?)" if close else ""
+    folded = {each.casefold(): each for each in known}
+    close = difflib.get_close_matches(name.casefold(), list(folded), n=1, cutoff=0.6)
+    return f" (did you mean {folded[close[0]]!r}?)" if close else ""
 
 
 def at_least(name: str, number: Any, least: int, call: str = "") -> None:

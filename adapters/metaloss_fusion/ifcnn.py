@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Literal
 
 import torch
@@ -13,7 +14,7 @@ from metaloss_fusion.layers import TwoSources, convolved, named
 
 WIDTH = 64
 MEAN, DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of ImageNet's red, green and blue
-SCHEMES = {"max": torch.maximum, "sum": torch.add, "mean": lambda a, b: torch.lerp(a, b, 0.5)}
+SCHEMES = {"max": torch.maximum, "sum": torch.add, "mean": partial(torch.lerp, weight=0.5)}
 
 
 class IFCNN(TwoSources):

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from metaloss_fusion.layers import TwoSources, convolved, laid_out
+from metaloss_fusion.layers import TwoSources, convolved, laid_out, start_at
 
 WIDTH, DEPTH = 32, 3
 
@@ -27,12 +29,15 @@ class TarDAL(TwoSources):
         self.halved = halved
         self.encoder = _layer(2, WIDTH)
         self.dense = nn.ModuleList(_layer(WIDTH * n, WIDTH) for n in range(1, DEPTH + 1))
+        last = nn.Conv2d(WIDTH, 1, 3)
+        if not halved:
+            start_at(last, math.atanh(0.5))
         self.fuse = nn.ModuleList(
             [
                 nn.Sequential(nn.Conv2d(WIDTH * (DEPTH + 1), 4 * WIDTH, 3)),
                 _layer(4 * WIDTH, 2 * WIDTH),
                 _layer(2 * WIDTH, WIDTH),
-                nn.Sequential(nn.Conv2d(WIDTH, 1, 3)),
+                nn.Sequential(last),
             ]
         )
 

@@ -59,7 +59,7 @@ class TokenBlocks(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Maps (B, C, H, W) to (B, C, H, W)."""
-        tokens = x.reshape(len(x), -1, x.shape[1])
+        tokens = x.reshape(x.shape[0], -1, x.shape[1])  # len(x) would be a constant in an exported program
         for block in self.blocks:
             tokens = block(tokens)
         return tokens.view(x.shape)

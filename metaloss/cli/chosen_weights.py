@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Sequence
 from dataclasses import dataclass
+from inspect import signature
 from pathlib import Path
+from typing import Any
 
 import typer
 from torch import nn
@@ -16,7 +19,7 @@ from metaloss.inference.pretrained import DEFAULT, card_of, shipped_file, shippe
 from metaloss.networks.spec import source_count
 from metaloss.plugins import PublishedNetwork, find
 from metaloss.plugins.loading import load
-from metaloss.plugins.weights import load_fusion
+from metaloss.plugins.weights import build_fusion, load_fusion
 
 
 @dataclass(frozen=True)
@@ -25,7 +28,7 @@ class ChosenWeights:
 
     Attributes:
         files: one, or several that hold its parts.
-        network: its name, or ``FILE.py:FUNCTION``; ``None``: what the files say or fit.
+        network: its name, ``NAME:ARGUMENT=VALUE,...`` or ``FILE.py:FUNCTION``; ``None``: what the files say or fit.
         shipped: the names of those that come with the package.
     """
 
@@ -37,7 +40,7 @@ class ChosenWeights:
         return " and ".join(map(str, self.files))
 
     def load(self, config: str | None, count: int | None = None) -> nn.Module:
-        """Loads the network; says which weights these are, where they come with the package.
+        """Loads the network.
 
         Args:
             config: the training config whose imports are allowed, or ``None``.
@@ -51,22 +54,35 @@ class ChosenWeights:
         elif is_script(self.network):
             network = load(self.files, fusion=build_from_script(self.network, "--network"))
         else:
-            network = load(self.files, network=self.network)
+            name, arguments = _named(self.network)
+            network = build_fusion(name, weights=self.files, **arguments)
         expected = source_count(network)
         if count is not None and expected is not None and expected != count:
             raise CheckpointError(
                 f"{self}: was trained on {expected} sources, and {count} are given (patterns are to be quoted)"
             )
-        for name in self.shipped:
-            typer.echo(_words(name))
         return network
 
+    def announce(self, network: nn.Module) -> None:
+        """Says which weights these are, where they come with the package, and what of the network no file tells."""
+        for name in self.shipped:
+            typer.echo(_words(name))
+        settings = _settings_of(network)
+        if settings:
+            typer.echo(f"network: {settings}; --network takes it in another form")
 
-def choose(weights: Sequence[Path], network: str | None) -> ChosenWeights:
+
+def choose(weights: Sequence[Path], network: str | None, option: str = "--weights ") -> ChosenWeights:
     """Checks what ``--weights`` and ``--network`` name, before anything is loaded.
 
+    Args:
+        weights: files, or names of those that come with the package.
+        network: as ``--network`` takes it.
+        option: what stands before the weights on the command line.
+
     Raises:
-        ConfigError: weights are missing, and none come with the package for this network.
+        ConfigError: weights are missing, and none come with the package for this network; or arguments of the network
+            that cannot be read.
         CheckpointError: there is no such file.
         PluginError: there is no such network.
     """
@@ -78,13 +94,39 @@ def choose(weights: Sequence[Path], network: str | None) -> ChosenWeights:
     shipped = tuple(str(given) for given in weights if not given.is_file() and str(given) in known)
     for given in weights:
         if not given.is_file() and str(given) not in known:
-            raise CheckpointError(f"--weights {given}: no such file{nearest(str(given), known)}")
+            raise CheckpointError(f"{option}{given}: no such file{nearest(str(given), known)}")
     if network is not None and is_script(network):
         check_script(network, "--network")
     elif network is not None:
-        find("fusion_networks", network)
+        find("fusion_networks", _named(network)[0])
     files = tuple(known[str(given)] if str(given) in shipped else given for given in weights)
     return ChosenWeights(files, network, shipped)
+
+
+def _named(text: str) -> tuple[str, dict[str, Any]]:
+    """Reads ``NAME`` or ``NAME:ARGUMENT=VALUE,...``."""
+    name, colon, rest = text.partition(":")
+    arguments: dict[str, Any] = {}
+    for part in rest.split(",") if colon else ():
+        argument, equals, value = map(str.strip, part.partition("="))
+        if not equals or not argument.isidentifier() or not value:
+            raise ConfigError(f"--network {text}: expected NAME, NAME:ARGUMENT=VALUE,... or FILE.py:FUNCTION")
+        try:
+            arguments[argument] = ast.literal_eval(value)
+        except (ValueError, SyntaxError):
+            arguments[argument] = value
+    return name, arguments
+
+
+def _settings_of(network: nn.Module) -> str:
+    """The arguments of a published network that its weights do not tell; empty where it has none."""
+    built = getattr(network, "metaloss_record", {})
+    record = find("fusion_networks", built["name"]) if "name" in built else None
+    if not isinstance(record, PublishedNetwork):
+        return ""
+    known = {name: each.default for name, each in signature(record.load()).parameters.items() if name != "sources"}
+    known |= {name: value for name, value in built["arguments"].items() if name != "sources"}
+    return f"{record.name}:{','.join(f'{name}={value}' for name, value in known.items())}" if known else ""
 
 
 def _words(name: str) -> str:
@@ -96,7 +138,7 @@ def _words(name: str) -> str:
 def _where_they_are(network: str | None) -> str:
     if network is not None and is_script(network):
         return f"give the file with the weights of the network that {network} builds"
-    record = None if network is None else find("fusion_networks", network)
+    record = None if network is None else find("fusion_networks", _named(network)[0])
     if not isinstance(record, PublishedNetwork) or not record.weights:
         return "give a checkpoint, or a file that the authors of a network have published"
     return f"give a checkpoint, or what the authors have published ({record.weights}; {record.repository})"

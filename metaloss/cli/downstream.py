@@ -7,12 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import typer
-from torch import nn
 
 from metaloss.cli.engine import builder, load_engine
-from metaloss.cli.named import named
+from metaloss.cli.judging import judged, warn_of_another_range
+from metaloss.cli.named import named, named_parts
 from metaloss.cli.options import CFG_OPTIONS, DEVICE, RANGE, config_names, device_of, folder_of, ranges_given
-from metaloss.data.fingerprints import ranges_read
 from metaloss.errors import CheckpointError, ConfigError, DataError
 from metaloss.plugins import load_fusion
 from metaloss.report.seeds import FORMATS
@@ -31,7 +30,10 @@ def downstream(
         [], metavar="[NAME=]FOLDER", help="A folder of fused images of the training and test scenes; may be repeated."
     ),
     weights: list[str] = typer.Option(
-        [], metavar="[NAME=]FILE", help="Weights of a fusion network that fuses the scenes first; may be repeated."
+        [],
+        metavar="[NAME=]FILE",
+        help="Weights of a fusion network that fuses the scenes first; repeated for each network, and with the same "
+        "NAME= for the parts of one.",
     ),
     seeds: int = typer.Option(
         3, min=1, metavar="NUMBER", help="How many task networks are trained per row, with seeds 0, 1, ..."
@@ -51,13 +53,14 @@ def downstream(
 
     What is finished is kept: the same command again goes on where it was stopped.
     """
-    folders, files = named(fused, "--fused"), named(weights, "--weights")
+    folders, files = named(fused, "--fused"), named_parts(weights, "--weights")
     for text, folder in zip(fused, folders.values(), strict=True):
         if not folder.is_dir():
             raise DataError(f"--fused {text}: no such folder")
-    for text, file in zip(weights, files.values(), strict=True):
-        if not file.is_file():
-            raise CheckpointError(f"--weights {text}: no such file")
+    for name, parts in files.items():
+        for file in parts:
+            if not file.is_file():
+                raise CheckpointError(f"--weights {name}={file}: no such file")
     engine = load_engine("downstream")
     options = engine.parse_options(cfg_options)
     if source_range:
@@ -73,26 +76,11 @@ def downstream(
             raise ConfigError(f"the name {name!r} is taken by another row: give another as NAME=PATH")
         taken.append(name)
     rows += [protocol.folder(name, folder) for name, folder in folders.items()]
-    for name, file in files.items():
-        network = load_fusion(file, builder(config))
-        _warn_of_another_range(network, file, protocol.datasets["train"])
-        rows.append(protocol.fused(name, file, network))
-    values: dict[str, dict[int, dict[str, float]]] = {row.name: {} for row in rows}
-    for result in protocol.run(rows, range(seeds)):
-        values[result.method][result.seed] = result.metrics
-    for note in dict.fromkeys(protocol.notes):
-        typer.echo(note, err=True)
-    typer.echo(FORMATS[output.value](values), nl=False)
-
-
-def _warn_of_another_range(network: nn.Module, file: Path, dataset: Any) -> None:
-    """Says where a network sees sources of another range than in its training."""
-    trained = getattr(network, "metaloss_range", None)
-    given = " ".join(map(str, trained.ranges)) if trained else ""
-    for own in map(" ".join, ranges_read(dataset) if trained else ()):
-        if own != given:
-            typer.echo(
-                f"warning: {file} was trained on sources of the range {given or 'of several'}, and the data is read "
-                f"with {own}: --range takes another",
-                err=True,
-            )
+    for name, parts in files.items():
+        network = load_fusion(parts, builder(config))
+        trained = getattr(network, "metaloss_range", None)
+        if trained:
+            what = f"{' and '.join(map(str, parts))} was trained on sources of the range"
+            warn_of_another_range(what, trained.ranges, protocol.datasets["train"], "--range takes another")
+        rows.append(protocol.fused(name, parts, network))
+    typer.echo(FORMATS[output.value](judged(protocol, rows, range(seeds))), nl=False)

@@ -26,7 +26,8 @@ def export_network(
     network: str | None = typer.Option(
         None,
         metavar="NAME|FILE.py:FUNCTION",
-        help="The network of the weights, one of `metaloss list` or what a function gives; default: what they fit.",
+        help="The network of the weights, one of `metaloss list`, as NAME or NAME:ARGUMENT=VALUE,..., or what a "
+        "function gives; default: what they fit.",
     ),
     sources: str = typer.Option(
         "",
@@ -51,7 +52,9 @@ def export_network(
     check_folder(out.parent, f"--out {out}:")
     height_and_width = None if size is None else _size(size)
     names = [name.strip() for name in sources.split(",")] if sources else _sources_of(chosen.files)
-    written = export(chosen.load(config), out, sources=names, size=height_and_width)
+    fusion = chosen.load(config)
+    chosen.announce(fusion)
+    written = export(fusion, out, sources=names, size=height_and_width)
     shapes = ", ".join("x".join(map(str, shape)) for shape in written.shapes)
     typer.echo(
         f"{written.path}: {written.bytes / 1e6:.1f} MB, inputs {', '.join(written.sources)} (batch, 1, height, width), "

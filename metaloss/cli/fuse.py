@@ -37,8 +37,8 @@ def fuse(
     network: str | None = typer.Option(
         None,
         metavar="NAME",
-        help="The network of the weights, one of `metaloss list`, or FILE.py:FUNCTION, which is run and builds it; "
-        "default: what they fit.",
+        help="The network of the weights, one of `metaloss list`, with its arguments where the files do not tell them: "
+        "ifcnn:scheme=sum; or FILE.py:FUNCTION, which is run and builds it; default: what they fit.",
     ),
     out: Path | None = typer.Option(
         None, metavar="FOLDER", help="The folder for the fused images (PNG) or video (MKV, lossless). [required]"
@@ -93,6 +93,7 @@ def fuse(
     }
     if videos:
         fusion = chosen.load(config, len(sources))
+        chosen.announce(fusion)
         if ranges is None and any(own != FULL for own in ranges_of_training({str(chosen): fusion}, given.names)):
             text = f"warning: videos are read at full range, and {chosen} was trained with another"
             typer.echo(text, err=True)
@@ -101,6 +102,7 @@ def fuse(
     pairs = given.pairs(size_of)
     fuse_images.check_places(pairs, out)
     fusion = chosen.load(config, len(sources))
+    chosen.announce(fusion)
     readings = given.chosen(ranges, {str(chosen): fusion})
     given.check(pairs, readings)
     fuse_images.fuse_images(Fuser(fusion, **options), pairs, readings, out)

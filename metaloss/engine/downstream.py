@@ -123,8 +123,10 @@ class Downstream:
         read = {part: ranges_read(dataset) for part, dataset in self.datasets.items()}
         full = all(own == FULL for found in read.values() for ranges in found for own in ranges)
         parts = [weights] if isinstance(weights, Path) else weights
-        held = b"".join(part.read_bytes() for part in parts)
-        identity = hashlib.sha256(held + (b"" if full else str(read).encode())).hexdigest()
+        held = b"".join(sorted(part.read_bytes() for part in parts))
+        arguments = getattr(network, "metaloss_record", {}).get("arguments")
+        held += f"{arguments or ''}{'' if full else read}".encode()
+        identity = hashlib.sha256(held).hexdigest()
         network.to(self.device)
         images: dict[str, Image] = {}
         for part, dataset in self.datasets.items():

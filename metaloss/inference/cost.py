@@ -39,6 +39,7 @@ def cost(network: nn.Module, sources: Sequence[Tensor]) -> Cost:
         network: in evaluation mode.
         sources: n tensors of shape (1, C, H, W), on its device.
     """
+    fuse_any_size(network, sources)  # not counted: it may be the first of its size
     return Cost(
         parameters=sum(parameter.numel() for parameter in network.parameters()),
         multiply_adds=multiply_adds(network, sources),
@@ -53,21 +54,27 @@ def multiply_adds(network: nn.Module, sources: Sequence[Tensor]) -> int:
         network: it stays as it is.
         sources: n tensors of shape (1, C, H, W).
     """
+    try:
+        hollow = copy.deepcopy(network).to("meta")
+        return _counted(hollow, [source.to("meta") for source in sources])
+    except Exception:  # a network that looks at values, or makes tensors of its own
+        return _counted(network, sources)
+
+
+def _counted(network: nn.Module, sources: Sequence[Tensor]) -> int:
+    """Of the last call: those before it were tries at sizes that the network does not take."""
+    before: list[int] = []
     with FlopCounterMode(display=False) as counter:
+        hook = network.register_forward_pre_hook(lambda *_: before.append(counter.get_total_flops()))
         try:
-            hollow = copy.deepcopy(network).to("meta")
-            fuse_any_size(hollow, [source.to("meta") for source in sources])
-        except Exception:  # a network that looks at values, or makes tensors of its own
-            hollow = None
-    if hollow is None:
-        with FlopCounterMode(display=False) as counter:
             fuse_any_size(network, sources)
-    operations: int = counter.get_total_flops()
+        finally:
+            hook.remove()
+        operations: int = counter.get_total_flops() - before[-1]
     return operations // 2
 
 
 def _seconds(network: nn.Module, sources: Sequence[Tensor]) -> float:
-    fuse_any_size(network, sources)  # not counted: it may be the first of its size
     _wait(sources[0])
     begin = time.perf_counter()
     fuse_any_size(network, sources)

@@ -26,12 +26,30 @@ def difference(module: nn.Module, state: Mapping[str, Any]) -> str:
         for key, value in own.items()
         if isinstance(value, Tensor) and key in state and getattr(state[key], "shape", None) != value.shape
     ]
+    kinds = [
+        key
+        for key, value in own.items()
+        if isinstance(value, Tensor) and key in state and key not in shapes and not _storable(state[key], value)
+    ]
     parts = [
         f"{len(keys)} {what}, the first {keys[0]!r}"
-        for what, keys in (("missing", missing), ("unexpected", strange), ("of another shape", shapes))
+        for what, keys in (
+            ("missing", missing),
+            ("unexpected", strange),
+            ("of another shape", shapes),
+            ("of another kind of number", kinds),
+        )
         if keys
     ]
     return "; ".join(parts)
+
+
+def _storable(given: Any, own: Tensor) -> bool:
+    """Whether a tensor of a file can stand for a module's own: dense, and of the same kind of number."""
+    if not isinstance(given, Tensor) or (given.is_meta and not own.is_meta):
+        return False
+    kinds = [(each.is_floating_point(), each.is_complex(), each.layout) for each in (given, own)]
+    return kinds[0] == kinds[1]
 
 
 def load_strictly(module: nn.Module, state: Mapping[str, Tensor], path: str | os.PathLike[str]) -> None:
@@ -94,27 +112,49 @@ def fitting(
 
     Args:
         module: it may be one without memory (device ``meta``).
-        contents: of the files, in any order.
+        contents: of the files, in any order; one file may hold all parts, ``{"encoder": {...}, "decoder": {...}}``.
         rename: gives a file's weights the module's names, where they are others.
 
     Returns:
         The weights, and how they differ from the module's, as :func:`difference` says it: empty where they fit.
     """
     own = module.state_dict()
+    weights, mismatch = _joined(module, own, contents, rename)
+    if mismatch and len(contents) == 1:
+        for each in _dicts(contents[0], set()):
+            parts = [part for part in each.values() if isinstance(part, Mapping)]
+            parts = [part for part in parts if own.keys() & _best(part, own, rename).keys()]
+            if len(parts) > 1:
+                found, other = _joined(module, own, parts, rename)
+                if not other:
+                    return found, other
+    return weights, mismatch
+
+
+def _joined(
+    module: nn.Module, own: Mapping[str, Any], contents: Sequence[Mapping[Any, Any]], rename: Rename | None
+) -> tuple[Weights, str]:
+    """The weights of parts that each have some of a module's names, and how they differ from its own."""
     weights = {name: value for name, value in own.items() if name.endswith("num_batches_tracked")}
     taken: set[str] = set()
     for content in contents:
-        part: Weights = {}
-        for found in weights_in(content):
-            for named in (found, rename(found)) if rename else (found,):
-                if _matches(named, own) > _matches(part, own) or not part:
-                    part = named
+        part = _best(content, own, rename)
         twice = taken & part.keys()
         if twice:
             return weights, f"{min(twice)!r} is in two of the files"
         taken |= part.keys()
         weights.update(part)
     return weights, difference(module, weights)
+
+
+def _best(content: Mapping[Any, Any], own: Mapping[str, Any], rename: Rename | None) -> Weights:
+    """Of all weights in a file, those that have most of a module's names."""
+    part: Weights = {}
+    for found in weights_in(content):
+        for named in (found, rename(found)) if rename else (found,):
+            if _matches(named, own) > _matches(part, own) or not part:
+                part = named
+    return part
 
 
 def _matches(weights: Mapping[str, Any], own: Mapping[str, Any]) -> tuple[int, int]:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import importlib.metadata
+import inspect
 import os
 import warnings
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Literal
 
 import pluggy
 
-from metaloss.errors import PluginError, nearest
+from metaloss.errors import ConfigError, PluginError, nearest
 from metaloss.plugins import builtin, hookspecs
 from metaloss.plugins.records import Record
 
@@ -229,7 +231,21 @@ def built_by_name(kind: Kind, name: str, arguments: dict[str, Any]) -> nn.Module
 
     Raises:
         PluginError: unknown name, or a package that is not installed.
+        ConfigError: arguments that its factory does not take.
     """
-    network: nn.Module = find(kind, name).load()(**arguments)
+    factory = find(kind, name).load()
+    _check_arguments(kind, name, factory, arguments)
+    network: nn.Module = factory(**arguments)
     network.metaloss_record = {"name": name, "arguments": arguments}  # type: ignore[assignment]
     return network
+
+
+def _check_arguments(kind: Kind, name: str, factory: Callable[..., Any], arguments: dict[str, Any]) -> None:
+    try:
+        signature = inspect.signature(factory)
+    except (TypeError, ValueError):  # of a factory that is not Python's
+        return
+    try:
+        signature.bind(**arguments)
+    except TypeError as error:
+        raise ConfigError(f"{kind} {name!r}: {error}; it is called as {name}{signature}") from None

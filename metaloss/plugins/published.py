@@ -49,9 +49,12 @@ def refusal(contents: Contents, paths: Sequence[str | os.PathLike[str]], reason:
         reason: what is wrong with them.
     """
     found = recognised(contents)
+    each = [recognised([content]) for content in contents] if len(contents) > 1 else []
     partly = [record for record, module in _published() if _is_part(module, record, contents)]
     if found:
         fix = f"they are the weights of {' or of '.join(map(repr, found))}"
+    elif each and all(each):
+        fix = f"each holds all weights of a network, {', '.join(repr(names[0]) for names in each)}: give one of them"
     elif partly:
         fix = (
             f"they are a part of the weights of {partly[0].name!r}, whose files are {partly[0].weights or 'several'}: "

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from metaloss.errors import CheckpointError, MetaLossError
+from metaloss.errors import CheckpointError, ConfigError, MetaLossError, PluginError
 
 Build = Callable[[], nn.Module]
 _WAYS = {
@@ -54,8 +54,10 @@ def rebuild(
         return make()
     except CheckpointError as error:
         raise CheckpointError(f"{path}: {error}") from None
-    except MetaLossError:
+    except PluginError:
         raise
+    except ConfigError as error:
+        raise CheckpointError(f"{path}: its {what} cannot be built again: {error}") from None
     except Exception as error:  # arguments that its factory does not take
         raise CheckpointError(
             f"{path}: its {what} cannot be built again ({type(error).__name__}: {' '.join(str(error).split())[:120]})"

@@ -39,6 +39,7 @@ def build_fusion(name: str, /, *, weights: Files | None = None, **arguments: Any
 
     Raises:
         PluginError: unknown name, or a package that is not installed.
+        ConfigError: arguments that its factory does not take.
         CheckpointError: a file that cannot be read, or with other weights; of which network, where that is known.
 
     Examples:
@@ -69,10 +70,9 @@ def _from_checkpoint(
     if spec.get("name", name) != name:
         raise CheckpointError(f"{path}: holds a network {spec['name']!r} and not {name!r}")
     state = part_state(content, "fusion")
-    if arguments or "name" not in spec:
-        network = built_by_name("fusion_networks", name, arguments)
-    else:
-        network = rebuild(spec, state, path, "fusion network", _by_name, None)
+    kept = spec.get("arguments")
+    given = {**(kept if isinstance(kept, dict) else {}), **arguments}
+    network = rebuild({"name": name, "arguments": given}, state, path, "fusion network", _by_name, None)
     load_strictly(network, state, path)
     keep_range_of(network, content, path)
     return network.eval()

@@ -37,13 +37,14 @@ def weights(tmp_path, monkeypatch):
 def test_each_network_has_its_rows_and_only_trainings_depend_on_the_budget(tmp_path):
     runs = runs_of(SETTINGS, Folders(tmp_path, tmp_path), ["ifcnn", "datfuse"], finetune.ROWS, [5])
     assert [run.name for run in runs[:3]] == [f"ifcnn, {row}" for row in (PUBLISHED, UNIFORM, LEARNED)]
-    assert len({run.result for run in runs}) == 6
-    assert [run.identity["fusion"] for run in runs] == ["ifcnn"] * 3 + ["datfuse"] * 3
-    published, uniform, learned = runs[:3]
+    assert len({run.result for run in runs}) == 8
+    assert [run.identity["fusion"] for run in runs] == ["ifcnn"] * 4 + ["datfuse"] * 4
+    published, uniform, learned, both = runs[:4]
     assert "epochs" not in published.identity
     assert "lr" in uniform.identity
     assert "inner_update" not in uniform.identity
     assert (learned.identity["inner_update"], learned.identity["gradient"]) == ("image", "learned")
+    assert (both.identity["weights"], both.identity["gradient"]) == ("uniform", "learned")
 
 
 def test_a_page_of_scores_differences_and_what_was_paid(tmp_path):
@@ -63,6 +64,7 @@ def test_a_page_of_scores_differences_and_what_was_paid(tmp_path):
     shown = page(runs, values, load("synthetic"))
     assert "| datfuse, uniform - datfuse, published | mAP50 | -2.00 | 0.00 | - | 3 |" in shown
     assert "| datfuse, learned - datfuse, uniform | mAP50 day | +0.00 |" in shown
+    assert "| datfuse, learned - datfuse, uniform both | mAP50 day | -5.00 |" in shown
     assert "| datfuse, published | 11.000 |" in shown
     assert "| datfuse, learned | ir | 0.500 | persons |" in shown
 

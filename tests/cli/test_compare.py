@@ -2,6 +2,8 @@
 
 import csv
 import json
+import math
+import shutil
 
 import numpy as np
 import pytest
@@ -92,7 +94,90 @@ def test_what_is_refused(refused, scenes, methods, tmp_path):
     assert "--device: device 'gpu' cannot be used" in refused("compare", *pair, *methods, *out, "--device", "gpu")
     said = refused("compare", *pair, *methods, *out, "--cfg-options", "max_epochs=1")
     assert said == "--cfg-options without --task: they are settings of its config"
+    for option in ("--seeds", "--epochs"):
+        said = refused("compare", *pair, *methods, *out, option, "3")
+        assert said == f"{option} 3 without --task: it is of the networks that judge"
+    assert "--network oours=didfuse: expected METHOD=NETWORK (did you mean 'ours'?): ours, datfuse, did" in refused(
+        "compare", *pair, *methods, *out, "--network", "oours=didfuse"
+    )
+    assert "a source of that name" in refused("compare", *pair, "--method", "vi=ivif", *out)
+    (tmp_path / "b").mkdir()
+    twin = shutil.copy(methods[3].partition("=")[2], tmp_path / "b" / "file.pth")
+    both = ("--method", methods[3].partition("=")[2], "--method", twin)
+    assert "the name 'file' is taken; give another as NAME=PATH, or the same" in refused("compare", *pair, *both, *out)
+    assert "is there twice" in refused("compare", *pair, *methods, *methods[:2], *out)
+    (seafusion,) = write(tmp_path / "c", "seafusion", build_fusion("seafusion").state_dict())
+    two = (*methods[2:4], "--method", f"datfuse={seafusion}")
+    assert "each holds all weights of a network, 'datfuse', 'seafusion': give one" in refused(
+        "compare", *pair, *two, *out
+    )
     assert not (tmp_path / "out").exists()
+
+
+def test_no_source_is_written_over(refused, scenes, methods, tmp_path):
+    place = tmp_path / "out" / "fused"
+    for source, folder in (("ir", "did"), ("vi", "vi")):
+        shutil.copytree(scenes / source, place / folder)
+    before = {path: path.read_bytes() for path in place.rglob("*.png")}
+    said = refused("compare", place / "did", place / "vi", *methods[4:], "--out", tmp_path / "out")
+    assert "the sheet shows a source of that name" in said
+    one = (f"{place / 'did'}/00.png", f"{scenes / 'vi'}/00.png")  # named after their files, not their folders
+    assert "sources lie in it" in refused("compare", *one, "--method", "m=ivif", "--out", place / "did")
+    said = refused("compare", *one, *methods[4:], "--out", tmp_path / "out")
+    assert said.endswith("00.png in it is a source; give another folder")
+    assert sorted(path.read_bytes() for path in place.rglob("*.png")) == sorted(before.values())
+
+
+def test_colour_is_measured_as_evaluate_does(command, methods, tmp_path):
+    for folder, channels in (("ir", 1), ("vi", 3)):
+        for name in ("a", "b"):
+            write_image(tmp_path / folder / f"{name}.png", torch.rand(channels, 48, 64))
+    pair, out = (tmp_path / "ir", tmp_path / "vi"), tmp_path / "out"
+    for convention in ("vifb", "tdfusion"):
+        place = out / convention
+        done = command("compare", *pair, *methods[2:4], "--out", place, "--convention", convention)
+        assert done.status == 0, done.err
+        fused = ("--fused", f"datfuse={place / 'fused' / 'datfuse'}", "--convention", convention, "--format", "json")
+        measured = json.loads(command("evaluate", *pair, *fused).out)[-1]
+        for name, value in rows(place)["datfuse"].items():
+            if name in measured and name != "method":
+                expected = math.nan if measured[name] is None else measured[name]
+                assert float(value) == pytest.approx(expected, rel=1e-4, nan_ok=True), (convention, name)
+    assert "colour band by band" in (out / "vifb" / "comparison.md").read_text()
+    assert "cost of one image of 64x48 pixels on 1 CPU thread" in (out / "vifb" / "comparison.tex").read_text()
+
+
+def test_other_sources_are_not_mixed_in(command, refused, scenes, methods, tmp_path):
+    for source in ("ir", "vi"):
+        (tmp_path / source).mkdir()
+        with Image.open(scenes / source / "00.png") as image:
+            image.save(tmp_path / source / "a.bmp")  # the size of the file is that of the image
+    arguments = ("compare", tmp_path / "ir", tmp_path / "vi", *methods[2:4], "--out", tmp_path / "out")
+    assert command(*arguments).status == 0
+    with Image.open(scenes / "ir" / "01.png") as image:
+        image.save(tmp_path / "ir" / "a.bmp")
+    assert "was made with other settings (sources" in refused(*arguments)
+
+
+def test_a_network_in_another_form(command, refused, scenes, tmp_path):
+    (file,) = write(tmp_path / "ifcnn", "ifcnn", build_fusion("ifcnn").state_dict())
+    one = ("compare", f"{scenes / 'ir'}/00.png", f"{scenes / 'vi'}/00.png", "--method", f"max={file}")
+    other = ("--method", f"sum={file}", "--network", "sum=ifcnn:scheme=sum,normalised=False")
+    assert command(*one, *other, "--out", tmp_path / "out").status == 0
+    images = [read_image(scenes / source / "00.png").unsqueeze(0) for source in ("ir", "vi")]
+    for name, settings in (("max", {}), ("sum", {"scheme": "sum", "normalised": False})):
+        fused = build_fusion("ifcnn", weights=file, **settings)(*images).detach().clamp(0, 1)[0]
+        torch.testing.assert_close(read_image(tmp_path / "out" / "fused" / name / "00.png"), fused, atol=0.003, rtol=0)
+    said = refused(*one, "--method", f"sum={file}", "--network", "sum=ifcnn:scheme=mean", "--out", tmp_path / "out")
+    assert "was made with other settings (network; network was 'ifcnn:scheme=sum,normalised=False')" in said
+    fused = command("fuse", *one[1:3], "--weights", file, "--out", tmp_path / "fused", "--network", "ifcnn:scheme=sum")
+    assert "network: ifcnn:scheme=sum,normalised=True; --network takes it in another form" in fused.out
+    for wrong, said in (
+        ("ifcnn:sum", "expected NAME, NAME:ARGUMENT=VALUE,... or FILE.py:FUNCTION"),
+        ("ifcnn:scheme=some", "scheme='some': choose one of"),
+        ("ifcnn:schema=sum", "unexpected keyword argument 'schema'; it is called as ifcnn(*, scheme"),
+    ):
+        assert said in refused("fuse", *one[1:3], "--weights", file, "--out", tmp_path / "x", "--network", wrong)
 
 
 @pytest.fixture
@@ -166,6 +251,15 @@ def test_multiply_adds_are_those_of_the_whole_image():
             return self.net(sum(sources) if sources[0].max() > 0 else sources[0])  # not without values
 
     assert multiply_adds(Looking(), sources) == 20 * 30 * (27 + 3)
+
+    class Strided(Sum):
+        def forward(self, *sources):
+            if any(side % 8 for side in sources[0].shape[-2:]):
+                self.net(sum(sources))  # found out late
+                raise ValueError("the sizes of tensors do not match")
+            return self.net(sum(sources))
+
+    assert multiply_adds(Strided(), sources) == multiply_adds(Strided(), torch.rand(2, 1, 1, 24, 32)) == 24 * 32 * 30
     large = torch.rand(2, 1, 1, 400, 300)  # in bands, whose rows overlap
     with FlopCounterMode(display=False) as counter:
         ReFusionNet()(*large)

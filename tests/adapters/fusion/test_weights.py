@@ -71,6 +71,47 @@ def test_wrapped_weights(wrap, tmp_path):
     assert same(load_fusion(tmp_path / "wrapped.pth"), network)
 
 
+def test_several_parts_in_one_file(tmp_path):
+    network = filled("didfuse")
+    encoder, decoder = (torch.load(path) for path in write(tmp_path, "didfuse", network.state_dict()))
+    for content in (
+        {"Encoder": encoder, "Decoder": decoder, "epoch": 3},
+        {"nets": {"decoder": decoder["weight"], "encoder": encoder["weight"]}, "optimizer": {"state": {}}},
+        encoder["weight"] | decoder["weight"],
+    ):
+        torch.save(content, tmp_path / "one.pth")
+        assert same(load_fusion(tmp_path / "one.pth"), network)
+
+
+def test_a_checkpoints_other_arguments_stay(tmp_path):
+    network = build_fusion("ifcnn", scheme="mean", normalised=False)
+    files.save(tmp_path / "ours.pth", {"fusion": network.state_dict(), "metaloss": {"fusion": network.metaloss_record}})
+    for given, expected in (
+        ({}, {"scheme": "mean", "normalised": False}),
+        ({"scheme": "sum"}, {"scheme": "sum", "normalised": False}),
+        ({"normalised": True}, {"scheme": "mean", "normalised": True}),
+    ):
+        loaded = build_fusion("ifcnn", weights=tmp_path / "ours.pth", **given)
+        assert loaded.metaloss_record == {"name": "ifcnn", "arguments": expected}
+        assert loaded.merged is build_fusion("ifcnn", scheme=expected["scheme"]).merged
+    with pytest.raises(metaloss.errors.CheckpointError, match=r"ours\.pth.*unexpected keyword argument 'schema'"):
+        build_fusion("ifcnn", weights=tmp_path / "ours.pth", schema="sum")
+
+
+def test_arguments_that_there_are_not():
+    with pytest.raises(metaloss.errors.ConfigError, match=r"'seafusion'.*unexpected.*'scheme'; it is called as"):
+        build_fusion("seafusion", scheme="sum")
+    with pytest.raises(metaloss.errors.PluginError, match="did you mean 'seafusion'"):
+        build_fusion("SeaFusion")
+
+
+def test_whole_numbers_are_no_weights(tmp_path):
+    state = {key: value.to(torch.int8) for key, value in build_fusion("datfuse").state_dict().items()}
+    torch.save(state, tmp_path / "int8.pth")
+    with pytest.raises(metaloss.errors.CheckpointError, match="of another kind of number"):
+        build_fusion("datfuse", weights=tmp_path / "int8.pth")
+
+
 @pytest.mark.slow
 def test_wrong_files_are_refused_with_the_names_that_fit(tmp_path):
     (path,) = write(tmp_path, "tardal", filled("tardal").state_dict())
