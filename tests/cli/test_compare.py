@@ -225,8 +225,10 @@ def test_a_task_judges(command, scenes, methods, tmp_path):
     out = tmp_path / "out"
     arguments = [scenes / "ir", scenes / "vi", *methods, "--out", out, "--task", "tdfusion/segformer_cwfid"]
     arguments += ["--cfg-options", f"data_root={scenes}", "task_size=(32,32)", "batch_size=2", "max_epochs=1"]
-    done = command("compare", *arguments)
+    done = command("compare", *arguments, "--range", "10,200")
     assert done.status == 0, done.err
+    said = "warning: the images of the table are of the range 10,200 10,200, and the data is read with full full: "
+    assert said + "--cfg-options range=... is what its data takes" in done.err
     table = rows(out)
     assert {name: 0 <= float(row["task/mIoU"]) <= 100 for name, row in table.items()} == dict.fromkeys(table, True)
 
