@@ -99,7 +99,7 @@ def page(judged: Sequence[Judged]) -> str:
         values.setdefault(each.row, {})[each.run.seed] = content["metrics"]
         for source, metrics in content["sources"].items():
             values.setdefault(source, {})[each.run.seed] = metrics
-        if any("ir on person" in epoch for epoch in each.run.history):
+        if each.row != "uniform":  # whose weights do not change
             histories.setdefault(each.row, []).append(each.run.history)
     parts = ["# The papers' networks, alpha 1: mean ± standard deviation\n", as_markdown(values)]
     pairs = [(row, "uniform") for row in histories if "uniform" in values]
