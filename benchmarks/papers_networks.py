@@ -34,6 +34,7 @@ BUDGET = ("train_scenes=64", "val_scenes=40", f"max_epochs={EPOCHS}")
 PUBLISHED = "tdfusion/segformer_synthetic"
 ROWS: dict[str, tuple[str, tuple[str, ...]]] = {
     "uniform": (PUBLISHED, ("model.loss.weights=uniform",)),
+    "uniform both": (PUBLISHED, ("model.loss.weights=uniform", "model.loss.gradient=learned")),
     "network": (PUBLISHED, ()),
     "image": (PUBLISHED, ("model.inner_update=image",)),
     "recommended": ("recommended/segformer_synthetic", ()),
@@ -99,10 +100,11 @@ def page(judged: Sequence[Judged]) -> str:
         values.setdefault(each.row, {})[each.run.seed] = content["metrics"]
         for source, metrics in content["sources"].items():
             values.setdefault(source, {})[each.run.seed] = metrics
-        if each.row != "uniform":  # whose weights do not change
+        if "uniform" not in each.row:  # whose weights do not change
             histories.setdefault(each.row, []).append(each.run.history)
     parts = ["# The papers' networks, alpha 1: mean ± standard deviation\n", as_markdown(values)]
-    pairs = [(row, "uniform") for row in histories if "uniform" in values]
+    pairs = [(row, "uniform") for row in ("uniform both", *histories) if {row, "uniform"} <= values.keys()]
+    pairs += [("recommended", "uniform both")] if {"recommended", "uniform both"} <= values.keys() else []
     pairs += [(row, "network") for row in histories if row != "network" and "network" in values]
     parts += [gains(values, pairs)] if pairs else []
     parts += after_training(histories, SHOWN) if histories else []

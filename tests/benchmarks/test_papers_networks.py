@@ -31,12 +31,18 @@ def finished(folders, on):
 
 def test_a_page_of_scores_differences_and_weights(tmp_path):
     shown = page(
-        finished(Folders(tmp_path, tmp_path), {"uniform": 0, "network": 0.2, "image": 0.75, "recommended": 0.9})
+        finished(
+            Folders(tmp_path, tmp_path),
+            {"uniform": 0.5, "uniform both": 0.5, "network": 0.2, "image": 0.75, "recommended": 0.9},
+        )
     )
     assert "| uniform | 51.00 ± 1.00 |" in shown
     assert "| vi alone | 41.00 ± 0.00 |" in shown
     assert "| image - network | mIoU | +1.00 | 0.00 | - | 3 |" in shown
     assert "uniform - " not in shown
+    assert "| uniform both - uniform | mIoU | +1.00 |" in shown
+    assert "| recommended - uniform both | mIoU | +3.00 |" in shown
+    assert "| uniform both | ir | persons |" not in shown
     assert "| network | ir | persons | -0.300 |" in shown
     assert "| image | vi | signs | +0.250 |" in shown
 
