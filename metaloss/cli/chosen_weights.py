@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 from collections.abc import Sequence
 from dataclasses import dataclass
-from inspect import signature
 from pathlib import Path
 from typing import Any
 
@@ -124,9 +123,11 @@ def _settings_of(network: nn.Module) -> str:
     record = find("fusion_networks", built["name"]) if "name" in built else None
     if not isinstance(record, PublishedNetwork):
         return ""
-    known = {name: each.default for name, each in signature(record.load()).parameters.items() if name != "sources"}
-    known |= {name: value for name, value in built["arguments"].items() if name != "sources"}
-    return f"{record.name}:{','.join(f'{name}={value}' for name, value in known.items())}" if known else ""
+    signature = record.signature()
+    known = {name: each.default for name, each in signature.parameters.items()} if signature else {}
+    known |= built["arguments"]
+    told = [f"{name}={value}" for name, value in known.items() if name != "sources"]
+    return f"{record.name}:{','.join(told)}" if told else ""
 
 
 def _words(name: str) -> str:

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import importlib.metadata
-import inspect
 import os
 import warnings
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Literal
 
 import pluggy
 
-from metaloss.errors import ConfigError, PluginError, nearest
+from metaloss.errors import PluginError, nearest
 from metaloss.plugins import builtin, hookspecs
 from metaloss.plugins.records import Record
 
@@ -186,6 +184,7 @@ def build_task(name: str, /, **arguments: Any) -> nn.Module:
 
     Raises:
         PluginError: unknown name, or a framework that is not installed (the message names the extra).
+        ConfigError: arguments that its factory does not take.
 
     Examples:
         >>> import torch
@@ -194,7 +193,7 @@ def build_task(name: str, /, **arguments: Any) -> nn.Module:
         >>> len(task.network(torch.rand(1, 1, 16, 16)))
         3
     """
-    task: nn.Module = find("tasks", name).load()(**arguments)
+    task: nn.Module = find("tasks", name).build(arguments)
     return task
 
 
@@ -233,19 +232,6 @@ def built_by_name(kind: Kind, name: str, arguments: dict[str, Any]) -> nn.Module
         PluginError: unknown name, or a package that is not installed.
         ConfigError: arguments that its factory does not take.
     """
-    factory = find(kind, name).load()
-    _check_arguments(kind, name, factory, arguments)
-    network: nn.Module = factory(**arguments)
+    network: nn.Module = find(kind, name).build(arguments)
     network.metaloss_record = {"name": name, "arguments": arguments}  # type: ignore[assignment]
     return network
-
-
-def _check_arguments(kind: Kind, name: str, factory: Callable[..., Any], arguments: dict[str, Any]) -> None:
-    try:
-        signature = inspect.signature(factory)
-    except (TypeError, ValueError):  # of a factory that is not Python's
-        return
-    try:
-        signature.bind(**arguments)
-    except TypeError as error:
-        raise ConfigError(f"{kind} {name!r}: {error}; it is called as {name}{signature}") from None

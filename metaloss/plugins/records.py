@@ -5,11 +5,12 @@ from __future__ import annotations
 import importlib
 import importlib.metadata
 import importlib.util
+import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from metaloss.errors import PluginError
+from metaloss.errors import ConfigError, PluginError
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -47,6 +48,28 @@ class Record:
         if missing:
             raise PluginError(f"{self.name!r} needs {', '.join(missing)}, not installed: {install_hint(missing)}")
         return self.factory if callable(self.factory) else _imported(self.name, self.factory)
+
+    def signature(self) -> inspect.Signature | None:
+        """What the factory takes; ``None`` of one that does not say it."""
+        try:
+            return inspect.signature(self.load())
+        except (TypeError, ValueError):
+            return None
+
+    def build(self, arguments: Mapping[str, Any]) -> Any:
+        """Calls the factory.
+
+        Raises:
+            PluginError: a required module is not installed, or the import fails.
+            ConfigError: arguments that it does not take.
+        """
+        signature = self.signature()
+        try:
+            if signature is not None:
+                signature.bind(**arguments)
+        except TypeError as error:
+            raise ConfigError(f"{self.name!r}: {error}; it is called as {self.name}{signature}") from None
+        return self.load()(**arguments)
 
 
 @dataclass(frozen=True)
