@@ -111,7 +111,7 @@ def _named(text: str) -> tuple[str, dict[str, Any]]:
         if not equals or not argument.isidentifier() or not value:
             raise ConfigError(f"--network {text}: expected NAME, NAME:ARGUMENT=VALUE,... or FILE.py:FUNCTION")
         try:
-            arguments[argument] = ast.literal_eval(value)
+            arguments[argument] = ast.literal_eval(value.title() if value in ("true", "false") else value)
         except (ValueError, SyntaxError):
             arguments[argument] = value
     return name, arguments

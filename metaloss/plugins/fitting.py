@@ -120,14 +120,17 @@ def fitting(
     """
     own = module.state_dict()
     weights, mismatch = _joined(module, own, contents, rename)
-    if mismatch and len(contents) == 1:
-        for each in _dicts(contents[0], set()):
-            parts = [part for part in each.values() if isinstance(part, Mapping)]
+    if not mismatch or len(contents) > 1:
+        return weights, mismatch
+    for each in _dicts(contents[0], set()):
+        parts = [part for part in each.values() if isinstance(part, Mapping)]
+        try:
             parts = [part for part in parts if own.keys() & _best(part, own, rename).keys()]
-            if len(parts) > 1:
-                found, other = _joined(module, own, parts, rename)
-                if not other:
-                    return found, other
+            found, other = _joined(module, own, parts, rename)
+        except (ValueError, KeyError, TypeError, AttributeError):  # a rename that knows no parts
+            continue
+        if len(parts) > 1 and not other:
+            return found, other
     return weights, mismatch
 
 

@@ -65,10 +65,12 @@ class Record:
         """
         signature = self.signature()
         try:
-            if signature is not None:
-                signature.bind(**arguments)
+            known = {} if signature is None else signature.bind(**arguments).signature.parameters
         except TypeError as error:
             raise ConfigError(f"{self.name!r}: {error}; it is called as {self.name}{signature}") from None
+        for name, value in arguments.items():
+            if name in known and isinstance(known[name].default, bool) and isinstance(value, str):
+                raise ConfigError(f"{self.name!r}: {name}={value!r}: expected True or False")
         return self.load()(**arguments)
 
 

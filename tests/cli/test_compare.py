@@ -162,18 +162,19 @@ def test_other_sources_are_not_mixed_in(command, refused, scenes, methods, tmp_p
 def test_a_network_in_another_form(command, refused, scenes, tmp_path):
     (file,) = write(tmp_path / "ifcnn", "ifcnn", build_fusion("ifcnn").state_dict())
     one = ("compare", f"{scenes / 'ir'}/00.png", f"{scenes / 'vi'}/00.png", "--method", f"max={file}")
-    other = ("--method", f"sum={file}", "--network", "sum=ifcnn:scheme=sum,normalised=False")
+    other = ("--method", f"sum={file}", "--network", "sum=ifcnn:scheme=sum,normalised=false")
     assert command(*one, *other, "--out", tmp_path / "out").status == 0
     images = [read_image(scenes / source / "00.png").unsqueeze(0) for source in ("ir", "vi")]
     for name, settings in (("max", {}), ("sum", {"scheme": "sum", "normalised": False})):
         fused = build_fusion("ifcnn", weights=file, **settings)(*images).detach().clamp(0, 1)[0]
         torch.testing.assert_close(read_image(tmp_path / "out" / "fused" / name / "00.png"), fused, atol=0.003, rtol=0)
     said = refused(*one, "--method", f"sum={file}", "--network", "sum=ifcnn:scheme=mean", "--out", tmp_path / "out")
-    assert "was made with other settings (network; network was 'ifcnn:scheme=sum,normalised=False')" in said
+    assert "was made with other settings (network; network was 'ifcnn:scheme=sum,normalised=false')" in said
     fused = command("fuse", *one[1:3], "--weights", file, "--out", tmp_path / "fused", "--network", "ifcnn:scheme=sum")
     assert "network: ifcnn:scheme=sum,normalised=True; --network takes it in another form" in fused.out
     for wrong, said in (
         ("ifcnn:sum", "expected NAME, NAME:ARGUMENT=VALUE,... or FILE.py:FUNCTION"),
+        ("ifcnn:normalised=no", "normalised='no': expected True or False"),
         ("ifcnn:scheme=some", "scheme='some': choose one of"),
         ("ifcnn:schema=sum", "unexpected keyword argument 'schema'; it is called as ifcnn(*, scheme"),
     ):

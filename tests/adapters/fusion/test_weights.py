@@ -101,6 +101,8 @@ def test_a_checkpoints_other_arguments_stay(tmp_path):
 def test_arguments_that_there_are_not():
     with pytest.raises(metaloss.errors.ConfigError, match=r"'seafusion'.*unexpected.*'scheme'; it is called as"):
         build_fusion("seafusion", scheme="sum")
+    with pytest.raises(metaloss.errors.ConfigError, match="'tardal': halved='no': expected True or False"):
+        build_fusion("tardal", halved="no")
     with pytest.raises(metaloss.errors.PluginError, match="did you mean 'seafusion'"):
         build_fusion("SeaFusion")
 
