@@ -17,7 +17,7 @@ _DEEPEST = 4  # dicts within dicts that are looked into
 
 
 def difference(module: nn.Module, state: Mapping[str, Any]) -> str:
-    """Says how weights differ from a module's own in names and shapes; empty when they fit."""
+    """Says how weights differ from a module's own in names, shapes and kinds of numbers; empty when they fit."""
     own = module.state_dict()
     missing = [key for key in own if key not in state]
     strange = [key for key in state if key not in own]
@@ -33,14 +33,12 @@ def difference(module: nn.Module, state: Mapping[str, Any]) -> str:
     ]
     parts = [
         f"{len(keys)} {what}, the first {keys[0]!r}"
-        for what, keys in (
-            ("missing", missing),
-            ("unexpected", strange),
-            ("of another shape", shapes),
-            ("of another kind of number", kinds),
-        )
+        for what, keys in (("missing", missing), ("unexpected", strange), ("of another shape", shapes))
         if keys
     ]
+    if kinds:
+        held = getattr(state[kinds[0]], "dtype", type(state[kinds[0]]).__name__)
+        parts.append(f"{len(kinds)} of another kind of number, the first {kinds[0]!r} holds {held}")
     return "; ".join(parts)
 
 
