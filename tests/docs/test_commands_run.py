@@ -92,6 +92,7 @@ def root(tmp_path_factory):
         "import metaloss\n\n\ndef build():\n    return metaloss.networks.ReFusionNet()\n"
     )
     torch.save(build_fusion("seafusion").state_dict(), root / "SeAFusion.pth")
+    torch.save(build_fusion("ifcnn").state_dict(), root / "IFCNN-SUM.pth")
     for path in write(root, "didfuse", build_fusion("didfuse").state_dict()):
         path.rename(root / f"{path.stem}_weight_IJCAI.pkl")
     return root
