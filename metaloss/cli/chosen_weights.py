@@ -53,7 +53,7 @@ class ChosenWeights:
         elif is_script(self.network):
             network = load(self.files, fusion=build_from_script(self.network, "--network"))
         else:
-            name, arguments = _named(self.network)
+            name, arguments = _name_and_arguments(self.network)
             network = build_fusion(name, weights=self.files, **arguments)
         expected = source_count(network)
         if count is not None and expected is not None and expected != count:
@@ -97,12 +97,12 @@ def choose(weights: Sequence[Path], network: str | None, option: str = "--weight
     if network is not None and is_script(network):
         check_script(network, "--network")
     elif network is not None:
-        find("fusion_networks", _named(network)[0])
+        find("fusion_networks", _name_and_arguments(network)[0])
     files = tuple(known[str(given)] if str(given) in shipped else given for given in weights)
     return ChosenWeights(files, network, shipped)
 
 
-def _named(text: str) -> tuple[str, dict[str, Any]]:
+def _name_and_arguments(text: str) -> tuple[str, dict[str, Any]]:
     """Reads ``NAME`` or ``NAME:ARGUMENT=VALUE,...``."""
     name, colon, rest = text.partition(":")
     arguments: dict[str, Any] = {}
@@ -139,7 +139,7 @@ def _words(name: str) -> str:
 def _where_they_are(network: str | None) -> str:
     if network is not None and is_script(network):
         return f"give the file with the weights of the network that {network} builds"
-    record = None if network is None else find("fusion_networks", _named(network)[0])
+    record = None if network is None else find("fusion_networks", _name_and_arguments(network)[0])
     if not isinstance(record, PublishedNetwork) or not record.weights:
         return "give a checkpoint, or a file that the authors of a network have published"
     return f"give a checkpoint, or what the authors have published ({record.weights}; {record.repository})"
