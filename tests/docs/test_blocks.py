@@ -1,5 +1,6 @@
 """Every Python block of every page runs, with what its reader has at hand for the names that a page does not make."""
 
+import importlib.util
 import inspect
 import os
 import re
@@ -13,6 +14,7 @@ from torch import nn
 
 import metaloss
 from metaloss.data import SyntheticScenes, collate, write_image, write_scenes
+from metaloss.metrics import METRICS
 
 pytestmark = pytest.mark.slow
 
@@ -227,6 +229,15 @@ TRAININGS = [page for page in PAGES if page.startswith("docs/tutorials/") and le
 PLAIN = [page for page in PAGES if page not in ELSEWHERE and page not in TRAININGS and scripts(page)]
 
 
+def tables_that_pages_add_to():
+    """The metrics and, where MMEngine is installed, the modules that configs name."""
+    if importlib.util.find_spec("mmengine") is None:
+        return [METRICS]
+    from metaloss.engine.registry import MODELS
+
+    return [METRICS, MODELS.module_dict]
+
+
 @pytest.mark.parametrize("page", [pytest.param(page, marks=pytest.mark.slow if page in SLOW else ()) for page in PLAIN])
 def test_a_pages_blocks(page, tmp_path, monkeypatch, published):
     """As one script; tests that a page defines are run as well."""
@@ -237,9 +248,8 @@ def test_a_pages_blocks(page, tmp_path, monkeypatch, published):
     if page == "docs/data.md":
         for name, folder in (("fmb", "FMB"), ("msrs", "MSRS-main"), ("llvip", "LLVIP")):
             (tmp_path / folder).symlink_to(published(name))
-    from metaloss.metrics import METRICS
-
-    before = dict(METRICS)
+    tables = tables_that_pages_add_to()
+    before = [dict(table) for table in tables]
     try:
         space = run(page)
         for name, test in [each for each in space.items() if each[0].startswith("test_")]:
@@ -248,8 +258,9 @@ def test_a_pages_blocks(page, tmp_path, monkeypatch, published):
     finally:
         if torch.distributed.is_available() and torch.distributed.is_initialized():
             torch.distributed.destroy_process_group()
-        for name in METRICS.keys() - before.keys():
-            del METRICS[name]
+        for table, entries in zip(tables, before, strict=True):
+            for name in table.keys() - entries.keys():
+                del table[name]
 
 
 CONFIGS = [(page, block) for page in PAGES for block in python(page) if CONFIG.search(block) and page != "README.md"]
