@@ -62,13 +62,19 @@ class ChosenWeights:
             )
         return network
 
-    def announce(self, network: nn.Module) -> None:
-        """Says which weights these are, where they come with the package, and what of the network no file tells."""
+    def announce(self, network: nn.Module, method: str | None = None) -> None:
+        """Says which weights these are, where they come with the package, and what of the network no file tells.
+
+        Args:
+            network: as it was loaded.
+            method: its name among several.
+        """
+        before, of_method = ("", "") if method is None else (f"{method}: ", f" {method}=NETWORK")
         for name in self.shipped:
-            typer.echo(_words(name))
+            typer.echo(f"{before}{_words(name)}")
         settings = _settings_of(network)
         if settings:
-            typer.echo(f"network: {settings}; --network takes it in another form")
+            typer.echo(f"{before}network: {settings}; --network{of_method} takes it in another form")
 
 
 def choose(weights: Sequence[Path], network: str | None, option: str = "--weights ") -> ChosenWeights:

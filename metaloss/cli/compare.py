@@ -103,6 +103,8 @@ def compare(
     if protocol is not None:
         scores = _judged(protocol, methods, readings, seeds or 1)
         rows = [Compared(row.name, row.cost, row.metrics, scores[row.name]) for row in rows]
+    for each in methods:
+        each.chosen.announce(each.network, each.name)
     size = "x".join(map(str, images_of(pairs[0], readings)[0].shape[:0:-1]))
     words = f"convention {convention} ({get_convention(convention).of_colour}), {_scenes(pairs)}; cost of one image of "
     _write(out, rows, pairs, readings, given.names, f"{words}{size} pixels on {name_of_device(device)}")

@@ -163,7 +163,9 @@ def test_a_network_in_another_form(command, refused, scenes, tmp_path):
     (file,) = write(tmp_path / "ifcnn", "ifcnn", build_fusion("ifcnn").state_dict())
     one = ("compare", f"{scenes / 'ir'}/00.png", f"{scenes / 'vi'}/00.png", "--method", f"max={file}")
     other = ("--method", f"sum={file}", "--network", "sum=ifcnn:scheme=sum,normalised=false")
-    assert command(*one, *other, "--out", tmp_path / "out").status == 0
+    done = command(*one, *other, "--out", tmp_path / "out")
+    assert done.status == 0
+    assert "sum: network: ifcnn:scheme=sum,normalised=False; --network sum=NETWORK takes it in another form" in done.out
     images = [read_image(scenes / source / "00.png").unsqueeze(0) for source in ("ir", "vi")]
     for name, settings in (("max", {}), ("sum", {"scheme": "sum", "normalised": False})):
         fused = build_fusion("ifcnn", weights=file, **settings)(*images).detach().clamp(0, 1)[0]
