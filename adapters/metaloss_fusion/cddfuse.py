@@ -19,7 +19,7 @@ from metaloss.networks.restormer import (
     gated,
     restormer_blocks,
 )
-from metaloss_fusion.layers import TwoSources
+from metaloss_fusion.layers import TwoSources, padded
 
 WIDTH, HEADS, BLOCKS = 64, 8, 4
 
@@ -169,7 +169,7 @@ class InvertedResidual(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Maps features; shape in is shape out."""
-        x = F.pad(F.relu6(self.expand(x)), (1, 1, 1, 1), mode="reflect")
+        x = padded(F.relu6(self.expand(x)), 1, "reflect")
         x = F.conv2d(x, self.depthwise.weight, groups=WIDTH)
         return self.projection(F.relu6(x))
 

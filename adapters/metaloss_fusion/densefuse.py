@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from metaloss_fusion.layers import TwoSources, convolved, laid_out, named, start_at
+from metaloss_fusion.layers import TwoSources, convolved, laid_out, named, padded, start_at
 
 GROWTH = 16
 RANGE = 255  # of the grey values that the published weights have learnt from
@@ -39,18 +39,14 @@ class DenseFuse(TwoSources):
         """Four times 16 features (B, 64, H, W); each is padded once for all the layers that read it."""
         x = F.relu(convolved(x, self.conv1["conv2d"], border="reflect"), inplace=True)
         x = laid_out(x)
-        features, padded = [x], [_padded(x)]
+        features, wider = [x], [padded(x, 1, "reflect")]
         for layer in self.DB1["denseblock"]:
             convolution = layer["dense_conv"]["conv2d"]
-            x = F.relu(F.conv2d(torch.cat(padded, 1), convolution.weight, convolution.bias), inplace=True)
+            x = F.relu(F.conv2d(torch.cat(wider, 1), convolution.weight, convolution.bias), inplace=True)
             features.append(x)
-            padded.append(_padded(x))
+            wider.append(padded(x, 1, "reflect"))
         return torch.cat(features, 1)
 
 
 def _layer(inputs: int, outputs: int) -> nn.ModuleDict:
     return named(conv2d=nn.Conv2d(inputs, outputs, 3))
-
-
-def _padded(x: Tensor) -> Tensor:
-    return F.pad(x, (1, 1, 1, 1), mode="reflect")

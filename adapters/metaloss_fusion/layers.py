@@ -27,7 +27,7 @@ class TwoSources(nn.Module, ABC):
         """Fuses.
 
         Args:
-            sources: infrared and visible luma, each of shape (B, 1, H, W), in [0, 1]; any H and W of 2 or more.
+            sources: infrared and visible luma, each of shape (B, 1, H, W), in [0, 1]; any H and W.
 
         Returns:
             The fused luma, of shape (B, 1, H, W), in [0, 1]. Networks without a sigmoid or tanh at their end may
@@ -78,8 +78,15 @@ def convolved(x: Tensor, convolution: nn.Conv2d, norm: nn.Module | None = None, 
     if border == "zeros":
         x = F.conv2d(x, weight, bias, padding=reach)
     else:
-        x = F.conv2d(F.pad(x, (reach,) * 4, mode=border), weight, bias)
+        x = F.conv2d(padded(x, reach, border), weight, bias)
     return norm(x) if norm is not None and norm.training else x
+
+
+def padded(x: Tensor, reach: int, border: str) -> Tensor:
+    """Goes on beyond the edges of (B, C, H, W) by ``reach`` pixels; what is too small to reflect repeats its edge."""
+    if border == "reflect" and (x.shape[-2] <= reach or x.shape[-1] <= reach):
+        border = "replicate"
+    return F.pad(x, (reach,) * 4, mode=border)
 
 
 def laid_out(x: Tensor) -> Tensor:

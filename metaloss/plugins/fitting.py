@@ -95,7 +95,8 @@ def _flat(content: Mapping[Any, Any], seen: set[int], depth: int = _DEEPEST) -> 
     weights: Weights = {}
     for name, value in content.items():
         if isinstance(name, str) and isinstance(value, Tensor):
-            weights[name] = value
+            if not value.is_meta:  # it has a shape, and no numbers
+                weights[name] = value
         elif isinstance(name, str) and isinstance(value, Mapping):
             weights.update({f"{name}.{key}": item for key, item in _flat(value, seen, depth - 1).items()})
     return plain_names(weights)

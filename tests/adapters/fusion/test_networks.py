@@ -75,7 +75,7 @@ def test_parameters_and_record(name):
 @pytest.mark.parametrize("name", PARAMETERS)
 def test_odd_sizes(name):
     network = build_fusion(name).eval()
-    for height, width in ((61, 47), (2, 5)):
+    for height, width in ((61, 47), (2, 5), (1, 3), (1, 1)):
         sources = pair(height, width)
         with torch.no_grad():
             fused = network(*sources)

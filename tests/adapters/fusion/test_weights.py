@@ -114,6 +114,17 @@ def test_whole_numbers_are_no_weights(tmp_path):
         build_fusion("datfuse", weights=tmp_path / "int8.pth")
 
 
+def test_tensors_without_numbers_are_no_weights(tmp_path):
+    path = tmp_path / "hollow.pth"
+    torch.save({key: value.to("meta") for key, value in build_fusion("seafusion").state_dict().items()}, path)
+    with pytest.raises(metaloss.errors.CheckpointError, match="not the weights of 'seafusion': 68 missing"):
+        build_fusion("seafusion", weights=path)
+    with pytest.raises(metaloss.errors.CheckpointError, match="not the weights of this SeAFusion: 68 missing"):
+        metaloss.load(path, fusion=build_fusion("seafusion"))
+    with pytest.raises(metaloss.errors.CheckpointError, match="holds no fusion network"):
+        metaloss.load(path)
+
+
 @pytest.mark.slow
 def test_wrong_files_are_refused_with_the_names_that_fit(tmp_path):
     (path,) = write(tmp_path, "tardal", filled("tardal").state_dict())
