@@ -51,11 +51,15 @@ class Result:
 
 
 def environment(threads: int, peer: bool) -> dict[str, str]:
-    """A worker's environment: its threads, and the peers' packages where it measures a peer."""
+    """A worker's environment: its threads, and the peers' packages where it measures a peer.
+
+    How threads wait stays as it is, as in the programs of others. Told to sleep at once (``OMP_WAIT_POLICY=PASSIVE``)
+    they are woken for every operator, which costs a way more the more and the shorter its operators are. Left alone
+    they sleep after some milliseconds, so that workers whose turn it is not do not disturb.
+    """
     paths = [str(PEERS_FOLDER)] if peer else []
     count = str(threads)
     return {
-        "OMP_WAIT_POLICY": "PASSIVE",  # the threads of the workers whose turn it is not must sleep
         **os.environ,
         "PYTHONPATH": os.pathsep.join(paths),
         "OMP_NUM_THREADS": count,

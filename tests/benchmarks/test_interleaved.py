@@ -1,8 +1,14 @@
 """How times taken in turn are compared."""
 
 import math
+import os
+import time
+from pathlib import Path
 
-from benchmarks.interleaved import Result, environment
+import pytest
+
+from benchmarks.interleaved import Result, Worker, environment
+from benchmarks.problem import Case
 
 
 def test_a_ratio_is_taken_round_by_round() -> None:
@@ -17,8 +23,32 @@ def test_without_rounds_in_common_it_is_the_ratio_of_times() -> None:
     assert math.isnan(Result().over(Result()))
 
 
-def test_threads_that_wait_sleep_unless_the_user_says_otherwise(monkeypatch) -> None:
+@pytest.mark.parametrize("policy", [None, "PASSIVE"])
+def test_how_threads_wait_is_the_users(policy, monkeypatch) -> None:
+    """Told to sleep at once they wait a third longer for short operators: a worker does not do that by itself."""
     monkeypatch.delenv("OMP_WAIT_POLICY", raising=False)
-    assert environment(2, peer=False)["OMP_WAIT_POLICY"] == "PASSIVE"
-    monkeypatch.setenv("OMP_WAIT_POLICY", "ACTIVE")
-    assert environment(2, peer=False)["OMP_WAIT_POLICY"] == "ACTIVE"
+    if policy:
+        monkeypatch.setenv("OMP_WAIT_POLICY", policy)
+    assert environment(2, peer=False).get("OMP_WAIT_POLICY") == policy
+
+
+def test_a_worker_whose_turn_it_is_not_takes_no_time(tmp_path) -> None:
+    worker = Worker(Case(way="image", size=32, threads=2))
+    try:
+        worker.wait()
+        worker.ask(f"memory {tmp_path / 'gradients.pt'}")
+        assert worker.ask("time")["time"] > 0
+        time.sleep(0.5)  # until its threads have gone to sleep
+        before = processor_seconds(worker.process.pid)
+        time.sleep(0.5)
+        assert processor_seconds(worker.process.pid) - before < 0.1
+    finally:
+        worker.close()
+
+
+def processor_seconds(process: int) -> float:
+    stat = Path(f"/proc/{process}/stat")
+    if not stat.exists():
+        pytest.skip("no /proc here")
+    user, system = stat.read_text().rpartition(")")[2].split()[11:13]
+    return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
