@@ -1,32 +1,34 @@
-"""The steps of ``benchmarks.meta_gradient`` as a training takes them: in turn, in one process left as it starts.
+"""Steps as a training takes them: in turn, in one process that is left as it starts.
 
-    python -m benchmarks.one_process [--size 128 160] [--batch 2] [--threads N] [--repeats 7]
+    python -m benchmarks.one_process ["fusion step" "meta step, image"] [--size 128 160] [--batch 2] [--threads N]
+        [--repeats 11]
 
-There each way has a process of its own, which has taken the memory that the step will need and keeps it. Here they
-share one, and its C library gives freed memory back and takes it again as it likes: what a user's program sees. Prints
-a table for each size: medians, and ratios taken round by round.
+In ``benchmarks.meta_gradient`` each way has a process of its own, which has taken the memory that the step will need
+and keeps it. Here the ways share one (any of ``benchmarks.ways``), whose C library gives freed memory back and takes it
+again as it likes: what a user's program sees. Prints a table for each size: medians, and ratios to the first, taken
+round by round.
 """
 
 from __future__ import annotations
 
 import argparse
 import os
+from collections.abc import Sequence
 
 import torch
 
 from benchmarks.interleaved import Result
 from benchmarks.measure import describe_machine, seconds
 from benchmarks.problem import Case, device
-from benchmarks.ways import make_step
+from benchmarks.ways import WAYS, make_step
 from metaloss.report.tables import markdown
 
-PUBLISHED, FUSION = "published", "fusion step"
-STEPS = (PUBLISHED, "forward", "image", FUSION, "meta step, forward", "meta step, image")
+TRAINING = ["fusion step", "meta step, image"]
 
 
-def measured(case: Case, repeats: int) -> dict[str, Result]:
+def measured(cases: Sequence[Case], repeats: int) -> dict[str, Result]:
     """Times each step, in turn, after a first one of each that does not count."""
-    steps = {way: make_step(Case(way=way, size=case.size, batch=case.batch, threads=case.threads)) for way in STEPS}
+    steps = {case.way: make_step(case) for case in cases}
     found = {way: Result() for way in steps}
     for round_ in range(repeats + 1):
         for way, step in steps.items():
@@ -36,28 +38,31 @@ def measured(case: Case, repeats: int) -> dict[str, Result]:
 
 
 def table(found: dict[str, Result]) -> str:
-    """Seconds, and times the published way and a fusion step."""
-    rows = [["step", "seconds", "of published", "of a fusion step"]]
-    for way, result in found.items():
-        ratios = (f"{result.over(found[base]):.2f}" for base in (PUBLISHED, FUSION))
-        rows.append([way, f"{result.time:.2f}", *ratios])
+    """Seconds, and times the first."""
+    first = next(iter(found))
+    rows = [["step", "seconds", f"of {first}"]]
+    rows += [[way, f"{result.time:.2f}", f"{result.over(found[first]):.2f}"] for way, result in found.items()]
     return markdown(rows)
 
 
 def main(arguments: list[str] | None = None) -> None:
     """Measures and prints."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("ways", nargs="*", default=TRAINING, metavar="WAY", help=f"of: {', '.join(WAYS)}")
     parser.add_argument("--size", type=int, nargs="+", default=[128, 160], help="height and width, pixels")
     parser.add_argument("--batch", type=int, default=2)
     parser.add_argument("--threads", type=int, default=os.cpu_count() or 1)
-    parser.add_argument("--repeats", type=int, default=7)
+    parser.add_argument("--repeats", type=int, default=11)
     given = parser.parse_args(arguments)
+    for way in given.ways:
+        if way not in WAYS:
+            parser.error(f"{way!r}: expected one of {', '.join(WAYS)}")
     torch.set_num_threads(given.threads)
     print(describe_machine(device(), given.threads))
     for size in given.size:
-        case = Case(way=PUBLISHED, size=size, batch=given.batch, threads=given.threads)
+        cases = [Case(way=way, size=size, batch=given.batch, threads=given.threads) for way in given.ways]
         print(f"\n{size}x{size}, batch {given.batch}, K = 1, float32:\n")
-        print(table(measured(case, given.repeats)))
+        print(table(measured(cases, given.repeats)))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,6 @@
-"""The steps in turn in one process."""
+"""Steps in turn in one process."""
+
+import pytest
 
 from benchmarks import one_process
 
@@ -8,10 +10,14 @@ def test_a_table_of_each_size(capsys) -> None:
     printed = capsys.readouterr().out
     for size in (16, 24):
         assert f"{size}x{size}, batch 1" in printed
-    rows = [line for line in printed.splitlines() if line.startswith("|")]
-    assert len(rows) == 2 * (2 + len(one_process.STEPS))
-    published, fusion = ([cell.strip() for cell in rows[k].split("|")[1:-1]] for k in (2, 5))
-    assert published[0] == "published"
-    assert published[2] == "1.00"
-    assert fusion[0] == "fusion step"
-    assert fusion[3] == "1.00"
+    rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in printed.splitlines() if line.startswith("|")]
+    assert [row[0] for row in rows] == 2 * ["step", "---", "fusion step", "meta step, image"]
+    assert rows[0][2] == "of fusion step"
+    assert rows[2][2] == "1.00"
+    assert all(float(row[2]) > 0 for row in (rows[3], rows[7]))
+
+
+def test_a_way_that_there_is_not(capsys) -> None:
+    with pytest.raises(SystemExit):
+        one_process.main(["sideways"])
+    assert "'sideways': expected one of forward, reverse," in capsys.readouterr().err
