@@ -1,7 +1,7 @@
 """Restormer blocks (Zamir et al., CVPR 2022), written for speed.
 
 The block is the published one; a few things are done differently and give the same numbers.
-Layer norm and 1x1 convolutions run on a channels-last view. The attention matrix, a few entries per head, is
+Features lie channels-last in memory, and layer norm runs on that view. The attention matrix, a few entries per head, is
 normalised instead of q and k at full resolution. Attention and the projection behind it are
 one small matrix per image, so the values are read once. All operators have forward-mode rules
 and second derivatives. Where no derivative is taken, the image passes in bands of rows
@@ -21,14 +21,14 @@ from metaloss.networks.tangents import bilinear, layer_norm, sum_of_squares
 
 
 class Pointwise(nn.Conv2d):
-    """A 1x1 convolution without bias, as a matrix product over the channels-last view."""
+    """A 1x1 convolution without bias."""
 
     def __init__(self, inputs: int, outputs: int) -> None:
         super().__init__(inputs, outputs, 1, bias=False)
 
     def forward(self, x: Tensor) -> Tensor:
         """Mixes the channels of each pixel of (B, C, H, W); the result lies channels-last in memory."""
-        return bilinear(F.linear, x.permute(0, 2, 3, 1), self.weight.flatten(1)).permute(0, 3, 1, 2)
+        return bilinear(F.conv2d, channels_last(x), self.weight)
 
 
 def depthwise(channels: int) -> nn.Conv2d:
@@ -72,9 +72,8 @@ def parts(x: Tensor, pointwise: Tensor, depthwise: Tensor, count: int) -> list[T
     Returns:
         Tensors of shape (B, O / count, H, W), channels-last in memory.
     """
-    x = x.permute(0, 2, 3, 1)
-    weights = zip(pointwise.flatten(1).chunk(count), depthwise.chunk(count), strict=True)
-    return [bilinear(_depthwise, bilinear(F.linear, x, a).permute(0, 3, 1, 2), b) for a, b in weights]
+    weights = zip(pointwise.chunk(count), depthwise.chunk(count), strict=True)
+    return [bilinear(_depthwise, bilinear(F.conv2d, x, a), b) for a, b in weights]
 
 
 def _depthwise(x: Tensor, weight: Tensor) -> Tensor:

@@ -12,16 +12,10 @@ from torch import Tensor
 Operator = Callable[[Tensor, Tensor], Tensor]
 
 
-def _add_linear(out: Tensor, x: Tensor, weight: Tensor) -> Tensor:
-    out.view(-1, len(weight)).addmm_(x.reshape(-1, x.shape[-1]), weight.T)
-    return out
-
-
 # out += operator(a, b), where one kernel does it
 _ADD: dict[Operator, Callable[[Tensor, Tensor, Tensor], Tensor]] = {
     torch.mul: Tensor.addcmul_,
     torch.bmm: Tensor.baddbmm_,
-    F.linear: _add_linear,
 }
 
 
