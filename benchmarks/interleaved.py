@@ -53,9 +53,9 @@ class Result:
 def environment(threads: int, peer: bool) -> dict[str, str]:
     """A worker's environment: its threads, and the peers' packages where it measures a peer.
 
-    How threads wait stays as it is, as in the programs of others. Told to sleep at once (``OMP_WAIT_POLICY=PASSIVE``)
-    they are woken for every operator, which costs a way more the more and the shorter its operators are. Left alone
-    they sleep after some milliseconds, so that workers whose turn it is not do not disturb.
+    How threads wait is left alone, as it is in users' programs. Told to sleep at once (``OMP_WAIT_POLICY=PASSIVE``)
+    they have to be woken for every operator, which slows ways of many short operators most. By themselves they sleep
+    after some milliseconds: a worker whose turn it is not disturbs no other.
     """
     paths = [str(PEERS_FOLDER)] if peer else []
     count = str(threads)

@@ -4,9 +4,9 @@
         [--repeats 11]
 
 In ``benchmarks.meta_gradient`` each way has a process of its own, which has taken the memory that the step will need
-and keeps it. Here the ways share one (any of ``benchmarks.ways``), whose C library gives freed memory back and takes it
-again as it likes: what a user's program sees. Prints a table for each size: medians, and ratios to the first, taken
-round by round.
+and keeps it. Here the ways (any of ``benchmarks.ways`` but the peers') share one, whose C library gives freed memory
+back and takes it again as it likes: what a user's program sees. Prints a table for each size: medians, and ratios to
+the first, taken round by round.
 """
 
 from __future__ import annotations
@@ -20,10 +20,11 @@ import torch
 from benchmarks.interleaved import Result
 from benchmarks.measure import describe_machine, seconds
 from benchmarks.problem import Case, device
-from benchmarks.ways import WAYS, make_step
+from benchmarks.ways import PEERS, WAYS, make_step
 from metaloss.report.tables import markdown
 
 TRAINING = ["fusion step", "meta step, image"]
+OURS = [way for way in WAYS if way not in PEERS]
 
 
 def measured(cases: Sequence[Case], repeats: int) -> dict[str, Result]:
@@ -48,16 +49,17 @@ def table(found: dict[str, Result]) -> str:
 def main(arguments: list[str] | None = None) -> None:
     """Measures and prints."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("ways", nargs="*", default=TRAINING, metavar="WAY", help=f"of: {', '.join(WAYS)}")
+    parser.add_argument("ways", nargs="*", default=TRAINING, metavar="WAY", help=f"of: {', '.join(OURS)}")
     parser.add_argument("--size", type=int, nargs="+", default=[128, 160], help="height and width, pixels")
     parser.add_argument("--batch", type=int, default=2)
     parser.add_argument("--threads", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--repeats", type=int, default=11)
     given = parser.parse_args(arguments)
     for way in given.ways:
-        if way not in WAYS:
-            parser.error(f"{way!r}: expected one of {', '.join(WAYS)}")
+        if way not in OURS:
+            parser.error(f"{way!r}: expected one of {', '.join(OURS)}")
     torch.set_num_threads(given.threads)
+    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = False
     print(describe_machine(device(), given.threads))
     for size in given.size:
         cases = [Case(way=way, size=size, batch=given.batch, threads=given.threads) for way in given.ways]

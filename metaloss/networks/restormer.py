@@ -28,7 +28,7 @@ class Pointwise(nn.Conv2d):
 
     def forward(self, x: Tensor) -> Tensor:
         """Mixes the channels of each pixel of (B, C, H, W); the result lies channels-last in memory."""
-        return bilinear(F.conv2d, channels_last(x), self.weight)
+        return bilinear(F.conv2d, x.contiguous(memory_format=torch.channels_last), self.weight)
 
 
 def depthwise(channels: int) -> nn.Conv2d:
@@ -72,6 +72,7 @@ def parts(x: Tensor, pointwise: Tensor, depthwise: Tensor, count: int) -> list[T
     Returns:
         Tensors of shape (B, O / count, H, W), channels-last in memory.
     """
+    x = x.contiguous(memory_format=torch.channels_last)
     weights = zip(pointwise.chunk(count), depthwise.chunk(count), strict=True)
     return [bilinear(_depthwise, bilinear(F.conv2d, x, a), b) for a, b in weights]
 
