@@ -8,7 +8,6 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
-import torch.distributed as dist
 import typer
 
 from metaloss.cli.dry_run import dry_run
@@ -95,8 +94,8 @@ def train(
         if path is not None:
             runner.go_on_from(path, allow_changes=allow_changes)
         runner.train()
-    if dist.is_initialized():
-        dist.destroy_process_group()
+    del runner, model  # they hold the process group
+    engine.leave()
 
 
 def _check_alone(launcher: str, given: Mapping[str, bool]) -> None:

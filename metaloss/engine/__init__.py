@@ -13,7 +13,7 @@ from metaloss.engine.config import load_config
 from metaloss.engine.downstream import Downstream
 from metaloss.engine.epoch_hooks import MetaLossCheckpointHook, MetaLossSchedulerHook
 from metaloss.engine.hooks import PicturesHook, ProgressHook, SummaryHook
-from metaloss.engine.launch import LAUNCHERS, agree, as_first, check_launcher, device, launch, use_device
+from metaloss.engine.launch import LAUNCHERS, agree, as_first, check_launcher, device, launch, leave, use_device
 from metaloss.engine.loggers import LoggingVisualizer, backends_of
 from metaloss.engine.logs import MetaLossLogProcessor
 from metaloss.engine.loops import MetaLossTrainLoop, schedule_of
@@ -57,6 +57,7 @@ __all__ = [
     "device",
     "find_registered",
     "launch",
+    "leave",
     "load_config",
     "load_weights",
     "parse_options",

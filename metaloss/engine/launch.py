@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import atexit
 import datetime
+import gc
+import importlib
 import os
 from collections.abc import Mapping
 from typing import Any
@@ -97,7 +99,21 @@ def launch(launcher: str, env_cfg: Mapping[str, Any]) -> None:
     # MMEngine's own would choose a CUDA device first
     if "timeout" in settings:
         settings["timeout"] = datetime.timedelta(seconds=settings["timeout"])
+    # imported later, by DistributedDataParallel, its default arguments would keep the process group: see `leave`
+    importlib.import_module("torch._dynamo")
     dist.init_process_group(**settings)
+
+
+def leave() -> None:
+    """Parts from the other processes, when all of them have come here; without processes, does nothing.
+
+    The process group must end before Python does: a thread of gloo's that still holds a Python tensor by then aborts
+    the process, after all its work. It ends with its last reference, so the wrapped model must be gone too.
+    """
+    if dist.is_initialized():
+        dist.barrier()
+        dist.destroy_process_group()
+        gc.collect()
 
 
 def as_first(value: Any) -> Any:
@@ -132,7 +148,7 @@ def agree(error: Exception | None) -> None:
     if not found:
         return
     # a launcher ends all as soon as one ends: not before the error is said
-    atexit.register(dist.barrier)
+    atexit.register(leave)
     if dist.get_rank() > 0:
         raise SystemExit(2)
     if error is not None:

@@ -31,7 +31,8 @@ custom_imports = dict(imports=["metaloss.engine", "own"])
 DYING = OWN + "custom_hooks = [dict(type='metaloss.DyingHook')]"
 BROKEN = OWN + "train_dataloader = dict(dataset=dict(_delete_=True, type='metaloss.BrokenScenes'))"
 MODULE = """
-import os, signal
+import atexit, os, signal
+from pathlib import Path
 from mmengine.dist import get_rank
 from mmengine.hooks import Hook
 from metaloss.data import SyntheticScenes
@@ -43,6 +44,12 @@ class DyingHook(Hook):
     def after_train_iter(self, runner, batch_idx, **_):
         if (runner.epoch, batch_idx, get_rank()) == (1, 0, 1):  # in the middle of the next step
             runner.model.module.loss.register_forward_pre_hook(lambda *_: os.kill(os.getpid(), signal.SIGKILL))
+
+def say_threads():
+    names = [thread.joinpath("comm").read_text().strip() for thread in Path("/proc/self/task").glob("*")]
+    Path(f"threads_{os.environ['RANK']}.txt").write_text(" ".join(names))
+
+atexit.register(say_threads)
 
 @DATASETS.register_module()
 def BrokenScenes():
@@ -74,7 +81,8 @@ def died(tmp_path_factory):
 def finished(died):
     """That training resumed, to its end."""
     folder, _ = died
-    done = launched(folder, CONFIG, "--resume")
+    (folder / "config.py").write_text(OWN)
+    done = launched(folder, folder / "config.py", "--resume")
     assert done.returncode == 0, done.stderr
     return folder / "work", done
 
@@ -105,6 +113,16 @@ def test_one_process_logs_and_saves(finished):
     assert len(list(work_dir.glob("*/*.log"))) == 2  # one of each start
     assert not (work_dir.parent / ".dist_test").exists()
     assert files.load(work_dir / "epoch_2.pth")["meta"]["iter"] == 8
+
+
+@slow
+@pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="the threads of a process are read from /proc")
+def test_no_thread_of_the_process_group_outlives_the_training(finished):
+    work_dir, _ = finished  # one that held a Python tensor would abort the process when Python ends
+    for number in range(2):
+        names = (work_dir.parent / f"threads_{number}.txt").read_text().split()
+        assert names
+        assert not [name for name in names if "gloo" in name]
 
 
 @slow
