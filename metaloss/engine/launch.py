@@ -99,7 +99,7 @@ def launch(launcher: str, env_cfg: Mapping[str, Any]) -> None:
     # MMEngine's own would choose a CUDA device first
     if "timeout" in settings:
         settings["timeout"] = datetime.timedelta(seconds=settings["timeout"])
-    # imported later, by DistributedDataParallel, its default arguments would keep the process group: see `leave`
+    # DistributedDataParallel imports it; imported when the process group is there, it keeps it alive: see `leave`
     importlib.import_module("torch._dynamo")
     dist.init_process_group(**settings)
 
