@@ -84,6 +84,8 @@ def launch(launcher: str, env_cfg: Mapping[str, Any]) -> None:
         os.environ.setdefault(name, "1")
     set_multi_processing(**env_cfg.get("mp_cfg", {}), distributed=True)
     os.environ.setdefault("LOCAL_RANK", os.environ.get(_VARIABLES[launcher][1], "0"))
+    # imported after the process group exists it would keep the group alive (see `leave`): DistributedDataParallel does
+    importlib.import_module("torch._dynamo")
     if torch.cuda.is_available():
         here = int(os.environ.get("LOCAL_WORLD_SIZE", 1 + int(os.environ["LOCAL_RANK"])))
         if here > torch.cuda.device_count():
@@ -99,19 +101,16 @@ def launch(launcher: str, env_cfg: Mapping[str, Any]) -> None:
     # MMEngine's own would choose a CUDA device first
     if "timeout" in settings:
         settings["timeout"] = datetime.timedelta(seconds=settings["timeout"])
-    # DistributedDataParallel imports it; imported when the process group is there, it keeps it alive: see `leave`
-    importlib.import_module("torch._dynamo")
     dist.init_process_group(**settings)
 
 
 def leave() -> None:
-    """Parts from the other processes, when all of them have come here; without processes, does nothing.
+    """Ends the process group; without one, does nothing.
 
-    The process group must end before Python does: a thread of gloo's that still holds a Python tensor by then aborts
-    the process, after all its work. It ends with its last reference, so the wrapped model must be gone too.
+    It must end before Python does: a gloo thread that still holds a Python tensor by then aborts the process, after all
+    its work. Its threads end with the last reference to it, so the wrapped model must be gone, too.
     """
     if dist.is_initialized():
-        dist.barrier()
         dist.destroy_process_group()
         gc.collect()
 
@@ -149,6 +148,7 @@ def agree(error: Exception | None) -> None:
         return
     # a launcher ends all as soon as one ends: not before the error is said
     atexit.register(leave)
+    atexit.register(dist.barrier)  # called first
     if dist.get_rank() > 0:
         raise SystemExit(2)
     if error is not None:
