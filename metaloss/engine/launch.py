@@ -5,7 +5,6 @@ from __future__ import annotations
 import atexit
 import datetime
 import gc
-import importlib
 import os
 from collections.abc import Mapping
 from typing import Any
@@ -84,8 +83,6 @@ def launch(launcher: str, env_cfg: Mapping[str, Any]) -> None:
         os.environ.setdefault(name, "1")
     set_multi_processing(**env_cfg.get("mp_cfg", {}), distributed=True)
     os.environ.setdefault("LOCAL_RANK", os.environ.get(_VARIABLES[launcher][1], "0"))
-    # imported after the process group exists it would keep the group alive (see `leave`): DistributedDataParallel does
-    importlib.import_module("torch._dynamo")
     if torch.cuda.is_available():
         here = int(os.environ.get("LOCAL_WORLD_SIZE", 1 + int(os.environ["LOCAL_RANK"])))
         if here > torch.cuda.device_count():

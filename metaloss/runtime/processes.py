@@ -9,6 +9,11 @@ import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 
+if dist.is_available():
+    # Imported after a process group exists, as torch's compiler does, its default arguments keep that group and gloo's
+    # threads beyond `destroy_process_group`; a thread that still holds a tensor when Python ends aborts the process.
+    import torch.distributed.nn.functional
+
 
 def world_size() -> int:
     """How many processes train together."""

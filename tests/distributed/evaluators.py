@@ -12,6 +12,8 @@ from pathlib import Path
 import torch
 import torch.distributed as dist
 
+from ending import end
+
 from metaloss.runtime.processes import rank, world_size
 
 SCENES, CLASSES, HEIGHT, WIDTH = 7, ("person", "bicycle", "car"), 48, 64
@@ -118,7 +120,7 @@ def main(folder):
     found["confusion"] = counts
     (folder / f"{world_size()}_{rank()}.json").write_text(json.dumps(found))
     if dist.is_initialized():
-        dist.destroy_process_group()
+        end()
 
 
 if __name__ == "__main__":

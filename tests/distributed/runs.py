@@ -11,6 +11,7 @@ from pathlib import Path
 import torch
 import torch.distributed as dist
 import torch.nn.functional as F
+from ending import end
 from torch import nn
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
@@ -191,4 +192,4 @@ if __name__ == "__main__":
         found = everything(results / f"of_{world_size()}")
     torch.save(found, results / f"{world_size()}_{rank()}.pt")
     if dist.is_initialized():
-        dist.destroy_process_group()
+        end()
