@@ -9,9 +9,9 @@ import sys
 import warnings
 from pathlib import Path
 
+import mmengine.optim  # noqa: F401 - after the process group exists, torch's ZeRO optimizer that it imports keeps it
 import torch
 import torch.distributed as dist
-
 from ending import end
 
 from metaloss.runtime.processes import rank, world_size
