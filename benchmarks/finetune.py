@@ -5,9 +5,10 @@
 The networks begin with their authors' weights (``$METALOSS_DATA/peers/NAME``) and are judged by a fresh detector as
 published, fine-tuned with uniform weights, and fine-tuned with the learned loss; all fine-tunings have the same budget,
 order of data and seeds. The learned loss has another form of the gradient term than uniform weights: ``uniform both``
-is that form with uniform weights. The fusion metrics of their images of the test scenes say what was paid for it. What
-is finished is kept in ``benchmarks/results/finetune``: the same command goes on where it was stopped. Prints and writes
-a page.
+is that form with uniform weights. IFCNN and DenseFuse encode both sources with the same layers; ``NAME own encoders``
+begins with two copies of them, and as published it is the same network. The fusion metrics of their images of the test
+scenes say what was paid for it. What is finished is kept in ``benchmarks/results/finetune``: the same command goes on
+where it was stopped. Prints and writes a page.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ import torch
 from benchmarks.evidence import pages
 from benchmarks.evidence.arguments import parser, run_command, settings_of
 from benchmarks.evidence.judging import fused_image
-from benchmarks.evidence.peers import published_network
+from benchmarks.evidence.peers import OWN, published_network
 from benchmarks.evidence.problems import Problem, load
 from benchmarks.evidence.rows import ROWS as TRAININGS
 from benchmarks.evidence.runs import Folders, Run, execute
@@ -33,7 +34,7 @@ from metaloss.metrics import METRICS, evaluate
 from metaloss.report.seeds import Values, as_markdown
 from metaloss.report.tables import markdown
 
-NETWORKS = ("ifcnn", "densefuse", "datfuse", "seafusion")
+NETWORKS = ("ifcnn", "densefuse", "datfuse", "seafusion", f"ifcnn{OWN}", f"densefuse{OWN}")
 PUBLISHED, UNIFORM, BOTH, LEARNED = "published", "uniform", "uniform both", "learned"
 ROWS: dict[str, dict[str, Any]] = {
     PUBLISHED: {},
@@ -84,7 +85,8 @@ def _grey(images: Sequence[torch.Tensor]) -> torch.Tensor:
 def runs_of(
     settings: Settings, folders: Folders, networks: Sequence[str], rows: Sequence[str], seeds: Sequence[int]
 ) -> list[Finetuned]:
-    """The runs, seed by seed."""
+    """The runs, seed by seed; forms of a network have one and the same image as published, which is judged once."""
+    published = list(dict.fromkeys(network.removesuffix(OWN) for network in networks))
     return [
         Finetuned(
             f"{network}, {row}",
@@ -93,8 +95,9 @@ def runs_of(
             trained=row != PUBLISHED,
         )
         for seed in seeds
-        for network in networks
+        for network in dict.fromkeys((*published, *networks))
         for row in rows
+        if (network in published if row == PUBLISHED else network in networks)
     ]
 
 
@@ -118,11 +121,11 @@ def page(runs: Sequence[Finetuned], values: Values, problem: Problem) -> str:
     values = with_means(values)
     rows = list(values)
     pairs = [
-        (f"{network}, {one}", f"{network}, {other}")
+        (f"{network}, {one}", f"{network.removesuffix(OWN) if other == PUBLISHED else network}, {other}")
         for network in dict.fromkeys(run.settings.fusion for run in runs)
         for one, other in COMPARED
-        if f"{network}, {one}" in rows and f"{network}, {other}" in rows
     ]
+    pairs = [pair for pair in pairs if pair[0] in rows and pair[1] in rows]
     parts = ["# Published networks, fine-tuned: mean ± standard deviation\n", as_markdown(values)]
     parts += ["Seed by seed:\n", pages.gains(values, pairs)] if pairs else []
     parts += ["What was paid for it, means over test scenes and seeds:\n", _paid(runs)]

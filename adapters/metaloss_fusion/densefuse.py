@@ -2,13 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from metaloss_fusion.layers import TwoSources, convolved, laid_out, named, padded, start_at
+from metaloss_fusion.layers import (
+    TwoSources,
+    convolved,
+    encoder_of,
+    laid_out,
+    named,
+    own_encoder,
+    padded,
+    start_at,
+    with_own_encoder,
+)
 
 GROWTH = 16
+ENCODER = ("conv1", "DB1")
 RANGE = 255  # of the grey values that the published weights have learnt from
 
 
@@ -17,9 +30,13 @@ class DenseFuse(TwoSources):
 
     All convolutions are 3x3, reflect at the border, and end in ReLU, the last one too. Grey values inside run from
     0 to 255: the network multiplies and divides by that itself.
+
+    Args:
+        shared_encoder: ``False`` gives the visible image layers of its own up to the average (``vi``; 88,225
+            parameters), see :func:`metaloss_fusion.layers.own_encoder`.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, shared_encoder: bool = True) -> None:
         super().__init__()
         self.conv1 = _layer(1, GROWTH)
         self.DB1 = named(denseblock=nn.ModuleList(named(dense_conv=_layer(n * GROWTH, GROWTH)) for n in (1, 2, 3)))
@@ -27,25 +44,32 @@ class DenseFuse(TwoSources):
         self.conv3 = _layer(64, 32)
         self.conv4 = _layer(32, 16)
         self.conv5 = named(conv2d=start_at(nn.Conv2d(16, 1, 3), RANGE / 2))
+        self.vi = None if shared_encoder else own_encoder(self, ENCODER)
 
     def fused(self, ir: Tensor, vi: Tensor) -> Tensor:
         """Fuses two images of shape (B, 1, H, W)."""
-        x = torch.lerp(self._features(RANGE * ir), self._features(RANGE * vi), 0.5)
+        x = self._features(RANGE * ir, self.conv1, self.DB1)
+        x = torch.lerp(x, self._features(RANGE * vi, *encoder_of(self, ENCODER)), 0.5)
         for layer in (self.conv2, self.conv3, self.conv4, self.conv5):
             x = F.relu(convolved(x, layer["conv2d"], border="reflect"), inplace=True)
         return x / RANGE
 
-    def _features(self, x: Tensor) -> Tensor:
+    def _features(self, x: Tensor, conv1: nn.ModuleDict, block: nn.ModuleDict) -> Tensor:
         """Four times 16 features (B, 64, H, W); each is padded once for all the layers that read it."""
-        x = F.relu(convolved(x, self.conv1["conv2d"], border="reflect"), inplace=True)
+        x = F.relu(convolved(x, conv1["conv2d"], border="reflect"), inplace=True)
         x = laid_out(x)
         features, wider = [x], [padded(x, 1, "reflect")]
-        for layer in self.DB1["denseblock"]:
+        for layer in block["denseblock"]:
             convolution = layer["dense_conv"]["conv2d"]
             x = F.relu(F.conv2d(torch.cat(wider, 1), convolution.weight, convolution.bias), inplace=True)
             features.append(x)
             wider.append(padded(x, 1, "reflect"))
         return torch.cat(features, 1)
+
+
+def from_published(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Names the weights of a published file for a network without a shared encoder."""
+    return with_own_encoder(weights, ENCODER)
 
 
 def _layer(inputs: int, outputs: int) -> nn.ModuleDict:

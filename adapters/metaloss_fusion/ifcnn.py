@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import partial
 from typing import Literal
 
@@ -10,9 +11,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from metaloss.errors import one_of
-from metaloss_fusion.layers import TwoSources, convolved, named
+from metaloss_fusion.layers import TwoSources, convolved, encoder_of, named, own_encoder, with_own_encoder
 
 WIDTH = 64
+ENCODER = ("conv1", "conv2")
 MEAN, DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of ImageNet's red, green and blue
 SCHEMES = {"max": torch.maximum, "sum": torch.add, "mean": partial(torch.lerp, weight=0.5)}
 
@@ -29,12 +31,20 @@ class IFCNN(TwoSources):
         scheme: how features are merged: ``"max"``, ``"sum"`` or ``"mean"``, as in the name of the weight file, which
             does not say it otherwise.
         normalised: ``False`` leaves ImageNet's normalisation out, as the script of the repository does for grey images.
+        shared_encoder: ``False`` gives the visible image convolutions of its own (``vi``; 129,987 parameters), see
+            :func:`metaloss_fusion.layers.own_encoder`.
 
     Raises:
         ConfigError: another scheme.
     """
 
-    def __init__(self, *, scheme: Literal["max", "sum", "mean"] = "max", normalised: bool = True) -> None:
+    def __init__(
+        self,
+        *,
+        scheme: Literal["max", "sum", "mean"] = "max",
+        normalised: bool = True,
+        shared_encoder: bool = True,
+    ) -> None:
         super().__init__()
         self.mean, self.deviation = (MEAN, DEVIATION) if normalised else ((0.0,) * 3, (1.0,) * 3)
         self.merged = SCHEMES[one_of("scheme", scheme, SCHEMES)]
@@ -44,21 +54,28 @@ class IFCNN(TwoSources):
         self.conv4 = nn.Conv2d(WIDTH, 3, 1)
         for layer in (self.conv1, self.conv2["conv"], self.conv3["conv"], self.conv4):  # as in the paper's code
             nn.init.kaiming_normal_(layer.weight, mode="fan_out")
+        self.vi = None if shared_encoder else own_encoder(self, ENCODER)
 
     def fused(self, ir: Tensor, vi: Tensor) -> Tensor:
         """Fuses two images of shape (B, 1, H, W)."""
-        x = _rectified(self.merged(self._features(ir), self._features(vi)), self.conv3)
+        x = self.merged(self._features(ir, self.conv1, self.conv2), self._features(vi, *encoder_of(self, ENCODER)))
+        x = _rectified(x, self.conv3)
         bands = list(zip(self.conv4.weight.split(1), self.conv4.bias, self.mean, self.deviation, strict=True))
         weight = sum(deviation / 3 * weight for weight, _, _, deviation in bands)
         bias = sum((deviation * bias + mean) / 3 for _, bias, mean, deviation in bands)
         return F.conv2d(x, weight, bias.unsqueeze(0))
 
-    def _features(self, x: Tensor) -> Tensor:
-        bands = list(zip(self.conv1.weight.split(1, 1), self.mean, self.deviation, strict=True))
+    def _features(self, x: Tensor, conv1: nn.Conv2d, conv2: nn.ModuleDict) -> Tensor:
+        bands = list(zip(conv1.weight.split(1, 1), self.mean, self.deviation, strict=True))
         weight = sum(weight / deviation for weight, _, deviation in bands)
         shift = -sum(mean / deviation * weight.sum((1, 2, 3)) for weight, mean, deviation in bands)
         x = F.conv2d(F.pad(x, (3, 3, 3, 3), mode="replicate"), weight, shift)
-        return _rectified(x, self.conv2)
+        return _rectified(x, conv2)
+
+
+def from_published(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Names the weights of a published file for a network without a shared encoder."""
+    return with_own_encoder(weights, ENCODER)
 
 
 def _layer() -> nn.ModuleDict:

@@ -39,6 +39,7 @@ NETWORKS = (
         data="MS-COCO 2014, grey, 256x256",
         range="sources and image in [0, 255]; a last ReLU",
         parameters=74_193,
+        rename="metaloss_fusion.densefuse:from_published",
     ),
     PublishedNetwork(
         name="didfuse",
@@ -63,6 +64,7 @@ NETWORKS = (
         data="multi-focus images made from NYU-D2",
         range="RGB in ImageNet's normalisation, sources and image; with normalised=False in [0, 1]",
         parameters=83_587,
+        rename="metaloss_fusion.ifcnn:from_published",
     ),
     PublishedNetwork(
         name="seafusion",

@@ -8,6 +8,7 @@ from weight_files import write as write_weights
 
 from benchmarks import finetune, published_images
 from benchmarks.evidence import peers
+from benchmarks.evidence.peers import OWN
 from benchmarks.evidence.problems import load
 from benchmarks.evidence.runs import Folders
 from benchmarks.evidence.settings import Settings
@@ -47,14 +48,20 @@ def test_each_network_has_its_rows_and_only_trainings_depend_on_the_budget(tmp_p
     assert (both.identity["weights"], both.identity["gradient"]) == ("uniform", "learned")
 
 
+def test_both_forms_of_a_network_have_the_same_published_image(tmp_path):
+    names = ["datfuse", f"ifcnn{OWN}"]
+    runs = runs_of(SETTINGS, Folders(tmp_path, tmp_path), names, (PUBLISHED, LEARNED), [5])
+    expected = ["datfuse, published", "datfuse, learned", "ifcnn, published", "ifcnn own encoders, learned"]
+    assert [run.name for run in runs] == expected
+
+
 def test_a_page_of_scores_differences_and_what_was_paid(tmp_path):
-    runs = runs_of(SETTINGS, Folders(tmp_path, tmp_path), ["datfuse"], finetune.ROWS, [5, 6, 7])
-    values, place = {}, dict.fromkeys(finetune.ROWS, 0)
+    runs = runs_of(SETTINGS, Folders(tmp_path, tmp_path), ["datfuse", f"datfuse{OWN}"], finetune.ROWS, [5, 6, 7])
+    values = {}
     for run in runs:
-        row = run.name.partition(", ")[2]
-        place[row] += 1
-        metrics = {"mAP50 day": 10.0 + len(row), "mAP50 night": 20.0 + len(row) + place[row]}
-        paid = {name: len(row) + place[row] for name in finetune.PAID}
+        row, place = run.name.partition(", ")[2], run.settings.seed - 4
+        metrics = {"mAP50 day": 10.0 + len(row), "mAP50 night": 20.0 + len(row) + place}
+        paid = {name: len(row) + place for name in finetune.PAID}
         epoch = {f"{source} {side} {kind}s": 0.5 for source in ("ir", "vi") for side in ("on", "off")
                  for kind in ("person", "sign", "car")}  # fmt: skip
         write_result(
@@ -65,6 +72,9 @@ def test_a_page_of_scores_differences_and_what_was_paid(tmp_path):
     assert "| datfuse, uniform - datfuse, published | mAP50 | -2.00 | 0.00 | - | 3 |" in shown
     assert "| datfuse, learned - datfuse, uniform | mAP50 day | +0.00 |" in shown
     assert "| datfuse, learned - datfuse, uniform both | mAP50 day | -5.00 |" in shown
+    assert "| datfuse own encoders, learned - datfuse, published | mAP50 day | -2.00 |" in shown
+    assert "| datfuse own encoders, learned - datfuse own encoders, uniform | mAP50 day | +0.00 |" in shown
+    assert "own encoders, published" not in shown
     assert "| datfuse, published | 11.000 |" in shown
     assert "| datfuse, learned | ir | 0.500 | persons |" in shown
 

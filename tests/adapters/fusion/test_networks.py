@@ -85,9 +85,12 @@ def test_odd_sizes(name):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", PARAMETERS)
-def test_they_keep_the_contract_and_forward_mode_is_exact(name):
-    report = str(check_fusion(build_fusion(name), *pair(8, 10, batch=2)))
+@pytest.mark.parametrize(
+    ("name", "form"),
+    [*((name, {}) for name in PARAMETERS), *((name, {"shared_encoder": False}) for name in ("ifcnn", "densefuse"))],
+)
+def test_they_keep_the_contract_and_forward_mode_is_exact(name, form):
+    report = str(check_fusion(build_fusion(name, **form), *pair(8, 10, batch=2)))
     assert "hypergradient=" not in report  # a method that an operator does not allow
     assert "the meta-gradient in float64: forward mode and double backward agree" in report
 
@@ -116,6 +119,25 @@ def test_an_ifcnn_can_be_copied_and_pickled(scheme):
     network, sources = build_fusion("ifcnn", scheme=scheme), pair(8, 9)
     for twin in (copy.deepcopy(network), pickle.loads(pickle.dumps(network))):
         assert torch.equal(twin(*sources), network(*sources))
+
+
+@pytest.mark.parametrize(("name", "parameters"), [("ifcnn", 129_987), ("densefuse", 88_225)])
+def test_an_encoder_for_each_source_lets_a_network_tell_them_apart(name, parameters):
+    shared, own = build_fusion(name), build_fusion(name, shared_encoder=False)
+    assert sum(parameter.numel() for parameter in own.parameters()) == parameters
+    assert f"{parameters:,}" in type(own).__doc__
+    own.load_state_dict(find("fusion_networks", name).renamed(shared.state_dict()))
+    ir, vi = pair(12, 9, batch=2)
+    torch.testing.assert_close(shared(ir, vi), shared(vi, ir))
+    assert torch.equal(own(ir, vi), shared(ir, vi))
+    optimizer = torch.optim.Adam(own.parameters(), lr=1e-3)
+    for _ in range(20):
+        optimizer.zero_grad()
+        (own(ir, vi) - ir).square().mean().backward()
+        optimizer.step()
+    with torch.no_grad():
+        assert (own(ir, vi) - own(vi, ir)).abs().max() > 1e-2
+        assert (own(ir, vi) - ir).square().mean() < (own(vi, ir) - ir).square().mean()
 
 
 @pytest.mark.parametrize("name", ["datfuse", "ydtr"])
