@@ -27,6 +27,7 @@ from metaloss.testing.traces import in_float64, no_trace, random_numbers_kept
 from metaloss.training.checks import check_built, constant_image
 
 _CLOSE = 1e-4
+_SAME = 1e-5  # of images that are equal but for the order of sums
 _EXACT = {torch.float64: 1e-7, torch.float32: 1e-2}  # relative, of two exact meta-gradients
 METHODS: dict[str, HypergradientMethod] = {"forward": forward, "reverse": reverse}
 
@@ -45,8 +46,8 @@ def check_fusion(network: nn.Module, *sources: Tensor) -> Report:
         sources: n >= 2 tensors of shape (B, C, H, W), in [0, 1]; B of two or more tells scenes apart.
 
     Returns:
-        What was looked at; ``print`` it. A range outside [0, 1], and a method that the network does not allow, are
-        noted there.
+        What was looked at; ``print`` it. A range outside [0, 1], a network that gives the same image for exchanged
+        sources, and a method that the network does not allow, are noted there.
 
     Raises:
         ShapeError: sources that are no sources.
@@ -73,6 +74,8 @@ def check_fusion(network: nn.Module, *sources: Tensor) -> Report:
             if reason:
                 raise Failure(reason)
             _check_sources_count(network, sources)
+        if not reason:
+            _look_at_exchange(report, network, sources)
         _check_evaluation(report, network, sources)
         with report.point("everything that needs a gradient is trained"):
             check_trained(copy_of(network).train(), sources, Execution())
@@ -114,6 +117,22 @@ def _check_sources_count(network: nn.Module, sources: tuple[Tensor, ...]) -> Non
         other = [source.flip(-1, -2) * 0.5 if k == number else source for k, source in enumerate(sources)]
         if torch.equal(fuse(copied, tuple(other), Execution()), plain):
             raise Failure(f"the fused image does not depend on source {number}")
+
+
+@torch.no_grad()
+def _look_at_exchange(report: Report, network: nn.Module, sources: tuple[Tensor, ...]) -> None:
+    """Notes a network that gives the same image for exchanged sources, whatever it learns."""
+    exchanged = (sources[1], sources[0], *sources[2:])
+    if sources[0].shape != sources[1].shape:
+        return
+    copied = copy_of(network).eval()
+    for parameter in copied.parameters():  # new networks may do so only as they begin: a mean, and a last layer of 0
+        parameter.add_(torch.randn_like(parameter) * (parameter.abs().mean() / 4 + 1e-2))
+    fused = fuse(copied, sources, Execution())
+    varies = fused.amax() - fused.amin() > 100 * _SAME
+    if varies and torch.allclose(fuse(copied, exchanged, Execution()), fused, rtol=0, atol=_SAME):
+        says = "the same image: it can learn what a place looks like, not which source to follow there"
+        report.note("exchanged sources", f"{says}; give each source an encoder of its own")
 
 
 def _check_evaluation(report: Report, network: nn.Module, sources: tuple[Tensor, ...]) -> None:

@@ -146,6 +146,34 @@ def test_every_broken_point_is_named(network, reason):
         check_fusion(network(), *SOURCES)
 
 
+class Shared(PlainNet):
+    """Encodes both sources with the same layers."""
+
+    def forward(self, *sources):
+        return (super().forward(*sources) + super().forward(*sources[::-1])) / 2
+
+
+class Residual(nn.Module):
+    """Begins as the mean, and learns to tell the sources apart."""
+
+    def __init__(self):
+        super().__init__()
+        self.change = nn.Conv2d(2, 1, 3, padding=1)
+        nn.init.zeros_(self.change.weight)
+        nn.init.zeros_(self.change.bias)
+
+    def forward(self, ir, vi):
+        return (ir + vi) / 2 + self.change(torch.cat((ir, vi), 1))
+
+
+def test_a_network_that_cannot_tell_its_sources_apart_is_noted():
+    network = Shared()
+    before = held(network)
+    assert "noted: exchanged sources: the same image" in str(check_fusion(network, *SOURCES))
+    assert same(before, held(network))
+    assert "exchanged" not in str(check_fusion(Residual(), *SOURCES))
+
+
 @needs_grid_sample_twice
 def test_ranges_and_missing_methods_are_noted():
     class Open(PlainNet):
@@ -154,6 +182,7 @@ def test_ranges_and_missing_methods_are_noted():
 
     assert "noted: range: the fused image reaches from" in str(check_fusion(Open(), *SOURCES))
     report = str(check_fusion(WarpNet(), *SOURCES))
+    assert "exchanged" not in report
     assert "noted: hypergradient='forward': " in report
     assert "grid_sampl" in report
 
