@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from functools import partial
 
 import torch
 import torch.nn.functional as F
@@ -22,6 +22,7 @@ from metaloss_fusion.layers import (
 
 GROWTH = 16
 ENCODER = ("conv1", "DB1")
+from_published = partial(with_own_encoder, layers=ENCODER)
 RANGE = 255  # of the grey values that the published weights have learnt from
 
 
@@ -65,11 +66,6 @@ class DenseFuse(TwoSources):
             features.append(x)
             wider.append(padded(x, 1, "reflect"))
         return torch.cat(features, 1)
-
-
-def from_published(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Names the weights of a published file for a network without a shared encoder."""
-    return with_own_encoder(weights, ENCODER)
 
 
 def _layer(inputs: int, outputs: int) -> nn.ModuleDict:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import torch
 from torch import Tensor, nn
 
-from metaloss_fusion.layers import TwoSources, convolved, laid_out, named
+from metaloss_fusion.layers import TwoSources, convolved, encoder_of, laid_out, named, own_encoder, with_own_encoder
 
 WIDTH = 64
+ENCODER = ("cov1", "cov2", "cov3", "cov4")
+from_published = partial(with_own_encoder, layers=ENCODER)
 
 
 class DIDFuse(TwoSources):
@@ -15,9 +19,13 @@ class DIDFuse(TwoSources):
 
     The features of both sources are added, at every level. Each convolution has its batch norm. The published
     weights are two files, of the encoder and of the decoder.
+
+    Args:
+        shared_encoder: ``False`` gives the visible image layers of its own up to the sum (``vi``; 372,873 parameters),
+            see :func:`metaloss_fusion.layers.own_encoder`.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, shared_encoder: bool = True) -> None:
         super().__init__()
         self.cov1 = _layer("cov1", 1, WIDTH, first=1, learns_slope=True)  # a padding of its own is number 0
         self.cov2 = _layer("cov2", WIDTH, WIDTH, learns_slope=True)
@@ -26,24 +34,30 @@ class DIDFuse(TwoSources):
         self.cov5 = _layer("cov5", 2 * WIDTH, WIDTH, learns_slope=True)
         self.cov6 = _layer("cov6", 2 * WIDTH, WIDTH, learns_slope=True)
         self.cov7 = _layer("cov7", 2 * WIDTH, 1, first=1)
+        self.vi = None if shared_encoder else own_encoder(self, ENCODER)
 
     def fused(self, ir: Tensor, vi: Tensor) -> Tensor:
         """Fuses two images of shape (B, 1, H, W)."""
-        pairs = zip(self._features(ir), self._features(vi), strict=True)
+        shared = (self.cov1, self.cov2, self.cov3, self.cov4)
+        pairs = zip(_features(ir, *shared), _features(vi, *encoder_of(self, ENCODER)), strict=True)
         shallow, deep, background, detail = (a + b for a, b in pairs)
-        x = self._run("cov5", torch.cat((background, detail), 1))
-        x = self._run("cov6", torch.cat((x, deep), 1))
-        return self._run("cov7", torch.cat((x, shallow), 1), border="reflect").sigmoid()
+        x = _run(self.cov5, torch.cat((background, detail), 1))
+        x = _run(self.cov6, torch.cat((x, deep), 1))
+        return _run(self.cov7, torch.cat((x, shallow), 1), border="reflect").sigmoid()
 
-    def _features(self, x: Tensor) -> tuple[Tensor, ...]:
-        shallow = laid_out(self._run("cov1", x, border="reflect"))
-        deep = self._run("cov2", shallow)
-        return shallow, deep, self._run("cov3", deep).tanh_(), self._run("cov4", deep).tanh_()
 
-    def _run(self, name: str, x: Tensor, border: str = "zeros") -> Tensor:
-        convolution, norm, *slope = getattr(self, name)[name].values()
-        x = convolved(x, convolution, norm, border=border)
-        return slope[0](x) if slope else x
+def _features(x: Tensor, *layers: nn.Module) -> tuple[Tensor, ...]:
+    first, second, base, edges = layers
+    shallow = laid_out(_run(first, x, border="reflect"))
+    deep = _run(second, shallow)
+    return shallow, deep, _run(base, deep).tanh_(), _run(edges, deep).tanh_()
+
+
+def _run(layer: nn.Module, x: Tensor, border: str = "zeros") -> Tensor:
+    (parts,) = layer.children()  # within its name once more, as in the published file
+    convolution, norm, *slope = parts.children()
+    x = convolved(x, convolution, norm, border=border)
+    return slope[0](x) if slope else x
 
 
 def _layer(name: str, inputs: int, outputs: int, *, first: int = 0, learns_slope: bool = False) -> nn.ModuleDict:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from functools import partial
 from typing import Literal
 
@@ -15,6 +14,7 @@ from metaloss_fusion.layers import TwoSources, convolved, encoder_of, named, own
 
 WIDTH = 64
 ENCODER = ("conv1", "conv2")
+from_published = partial(with_own_encoder, layers=ENCODER)
 MEAN, DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of ImageNet's red, green and blue
 SCHEMES = {"max": torch.maximum, "sum": torch.add, "mean": partial(torch.lerp, weight=0.5)}
 
@@ -71,11 +71,6 @@ class IFCNN(TwoSources):
         shift = -sum(mean / deviation * weight.sum((1, 2, 3)) for weight, mean, deviation in bands)
         x = F.conv2d(F.pad(x, (3, 3, 3, 3), mode="replicate"), weight, shift)
         return _rectified(x, conv2)
-
-
-def from_published(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Names the weights of a published file for a network without a shared encoder."""
-    return with_own_encoder(weights, ENCODER)
 
 
 def _layer() -> nn.ModuleDict:

@@ -52,6 +52,7 @@ NETWORKS = (
         data="FLIR, 180 pairs, 128x128",
         range="sources and image in [0, 1]",
         parameters=260_935,
+        rename="metaloss_fusion.didfuse:from_published",
     ),
     PublishedNetwork(
         name="ifcnn",
@@ -113,5 +114,6 @@ NETWORKS = (
         data="not named in the repository",
         range="sources in [0, 1], infrared first; a tanh gives the image as it is",
         parameters=217_770,
+        rename="metaloss_fusion.ydtr:from_published",
     ),
 )

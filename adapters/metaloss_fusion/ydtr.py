@@ -3,14 +3,26 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from metaloss_fusion.layers import TwoSources, convolved, frozen, named, start_at
+from metaloss_fusion.layers import (
+    TwoSources,
+    convolved,
+    encoder_of,
+    frozen,
+    named,
+    own_encoder,
+    start_at,
+    with_own_encoder,
+)
 from metaloss_fusion.tokens import TokenBlocks, uncalled_embedding
 
 WIDTH, NARROW = 64, 8
+ENCODER = ("convInput", "DDF", "basicLayer")
+from_published = partial(with_own_encoder, layers=ENCODER)
 
 
 class YDTR(TwoSources):
@@ -19,9 +31,13 @@ class YDTR(TwoSources):
     A dynamic filter multiplies the features by one factor per channel and one per pixel, and adds both. Of the
     parameters 111,184 are in the published file only: two convolutions and a norm that are never called, and the
     bias of positions. The last layer is a tanh whose output is the image as it is, so it may be negative.
+
+    Args:
+        shared_encoder: ``False`` gives the visible image a branch of its own (``vi``; 324,307 parameters), see
+            :func:`metaloss_fusion.layers.own_encoder`.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, shared_encoder: bool = True) -> None:
         super().__init__()
         self.convInput = _layer(1)
         self.conv64 = frozen(_layer(WIDTH))
@@ -30,16 +46,21 @@ class YDTR(TwoSources):
         self.DDF = DynamicFilter()
         self.patch_embed = uncalled_embedding()
         self.basicLayer = TokenBlocks(WIDTH)
+        self.vi = None if shared_encoder else own_encoder(self, ENCODER)
 
     def fused(self, ir: Tensor, vi: Tensor) -> Tensor:
         """Fuses two images of shape (B, 1, H, W)."""
-        both = self._branch(ir) + self._branch(vi)
+        shared = (self.convInput, self.DDF, self.basicLayer)
+        both = _branch(ir, *shared) + _branch(vi, *encoder_of(self, ENCODER))
         return convolved(self.basicLayer(self.DDF(both)), self.convolutional_out["conv"]).tanh()
 
-    def _branch(self, x: Tensor) -> Tensor:
-        # the published norm takes differences of numbers near 56: in the weights it would cost three bits more
-        x = self.convInput["bn"](convolved(x, self.convInput["conv"], border="replicate"))
-        return self.basicLayer(self.DDF(F.relu(x, inplace=True)))
+
+def _branch(x: Tensor, *layers: nn.Module) -> Tensor:
+    first, dynamic_filter, transformer = layers
+    convolution, norm = first.children()
+    # the published norm takes differences of numbers near 56: in the weights it would cost three bits more
+    x = norm(convolved(x, convolution, border="replicate"))
+    return transformer(dynamic_filter(F.relu(x, inplace=True)))
 
 
 class DynamicFilter(nn.Module):

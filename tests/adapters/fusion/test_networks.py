@@ -27,6 +27,7 @@ PARAMETERS = {
     "u2fusion": 659_217,
     "ydtr": 217_770,
 }
+SEPARATE = {"ifcnn": 129_987, "densefuse": 88_225, "didfuse": 372_873, "ydtr": 324_307}  # with an encoder per source
 FILES = {
     "datfuse": "model_10.pth",
     "densefuse": "densefuse_gray.model",
@@ -87,7 +88,7 @@ def test_odd_sizes(name):
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "form"),
-    [*((name, {}) for name in PARAMETERS), *((name, {"shared_encoder": False}) for name in ("ifcnn", "densefuse"))],
+    [*((name, {}) for name in PARAMETERS), *((name, {"shared_encoder": False}) for name in SEPARATE)],
 )
 def test_they_keep_the_contract_and_forward_mode_is_exact(name, form):
     report = str(check_fusion(build_fusion(name, **form), *pair(8, 10, batch=2)))
@@ -121,7 +122,7 @@ def test_an_ifcnn_can_be_copied_and_pickled(scheme):
         assert torch.equal(twin(*sources), network(*sources))
 
 
-@pytest.mark.parametrize(("name", "parameters"), [("ifcnn", 129_987), ("densefuse", 88_225)])
+@pytest.mark.parametrize(("name", "parameters"), SEPARATE.items())
 def test_an_encoder_for_each_source_lets_a_network_tell_them_apart(name, parameters):
     shared, own = build_fusion(name), build_fusion(name, shared_encoder=False)
     assert sum(parameter.numel() for parameter in own.parameters()) == parameters
