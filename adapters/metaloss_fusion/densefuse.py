@@ -2,31 +2,18 @@
 
 from __future__ import annotations
 
-from functools import partial
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from metaloss_fusion.layers import (
-    TwoSources,
-    convolved,
-    encoder_of,
-    laid_out,
-    named,
-    own_encoder,
-    padded,
-    start_at,
-    with_own_encoder,
-)
+from metaloss_fusion.layers import convolved, laid_out, named, padded, start_at
+from metaloss_fusion.shared_encoder import SharedEncoder
 
 GROWTH = 16
-ENCODER = ("conv1", "DB1")
-from_published = partial(with_own_encoder, layers=ENCODER)
 RANGE = 255  # of the grey values that the published weights have learnt from
 
 
-class DenseFuse(TwoSources):
+class DenseFuse(SharedEncoder):
     """An auto-encoder with a dense block; the features of both sources are averaged (74,193 parameters).
 
     All convolutions are 3x3, reflect at the border, and end in ReLU, the last one too. Grey values inside run from
@@ -34,8 +21,10 @@ class DenseFuse(TwoSources):
 
     Args:
         shared_encoder: ``False`` gives the visible image layers of its own up to the average (``vi``; 88,225
-            parameters), see :func:`metaloss_fusion.layers.own_encoder`.
+            parameters), see :class:`metaloss_fusion.shared_encoder.SharedEncoder`.
     """
+
+    encoder = ("conv1", "DB1")
 
     def __init__(self, *, shared_encoder: bool = True) -> None:
         super().__init__()
@@ -45,12 +34,12 @@ class DenseFuse(TwoSources):
         self.conv3 = _layer(64, 32)
         self.conv4 = _layer(32, 16)
         self.conv5 = named(conv2d=start_at(nn.Conv2d(16, 1, 3), RANGE / 2))
-        self.vi = None if shared_encoder else own_encoder(self, ENCODER)
+        self.share_encoder(shared_encoder)
 
     def fused(self, ir: Tensor, vi: Tensor) -> Tensor:
         """Fuses two images of shape (B, 1, H, W)."""
-        x = self._features(RANGE * ir, self.conv1, self.DB1)
-        x = torch.lerp(x, self._features(RANGE * vi, *encoder_of(self, ENCODER)), 0.5)
+        of_ir, of_vi = self.encoders()
+        x = torch.lerp(self._features(RANGE * ir, *of_ir), self._features(RANGE * vi, *of_vi), 0.5)
         for layer in (self.conv2, self.conv3, self.conv4, self.conv5):
             x = F.relu(convolved(x, layer["conv2d"], border="reflect"), inplace=True)
         return x / RANGE

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from functools import partial
-
 import torch
 from torch import Tensor, nn
 
-from metaloss_fusion.layers import TwoSources, convolved, encoder_of, laid_out, named, own_encoder, with_own_encoder
+from metaloss_fusion.layers import convolved, laid_out, named
+from metaloss_fusion.shared_encoder import SharedEncoder
 
 WIDTH = 64
-ENCODER = ("cov1", "cov2", "cov3", "cov4")
-from_published = partial(with_own_encoder, layers=ENCODER)
 
 
-class DIDFuse(TwoSources):
+class DIDFuse(SharedEncoder):
     """An auto-encoder that takes an image apart into background and detail (260,935 parameters).
 
     The features of both sources are added, at every level. Each convolution has its batch norm. The published
@@ -22,8 +19,10 @@ class DIDFuse(TwoSources):
 
     Args:
         shared_encoder: ``False`` gives the visible image layers of its own up to the sum (``vi``; 372,873 parameters),
-            see :func:`metaloss_fusion.layers.own_encoder`.
+            see :class:`metaloss_fusion.shared_encoder.SharedEncoder`.
     """
+
+    encoder = ("cov1", "cov2", "cov3", "cov4")
 
     def __init__(self, *, shared_encoder: bool = True) -> None:
         super().__init__()
@@ -34,12 +33,12 @@ class DIDFuse(TwoSources):
         self.cov5 = _layer("cov5", 2 * WIDTH, WIDTH, learns_slope=True)
         self.cov6 = _layer("cov6", 2 * WIDTH, WIDTH, learns_slope=True)
         self.cov7 = _layer("cov7", 2 * WIDTH, 1, first=1)
-        self.vi = None if shared_encoder else own_encoder(self, ENCODER)
+        self.share_encoder(shared_encoder)
 
     def fused(self, ir: Tensor, vi: Tensor) -> Tensor:
         """Fuses two images of shape (B, 1, H, W)."""
-        shared = (self.cov1, self.cov2, self.cov3, self.cov4)
-        pairs = zip(_features(ir, *shared), _features(vi, *encoder_of(self, ENCODER)), strict=True)
+        of_ir, of_vi = self.encoders()
+        pairs = zip(_features(ir, *of_ir), _features(vi, *of_vi), strict=True)
         shallow, deep, background, detail = (a + b for a, b in pairs)
         x = _run(self.cov5, torch.cat((background, detail), 1))
         x = _run(self.cov6, torch.cat((x, deep), 1))

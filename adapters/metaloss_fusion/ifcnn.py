@@ -10,16 +10,15 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from metaloss.errors import one_of
-from metaloss_fusion.layers import TwoSources, convolved, encoder_of, named, own_encoder, with_own_encoder
+from metaloss_fusion.layers import convolved, named
+from metaloss_fusion.shared_encoder import SharedEncoder
 
 WIDTH = 64
-ENCODER = ("conv1", "conv2")
-from_published = partial(with_own_encoder, layers=ENCODER)
 MEAN, DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of ImageNet's red, green and blue
 SCHEMES = {"max": torch.maximum, "sum": torch.add, "mean": partial(torch.lerp, weight=0.5)}
 
 
-class IFCNN(TwoSources):
+class IFCNN(SharedEncoder):
     """Features of both sources, merged element by element, and two convolutions back (83,587 parameters).
 
     The published network is one of RGB images in ImageNet's normalisation; a grey one stands in all three channels,
@@ -32,11 +31,13 @@ class IFCNN(TwoSources):
             does not say it otherwise.
         normalised: ``False`` leaves ImageNet's normalisation out, as the script of the repository does for grey images.
         shared_encoder: ``False`` gives the visible image convolutions of its own (``vi``; 129,987 parameters), see
-            :func:`metaloss_fusion.layers.own_encoder`.
+            :class:`metaloss_fusion.shared_encoder.SharedEncoder`.
 
     Raises:
         ConfigError: another scheme.
     """
+
+    encoder = ("conv1", "conv2")
 
     def __init__(
         self,
@@ -54,18 +55,18 @@ class IFCNN(TwoSources):
         self.conv4 = nn.Conv2d(WIDTH, 3, 1)
         for layer in (self.conv1, self.conv2["conv"], self.conv3["conv"], self.conv4):  # as in the paper's code
             nn.init.kaiming_normal_(layer.weight, mode="fan_out")
-        self.vi = None if shared_encoder else own_encoder(self, ENCODER)
+        self.share_encoder(shared_encoder)
 
     def fused(self, ir: Tensor, vi: Tensor) -> Tensor:
         """Fuses two images of shape (B, 1, H, W)."""
-        x = self.merged(self._features(ir, self.conv1, self.conv2), self._features(vi, *encoder_of(self, ENCODER)))
-        x = _rectified(x, self.conv3)
+        of_ir, of_vi = self.encoders()
+        x = _rectified(self.merged(self._features(ir, *of_ir), self._features(vi, *of_vi)), self.conv3)
         bands = list(zip(self.conv4.weight.split(1), self.conv4.bias, self.mean, self.deviation, strict=True))
         weight = sum(deviation / 3 * weight for weight, _, _, deviation in bands)
         bias = sum((deviation * bias + mean) / 3 for _, bias, mean, deviation in bands)
         return F.conv2d(x, weight, bias.unsqueeze(0))
 
-    def _features(self, x: Tensor, conv1: nn.Conv2d, conv2: nn.ModuleDict) -> Tensor:
+    def _features(self, x: Tensor, conv1: nn.Module, conv2: nn.Module) -> Tensor:
         bands = list(zip(conv1.weight.split(1, 1), self.mean, self.deviation, strict=True))
         weight = sum(weight / deviation for weight, _, deviation in bands)
         shift = -sum(mean / deviation * weight.sum((1, 2, 3)) for weight, mean, deviation in bands)

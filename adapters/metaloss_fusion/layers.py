@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import copy
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
 import torch
@@ -54,31 +52,6 @@ def named(**modules: nn.Module) -> nn.ModuleDict:
 def frozen(module: nn.Module) -> nn.Module:
     """A module that is in the published file and has no part in the image."""
     return module.requires_grad_(False)
-
-
-def own_encoder(network: nn.Module, layers: Sequence[str]) -> nn.ModuleDict:
-    """Copies the layers that a network has for both sources, for the visible image alone.
-
-    A network that encodes both sources with the same layers, and merges what comes out by a maximum, a sum or a mean,
-    gives the same image when they are exchanged: it can learn what a place looks like, and not which source to follow
-    there. The copies begin as what they are copied from, so that images are the same until they learn.
-
-    Args:
-        network: with layers that both sources go through.
-        layers: their names.
-    """
-    return named(**{name: copy.deepcopy(getattr(network, name)) for name in layers})
-
-
-def encoder_of(network: nn.Module, layers: Sequence[str]) -> tuple[nn.Module, ...]:
-    """The layers that the visible image goes through: its own, or those of both sources."""
-    return tuple(getattr(network, name) if network.vi is None else network.vi[name] for name in layers)
-
-
-def with_own_encoder(weights: Mapping[str, Tensor], layers: Sequence[str]) -> dict[str, Tensor]:
-    """Adds the weights of :func:`own_encoder` to those of a network that has none."""
-    parts = tuple(f"{name}." for name in layers)
-    return {**weights, **{f"vi.{name}": value for name, value in weights.items() if name.startswith(parts)}}
 
 
 def convolved(x: Tensor, convolution: nn.Conv2d, norm: nn.Module | None = None, *, border: str = "zeros") -> Tensor:

@@ -39,7 +39,6 @@ NETWORKS = (
         data="MS-COCO 2014, grey, 256x256",
         range="sources and image in [0, 255]; a last ReLU",
         parameters=74_193,
-        rename="metaloss_fusion.densefuse:from_published",
     ),
     PublishedNetwork(
         name="didfuse",
@@ -52,7 +51,6 @@ NETWORKS = (
         data="FLIR, 180 pairs, 128x128",
         range="sources and image in [0, 1]",
         parameters=260_935,
-        rename="metaloss_fusion.didfuse:from_published",
     ),
     PublishedNetwork(
         name="ifcnn",
@@ -65,7 +63,6 @@ NETWORKS = (
         data="multi-focus images made from NYU-D2",
         range="RGB in ImageNet's normalisation, sources and image; with normalised=False in [0, 1]",
         parameters=83_587,
-        rename="metaloss_fusion.ifcnn:from_published",
     ),
     PublishedNetwork(
         name="seafusion",
@@ -114,6 +111,5 @@ NETWORKS = (
         data="not named in the repository",
         range="sources in [0, 1], infrared first; a tanh gives the image as it is",
         parameters=217_770,
-        rename="metaloss_fusion.ydtr:from_published",
     ),
 )

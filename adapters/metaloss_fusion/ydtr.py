@@ -3,29 +3,18 @@
 from __future__ import annotations
 
 import math
-from functools import partial
 
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from metaloss_fusion.layers import (
-    TwoSources,
-    convolved,
-    encoder_of,
-    frozen,
-    named,
-    own_encoder,
-    start_at,
-    with_own_encoder,
-)
+from metaloss_fusion.layers import convolved, frozen, named, start_at
+from metaloss_fusion.shared_encoder import SharedEncoder
 from metaloss_fusion.tokens import TokenBlocks, uncalled_embedding
 
 WIDTH, NARROW = 64, 8
-ENCODER = ("convInput", "DDF", "basicLayer")
-from_published = partial(with_own_encoder, layers=ENCODER)
 
 
-class YDTR(TwoSources):
+class YDTR(SharedEncoder):
     """Two branches of shared weights, added, and the same transformer once more (217,770 parameters).
 
     A dynamic filter multiplies the features by one factor per channel and one per pixel, and adds both. Of the
@@ -33,9 +22,11 @@ class YDTR(TwoSources):
     bias of positions. The last layer is a tanh whose output is the image as it is, so it may be negative.
 
     Args:
-        shared_encoder: ``False`` gives the visible image a branch of its own (``vi``; 324,307 parameters), see
-            :func:`metaloss_fusion.layers.own_encoder`.
+        shared_encoder: ``False`` gives the visible image a branch of its own (``vi``; 324,307 parameters), and
+            infrared's is also what runs behind the sum; see :class:`metaloss_fusion.shared_encoder.SharedEncoder`.
     """
+
+    encoder = ("convInput", "DDF", "basicLayer")
 
     def __init__(self, *, shared_encoder: bool = True) -> None:
         super().__init__()
@@ -46,12 +37,12 @@ class YDTR(TwoSources):
         self.DDF = DynamicFilter()
         self.patch_embed = uncalled_embedding()
         self.basicLayer = TokenBlocks(WIDTH)
-        self.vi = None if shared_encoder else own_encoder(self, ENCODER)
+        self.share_encoder(shared_encoder)
 
     def fused(self, ir: Tensor, vi: Tensor) -> Tensor:
         """Fuses two images of shape (B, 1, H, W)."""
-        shared = (self.convInput, self.DDF, self.basicLayer)
-        both = _branch(ir, *shared) + _branch(vi, *encoder_of(self, ENCODER))
+        of_ir, of_vi = self.encoders()
+        both = _branch(ir, *of_ir) + _branch(vi, *of_vi)
         return convolved(self.basicLayer(self.DDF(both)), self.convolutional_out["conv"]).tanh()
 
 

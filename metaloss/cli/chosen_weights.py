@@ -20,8 +20,6 @@ from metaloss.plugins import PublishedNetwork, find
 from metaloss.plugins.loading import load
 from metaloss.plugins.weights import build_fusion, load_fusion
 
-_TOLD = ("sources", "shared_encoder")  # by the shapes and the names in a file
-
 
 @dataclass(frozen=True)
 class ChosenWeights:
@@ -134,7 +132,8 @@ def _settings_of(network: nn.Module) -> str:
     signature = record.signature()
     known = {name: each.default for name, each in signature.parameters.items()} if signature else {}
     known |= built["arguments"]
-    told = [f"{name}={value}" for name, value in known.items() if name not in _TOLD]
+    told_by_names = ("shared_encoder", True)
+    told = [f"{name}={value}" for name, value in known.items() if name != "sources" and (name, value) != told_by_names]
     return f"{record.name}:{','.join(told)}" if told else ""
 
 

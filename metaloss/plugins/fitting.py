@@ -50,13 +50,19 @@ def _storable(given: Any, own: Tensor) -> bool:
     return kinds[0] == kinds[1]
 
 
+def completed(module: nn.Module, weights: Mapping[str, Tensor]) -> Weights:
+    """Fills in what weights of another form of a module lack, where it has ``complete_weights`` to do that."""
+    complete = getattr(module, "complete_weights", None)
+    return complete(weights) if callable(complete) else dict(weights)
+
+
 def load_strictly(module: nn.Module, state: Mapping[str, Tensor], path: str | os.PathLike[str]) -> None:
     """Loads weights that must fit; prefixes that torch's wrappers leave in their names do not count.
 
     Raises:
         CheckpointError: they are those of another network.
     """
-    state = plain_names(state, module.state_dict().keys())
+    state = completed(module, plain_names(state, module.state_dict().keys()))
     mismatch = difference(module, state)
     if mismatch:
         raise CheckpointError(f"{path}: not the weights of this {type(module).__name__}: {mismatch}")
@@ -140,7 +146,7 @@ def _joined(
     weights = {name: value for name, value in own.items() if name.endswith("num_batches_tracked")}
     taken: set[str] = set()
     for content in contents:
-        part = _best(content, own, rename)
+        part = completed(module, _best(content, own, rename))
         twice = taken & part.keys()
         if twice:
             return weights, f"{min(twice)!r} is in two of the files"

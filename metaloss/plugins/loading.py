@@ -11,7 +11,7 @@ from metaloss.errors import CheckpointError, ConfigError
 from metaloss.networks.adapted import Adapted, Concatenated
 from metaloss.networks.calling import name_of
 from metaloss.networks.wrappers import plain_names, unwrapped
-from metaloss.plugins.fitting import Weights, difference, fitting
+from metaloss.plugins.fitting import Weights, completed, difference, fitting
 from metaloss.plugins.published import refusal
 from metaloss.plugins.weights import Files, build_fusion, keep_range_of, load_fusion, part_state, paths_of, spec_of
 from metaloss.runtime import files
@@ -85,7 +85,7 @@ def _weights_for(module: nn.Module, contents: Sequence[Mapping[str, Any]], *, ou
     """A module's weights out of files, and how they differ from its own."""
     if not ours:
         return fitting(module, contents)
-    weights = plain_names(part_state(contents[0], "fusion"), module.state_dict().keys())
+    weights = completed(module, plain_names(part_state(contents[0], "fusion"), module.state_dict().keys()))
     return weights, difference(module, weights)
 
 

@@ -169,9 +169,33 @@ class Residual(nn.Module):
 def test_a_network_that_cannot_tell_its_sources_apart_is_noted():
     network = Shared()
     before = held(network)
-    assert "noted: exchanged sources: the same image" in str(check_fusion(network, *SOURCES))
+    assert "noted: sources 0 and 1 exchanged: the same image" in str(check_fusion(network, *SOURCES))
     assert same(before, held(network))
     assert "exchanged" not in str(check_fusion(Residual(), *SOURCES))
+
+
+class Fixed(PlainNet):
+    """Takes no other weights than it began with; its copies are itself, and it holds whole numbers."""
+
+    def __init__(self):
+        super().__init__()
+        self.count = nn.Parameter(torch.arange(3), requires_grad=False)
+        self.begun = {name: value.detach().clone() for name, value in self.named_parameters()}
+
+    def __deepcopy__(self, memo):
+        return self
+
+    def forward(self, *sources):
+        if not all(torch.equal(value, self.begun[name]) for name, value in self.named_parameters()):
+            raise ValueError("other weights")
+        return super().forward(*sources)
+
+
+def test_other_weights_are_tried_without_a_trace():
+    network = Fixed()
+    with pytest.raises(ConfigError, match="an exact method works: ValueError: other weights"):
+        check_fusion(network, *SOURCES)
+    assert all(torch.equal(value, network.begun[name]) for name, value in network.named_parameters())
 
 
 @needs_grid_sample_twice

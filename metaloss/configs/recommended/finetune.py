@@ -7,6 +7,7 @@ weights = ""
 lr = 1e-4
 fusion_lr = 1e-4
 
+train_cfg = dict(exchange=False)  # the sources keep their places: it may learn which one to follow
 model = dict(fusion=dict(_delete_=True, type="metaloss.FusionNetwork", name=network, weights=weights))
 optim_wrapper = dict(
     fusion=dict(optimizer=dict(lr=fusion_lr)), task=dict(optimizer=dict(lr=lr)), loss=dict(optimizer=dict(lr=lr))

@@ -127,7 +127,7 @@ def test_an_encoder_for_each_source_lets_a_network_tell_them_apart(name, paramet
     shared, own = build_fusion(name), build_fusion(name, shared_encoder=False)
     assert sum(parameter.numel() for parameter in own.parameters()) == parameters
     assert f"{parameters:,}" in type(own).__doc__
-    own.load_state_dict(find("fusion_networks", name).renamed(shared.state_dict()))
+    own.load_state_dict(own.complete_weights(shared.state_dict()))
     ir, vi = pair(12, 9, batch=2)
     torch.testing.assert_close(shared(ir, vi), shared(vi, ir))
     assert torch.equal(own(ir, vi), shared(ir, vi))

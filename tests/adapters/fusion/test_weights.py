@@ -9,6 +9,7 @@ from torch import nn
 from weight_files import cddfuse_parts, in_parallel, write
 
 import metaloss
+from metaloss.cli.chosen_weights import _settings_of
 from metaloss.plugins import PublishedNetwork, Record, build_fusion, load_fusion, plugin_manager
 from metaloss.runtime import files
 
@@ -114,6 +115,35 @@ def test_a_published_file_begins_both_encoders_and_what_they_learn_is_found_agai
         assert same(again, apart)
     with pytest.raises(metaloss.errors.CheckpointError, match=r"unexpected, the first 'vi\."):
         build_fusion(name, weights=tmp_path / "bare.pth")
+    assert same(metaloss.load(tmp_path / "bare.pth", fusion=build_fusion(name, **form)), apart)
+
+
+@pytest.mark.parametrize("name", ["ifcnn", "didfuse"])
+def test_weights_of_a_shared_encoder_begin_both_wherever_they_come_from(name, tmp_path):
+    network, form = filled(name), {"shared_encoder": False}
+    paths = write(tmp_path, name, network.state_dict())
+    expected = build_fusion(name, weights=paths, **form)
+    ours = tmp_path / "ours.pth"
+    files.save(ours, {"fusion": network.state_dict(), "metaloss": {"fusion": network.metaloss_record}})
+    for loaded in (
+        build_fusion(name, weights=ours, **form),
+        metaloss.load(ours, fusion=build_fusion(name, **form)),
+        metaloss.load(paths, fusion=build_fusion(name, **form)),
+    ):
+        assert same(loaded, expected)
+
+
+def test_a_damaged_file_of_two_encoders_is_not_mended_from_the_other(tmp_path):
+    state = build_fusion("ifcnn", shared_encoder=False).state_dict()
+    del state["vi.conv2.bn.bias"]
+    torch.save(state, tmp_path / "damaged.pth")
+    with pytest.raises(metaloss.errors.CheckpointError, match=r"1 missing, the first 'vi\.conv2\.bn\.bias'"):
+        build_fusion("ifcnn", weights=tmp_path / "damaged.pth", shared_encoder=False)
+
+
+def test_a_form_that_is_asked_for_is_printed(tmp_path):
+    for form, printed in (({}, ""), ({"shared_encoder": False}, "densefuse:shared_encoder=False")):
+        assert _settings_of(build_fusion("densefuse", **form)) == printed
 
 
 def test_arguments_that_there_are_not():
