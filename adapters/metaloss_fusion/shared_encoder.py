@@ -30,8 +30,7 @@ class SharedEncoder(TwoSources):
 
     def share_encoder(self, shared: bool) -> None:
         """Ends the making of a network: gives the visible image its own layers, where none are shared."""
-        copies = {name: copy.deepcopy(getattr(self, name)) for name in self.encoder}
-        self.vi = None if shared else named(**copies)
+        self.vi = None if shared else named(**{name: copy.deepcopy(getattr(self, name)) for name in self.encoder})
 
     def encoders(self) -> tuple[tuple[nn.Module, ...], tuple[nn.Module, ...]]:
         """The layers that the infrared and the visible image go through."""
